@@ -1,0 +1,1 @@
+"""The chatbot: one package, shared by every function as a Lambda layer."""

@@ -1,0 +1,1 @@
+"""One folder a platform: `inbound` (webhook side, light) and `outbound` (worker side)."""

@@ -1,0 +1,1 @@
+"""Messenger Platform (Graph API)."""

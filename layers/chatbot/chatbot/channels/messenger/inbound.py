@@ -1,0 +1,144 @@
+"""Messenger events: authentic, worth an answer, and what they say (Messenger Platform, Webhooks).
+
+Signature and handshake are the same for all of Meta's platforms.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator
+from typing import Any
+
+from chatbot.channels.shape import need, want
+from chatbot.channels.slash import parse_command
+from chatbot.errors import Forged, Malformed, Unreadable
+from chatbot.http import Received, Request, Response, parse_json
+from chatbot.messages import Author, Envelope, Kind, Message
+from chatbot.settings import Settings
+
+NAME = "messenger"
+OWN_METADATA = "chatbot:"
+"""How the metadata of our own posts begins; their echoes bring it back."""
+
+_ECHO = "echo"
+_IGNORED = (
+    "delivery read reaction optin referral message_edit account_linking policy_enforcement"
+    " pass_thread_control take_thread_control request_thread_control app_roles"
+).split()
+
+
+class MessengerInbound:
+    """The webhook's side."""
+
+    name = NAME
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def receive(self, request: Request) -> Received:
+        """Handshake, or the events of a body in the order of their time.
+
+        Raises Forged, Unreadable. An event that cannot be read does not cost the others.
+        """
+        if request.method == "GET":
+            return Received(response=handshake(request, self._settings.messenger_verify_token))
+        check_signature(request, self._settings.messenger_app_secret)
+        body = parse_json(request.body)
+        if body.get("object") != "page" or not isinstance(body.get("entry"), list):
+            raise Unreadable("object")
+        found = [item for entry in body["entry"] for item in self._events(entry)]
+        envelopes = [item for item in found if isinstance(item, Envelope)]
+        envelopes.sort(key=lambda envelope: envelope.occurred_at)
+        return Received(tuple(envelopes), tuple(item for item in found if isinstance(item, str)))
+
+    def _events(self, entry: Any) -> Iterator[Envelope | str]:
+        """Each event of an entry: its envelope, or why there is none."""
+        try:
+            ours = need(entry, "id", str) == self._settings.messenger_page_id
+            aside = {name: want(entry, name, list) or [] for name in ("standby", "changes")}
+            events = want(entry, "messaging", list) or []
+        except Malformed:
+            yield "unreadable"
+            return
+        for name, others in aside.items():
+            yield from [name] * len(others)
+        for event in events:
+            try:
+                yield self._sort(event) if ours else "foreign_page"
+            except Malformed:
+                yield "unreadable"
+
+    def _sort(self, event: Any) -> Envelope | str:
+        person = need(need(event, "sender", dict), "id", str)
+        occurred_at = need(event, "timestamp", int)
+        message, postback = want(event, "message", dict), want(event, "postback", dict)
+        if message is not None:
+            kind, mid = "message", need(message, "mid", str)
+            if want(message, "is_echo", bool) or person == self._settings.messenger_page_id:
+                if self._is_own(message):
+                    return "own_echo"
+                if not want(message, "text", str):
+                    return "echo_without_text"
+                kind, person = _ECHO, need(need(event, "recipient", dict), "id", str)
+        elif postback is not None:
+            kind, mid = "postback", want(postback, "mid", str) or str(occurred_at)
+        else:
+            return next((name for name in _IGNORED if name in event), "unknown_kind")
+        return Envelope(NAME, f"{NAME}:{person}", f"{mid}:{kind}", occurred_at, event)
+
+    def _is_own(self, message: dict[str, Any]) -> bool:
+        app_id = str(message.get("app_id", ""))
+        ours = bool(app_id) and app_id == self._settings.messenger_app_id
+        return ours or (want(message, "metadata", str) or "").startswith(OWN_METADATA)
+
+
+def read(envelope: Envelope) -> Message:
+    """What the event says: a payload that is a command counts more than its button's words.
+
+    Raises Malformed.
+    """
+    person_of(envelope.conversation)
+    event = envelope.payload
+    author = Author(need(need(event, "sender", dict), "id", str))
+    message = want(event, "message", dict)
+    if message is not None:
+        text = want(message, "text", str)
+        pressed = want(message, "quick_reply", dict)
+    else:
+        pressed = need(event, "postback", dict)
+        text = want(pressed, "title", str)
+    payload = want(pressed, "payload", str) or ""
+    payload = "/start" if payload == "GET_STARTED" else payload
+    text = payload if parse_command(payload) else text or payload
+    if envelope.event_id.endswith(f":{_ECHO}"):
+        return Message(envelope.key, NAME, Kind.STAFF, text, author)
+    command = parse_command(text)
+    kind = Kind.COMMAND if command else Kind.TEXT if text.strip() else Kind.UNSUPPORTED
+    name, arguments = command or ("", "")
+    return Message(envelope.key, NAME, kind, text, author, command=name, arguments=arguments)
+
+
+def person_of(conversation: str) -> str:
+    """The page-scoped id of the person. Raises Malformed."""
+    channel, _, person = conversation.partition(":")
+    if channel != NAME or not person:
+        raise Malformed("not a Messenger conversation")
+    return person
+
+
+def handshake(request: Request, verify_token: str) -> Response:
+    """Meta's verification request (Graph API, Webhooks, Getting Started). Raises Forged."""
+    given = request.query.get("hub.verify_token", "").encode("utf-8", "surrogatepass")
+    known = hmac.compare_digest(given, verify_token.encode())
+    if not verify_token or not known or request.query.get("hub.mode") != "subscribe":
+        raise Forged("verify_token", 403)
+    headers = {"content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff"}
+    return Response(200, request.query.get("hub.challenge", ""), headers)
+
+
+def check_signature(request: Request, app_secret: str) -> None:
+    """HMAC-SHA256 of the bytes as they came. Raises Forged; the SHA-1 header does not count."""
+    given = request.headers.get("x-hub-signature-256", "").encode("utf-8", "surrogatepass")
+    digest = hmac.digest(app_secret.encode(), request.body, "sha256").hex()
+    if not app_secret or not hmac.compare_digest(given, f"sha256={digest}".encode()):
+        raise Forged("signature")

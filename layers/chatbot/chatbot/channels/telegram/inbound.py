@@ -1,0 +1,222 @@
+"""Telegram updates: authentic, worth an answer, and what they say (Bot API, Update)."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chatbot.channels.shape import need, want
+from chatbot.channels.slash import parse_command
+from chatbot.errors import Forged, Malformed, Unreadable
+from chatbot.http import Received, Request, parse_json
+from chatbot.messages import Author, Envelope, Kind, Message
+from chatbot.ports import Clock
+from chatbot.settings import Settings
+
+NAME = "telegram"
+
+_SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - a name, not a secret
+_IGNORED = frozenset(
+    "edited_message channel_post edited_channel_post business_connection business_message"
+    " edited_business_message deleted_business_messages guest_message message_reaction"
+    " message_reaction_count inline_query chosen_inline_result shipping_query pre_checkout_query"
+    " purchased_paid_media poll poll_answer my_chat_member chat_member chat_join_request"
+    " chat_boost removed_chat_boost managed_bot stopped_message_generation".split()
+)
+_CONTENT = frozenset(
+    "text caption rich_message animation audio document live_photo paid_media photo sticker story"
+    " video video_note voice checklist contact dice game poll venue location".split()
+)
+_CONVERSATION = re.compile(rf"{NAME}:(-?\d+)(?::(\d+))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """Who we are in a group; `username` is without @, "" where it is not known."""
+
+    id: int
+    username: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> Bot:
+        number = settings.telegram_bot_token.partition(":")[0]
+        username = settings.telegram_bot_username.removeprefix("@")
+        return cls(int(number) if number.isdecimal() else 0, username)
+
+
+class TelegramInbound:
+    """The webhook's side."""
+
+    name = NAME
+
+    def __init__(
+        self, settings: Settings, clock: Clock = lambda: time.time_ns() // 1_000_000
+    ) -> None:
+        self._secret = settings.telegram_webhook_secret.encode()
+        self._bot = Bot.of(settings)
+        self._clock = clock
+
+    def receive(self, request: Request) -> Received:
+        """The one update of a webhook call (Bot API, setWebhook). Raises Forged, Unreadable."""
+        given = request.headers.get(_SECRET_HEADER, "").encode("utf-8", "surrogatepass")
+        if not self._secret or not hmac.compare_digest(given, self._secret):
+            raise Forged("secret_token")
+        update = parse_json(request.body)
+        try:
+            sorted_ = self._sort(update)
+        except Malformed:
+            raise Unreadable("shape") from None
+        if isinstance(sorted_, str):
+            return Received(ignored=(sorted_,))
+        return Received((sorted_,))
+
+    def _sort(self, update: dict[str, Any]) -> Envelope | str:
+        """The envelope, or why there is none."""
+        update_id = need(update, "update_id", int)
+        callback = want(update, "callback_query", dict)
+        message = want(update, "message", dict) if callback is None else callback.get("message")
+        if message is None:
+            if callback is not None:
+                return "callback_without_message"
+            return next((kind for kind in update if kind in _IGNORED), "unknown_kind")
+        if callback is not None:
+            if want(callback, "data", str) is None:
+                return "callback_without_data"
+            # The message is the old question: its date is not the press's.
+            kind, occurred_at = "callback", self._clock() // 1000 * 1000
+        else:
+            reason = _why_not(message, self._bot)
+            if reason:
+                return reason
+            kind, occurred_at = "message", need(message, "date", int) * 1000
+        conversation = _conversation(message)
+        return Envelope(NAME, conversation, f"{update_id:012d}:{kind}", occurred_at, update)
+
+
+def read(envelope: Envelope, bot: Bot) -> Message:
+    """What the update says, without our own name in it. Raises Malformed."""
+    place_of(envelope.conversation)
+    callback = want(envelope.payload, "callback_query", dict)
+    if callback is not None:
+        source, message = callback, need(callback, "message", dict)
+        text = need(callback, "data", str)
+    else:
+        source = message = need(envelope.payload, "message", dict)
+        text = _without_mentions(*_text(message), bot)
+    group = _is_group(message)
+    command = parse_command(text, bot.username)
+    name, arguments = command or ("", "")
+    return Message(
+        key=envelope.key,
+        channel=NAME,
+        kind=Kind.COMMAND if command else Kind.TEXT if text.strip() else Kind.UNSUPPORTED,
+        text=text,
+        author=_author(source),
+        group=group,
+        command=name,
+        arguments=arguments,
+        quote="" if callback or not group else str(need(message, "message_id", int)),
+        callback=need(callback, "id", str) if callback else "",
+    )
+
+
+def place_of(conversation: str) -> dict[str, int]:
+    """`chat_id`, and in a topic `message_thread_id`, as methods take them. Raises Malformed."""
+    match = _CONVERSATION.fullmatch(conversation)
+    if match is None:
+        raise Malformed("not a Telegram conversation")
+    names = ("chat_id", "message_thread_id")
+    return {name: int(number) for name, number in zip(names, match.groups(), strict=True) if number}
+
+
+def _conversation(message: dict[str, Any]) -> str:
+    conversation = f"{NAME}:{need(need(message, 'chat', dict), 'id', int)}"
+    # Replies in groups without topics bear a thread id as well.
+    if want(message, "is_topic_message", bool):
+        conversation += f":{need(message, 'message_thread_id', int)}"
+    return conversation
+
+
+def _why_not(message: dict[str, Any], bot: Bot) -> str:
+    """Why the message is not worth a worker's time, or ""."""
+    if want(message, "is_automatic_forward", bool):
+        return "automatic_forward"
+    # Anonymous administrators write under a bot's id, with the chat as their sender.
+    anonymous = want(message, "sender_chat", dict)
+    if anonymous is None and need(message, "from", dict).get("is_bot"):
+        return "bot"
+    if not _CONTENT & message.keys():
+        return "service_message"
+    if _is_group(message) and not _addressed(message, bot):
+        return "not_addressed"
+    return ""
+
+
+def _addressed(message: dict[str, Any], bot: Bot) -> bool:
+    text, entities = _text(message)
+    command = parse_command(text, bot.username)
+    if command:
+        return bool(command[0])  # no name: the command is another bot's
+    if any(_mentions(text, entities, bot)):
+        return True
+    replied = want(message, "reply_to_message", dict)
+    # In a topic whatever answers nothing answers the message that opened the topic.
+    if replied is None or "forum_topic_created" in replied:
+        return False
+    author = want(replied, "from", dict) or {}
+    return author.get("id") == bot.id
+
+
+def _is_group(message: dict[str, Any]) -> bool:
+    return need(need(message, "chat", dict), "type", str) in ("group", "supergroup")
+
+
+def _author(source: Mapping[str, Any]) -> Author:
+    chat = want(source, "sender_chat", dict)
+    if chat is not None:
+        return Author(str(need(chat, "id", int)), want(chat, "title", str) or "")
+    user = need(source, "from", dict)
+    name, language = want(user, "first_name", str), want(user, "language_code", str)
+    return Author(str(need(user, "id", int)), name or "", language or "")
+
+
+def _text(message: dict[str, Any]) -> tuple[str, list[Any]]:
+    """Text or caption, and its entities."""
+    text = want(message, "text", str)
+    if text is not None:
+        return text, want(message, "entities", list) or []
+    return want(message, "caption", str) or "", want(message, "caption_entities", list) or []
+
+
+def _mentions(text: str, entities: list[Any], bot: Bot) -> Iterator[slice]:
+    """Where the text names us, in bytes of UTF-16 (Bot API, MessageEntity)."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    for entity in entities:
+        kind = want(entity, "type", str)
+        if kind not in ("mention", "text_mention"):
+            continue
+        start = 2 * need(entity, "offset", int)
+        where = slice(start, start + 2 * need(entity, "length", int))
+        if kind == "text_mention":
+            ours = need(need(entity, "user", dict), "id", int) == bot.id
+        else:
+            name = units[where].decode("utf-16-le", "replace").removeprefix("@")
+            ours = bool(bot.username) and name.lower() == bot.username.lower()
+        if ours:
+            yield where
+
+
+def _without_mentions(text: str, entities: list[Any], bot: Bot) -> str:
+    """The text without our name; the name alone stays, as a call without words."""
+    mentions = sorted(_mentions(text, entities, bot), key=lambda where: where.start, reverse=True)
+    if not mentions:
+        return text
+    units = bytearray(text, "utf-16-le", "surrogatepass")
+    for where in mentions:
+        space_follows = units[where.stop : where.stop + 2] == b" \0"
+        del units[where.start : where.stop + 2 * space_follows]
+    return units.decode("utf-16-le", "replace").strip() or text

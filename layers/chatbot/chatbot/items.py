@@ -1,0 +1,98 @@
+"""What a turn and a person look like as items of the conversation table.
+
+Empty values are left out, attributes of other versions are passed over. `kind` is for whoever looks
+at the table; the code goes by the other attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from chatbot.messages import Author, Claim, Origin, Person, Reply, State, Turn, TurnKey
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+    Item = Mapping[str, AttributeValueTypeDef]
+
+Plain = str | int | Sequence[str]
+
+
+def value(plain: Plain) -> AttributeValueTypeDef:
+    """A text, a whole number or a list of texts as DynamoDB types it."""
+    if isinstance(plain, str):
+        return {"S": plain}
+    if isinstance(plain, int):
+        return {"N": str(plain)}
+    return {"L": [{"S": text} for text in plain]}
+
+
+def text(item: Item, name: str) -> str:
+    return item.get(name, {}).get("S", "")
+
+
+def number(item: Item, name: str) -> int:
+    return int(item.get(name, {}).get("N", "0"))
+
+
+def key_of(key: TurnKey) -> dict[str, AttributeValueTypeDef]:
+    return {"pk": {"S": key.conversation}, "sk": {"S": key.sort}}
+
+
+def turn_to_item(turn: Turn) -> dict[str, AttributeValueTypeDef]:
+    claim = turn.claim or Claim("", 0)
+    plain: dict[str, Plain] = {
+        "kind": "pointer" if turn.leader else "break" if turn.fresh_start else "turn",
+        "channel": turn.channel,
+        "author": turn.author.id,
+        "name": turn.author.name,
+        "language": turn.author.language,
+        "text": turn.text,
+        "reply": turn.reply.text,
+        "state": turn.state.value,
+        "origin": turn.origin.value,
+        "claim_token": claim.token,
+        "claim_ends": claim.ends_at,
+        "posted": turn.posted,
+        "opened_at": turn.opened_at,
+        "quote": turn.quote,
+        "lifted_by": turn.lifted_by,
+        "leader": turn.leader,
+        "model": turn.model,
+        "tokens_in": turn.tokens_in,
+        "tokens_out": turn.tokens_out,
+    }
+    return key_of(turn.key) | {name: value(each) for name, each in plain.items() if each}
+
+
+def item_to_turn(item: Item) -> Turn:
+    token = text(item, "claim_token")
+    return Turn(
+        key=TurnKey(text(item, "pk"), text(item, "sk")),
+        channel=text(item, "channel"),
+        author=Author(text(item, "author"), text(item, "name"), text(item, "language")),
+        text=text(item, "text"),
+        reply=Reply(text(item, "reply")),
+        state=State(text(item, "state")),
+        origin=Origin(text(item, "origin")),
+        claim=Claim(token, number(item, "claim_ends")) if token else None,
+        posted=tuple(part.get("S", "") for part in item.get("posted", {}).get("L", ())),
+        opened_at=number(item, "opened_at"),
+        quote=text(item, "quote"),
+        fresh_start=text(item, "kind") == "break",
+        lifted_by=text(item, "lifted_by"),
+        leader=text(item, "leader"),
+        model=text(item, "model"),
+        tokens_in=number(item, "tokens_in"),
+        tokens_out=number(item, "tokens_out"),
+    )
+
+
+def item_to_person(item: Item) -> Person:
+    return Person(
+        registered=bool(number(item, "registered")),
+        name=text(item, "name"),
+        language=text(item, "language"),
+        forgotten_before=text(item, "forgotten_before"),
+    )

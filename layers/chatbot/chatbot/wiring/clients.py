@@ -1,0 +1,14 @@
+"""How every function's AWS clients behave."""
+
+from __future__ import annotations
+
+from botocore.config import Config
+
+
+def client_config() -> Config:
+    """Short timeouts: a call that hangs must leave time to say so. Retries count the first try."""
+    return Config(
+        connect_timeout=2,
+        read_timeout=5,
+        retries={"mode": "standard", "total_max_attempts": 3},
+    )

@@ -1,0 +1,40 @@
+"""What the local stack is set to: environment, then `.env`, then these development values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from chatbot import settings
+
+REGION = "eu-central-1"
+# Worth nothing outside this machine: the stand-ins take them, no platform does.
+DEVELOPMENT = {
+    "TELEGRAM_BOT_TOKEN": "123456:local-development-token",
+    "TELEGRAM_WEBHOOK_SECRET": "local-telegram-secret",
+    "TELEGRAM_BOT_USERNAME": "local_bot",
+    "MESSENGER_APP_ID": "100000000000001",
+    "MESSENGER_APP_SECRET": "local-messenger-app-secret",
+    "MESSENGER_VERIFY_TOKEN": "local-verify-token",
+    "MESSENGER_PAGE_ID": "200000000000002",
+    "MESSENGER_PAGE_TOKEN": "local-page-token",
+    "OPENAI_API_KEY": "local-openai-key",
+    "OPENAI_MODEL": "local-model",
+    "WEB_SESSION_KEY": "local-web-session-key-0123456789abcdef",
+}
+SECRETS = frozenset(info.name for info in settings.describe() if info.readers)
+
+
+def load(root: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Every setting that is set somewhere; empty strings count as unset."""
+    from_file = dotenv_values(root / ".env")
+    values = {}
+    for info in settings.describe():
+        name = info.name
+        value = environment.get(name) or from_file.get(name) or DEVELOPMENT.get(name)
+        if value:
+            values[name] = value
+    return values

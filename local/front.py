@@ -1,0 +1,158 @@
+"""The HTTP API on this machine: the template's routes → events (payload 2.0) → functions."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+from local.runtime import Result
+from local.template import Route
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+LONGEST_BODY = 10_000_000  # HTTP API quotas: payload size 10 MB
+_TEXT = ("text/", "application/json", "application/javascript", "application/xml")
+
+
+class Front:
+    """A WSGI application."""
+
+    def __init__(
+        self, routes: Sequence[Route], invoke: Callable[[str, Mapping[str, Any]], Result]
+    ) -> None:
+        self._routes = Map(
+            [
+                Rule(_pattern(route.path), methods=[route.method], endpoint=route)
+                for route in routes
+            ],
+            strict_slashes=False,
+            merge_slashes=False,
+        )
+        self._invoke = invoke
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return self._serve(Request(environ))(environ, start_response)
+
+    def _serve(self, request: Request) -> Response:
+        try:
+            matched = self._routes.bind_to_environ(request.environ).match()
+        except HTTPException:
+            return _message(HTTPStatus.NOT_FOUND)  # also for a known path and another method
+        route: Route = matched[0]
+        body = request.get_data()
+        if len(body) > LONGEST_BODY:
+            return _message(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Too Long")
+        result = self._invoke(route.function, to_event(request, body, route, matched[1]))
+        if result.error:
+            return _message(HTTPStatus.INTERNAL_SERVER_ERROR)
+        return to_response(result.payload)
+
+
+def beside(others: Mapping[str, WSGIApplication], app: WSGIApplication) -> WSGIApplication:
+    """`app`, and `others` for what lies below their path prefixes."""
+
+    def chosen(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path: str = environ["PATH_INFO"]
+        for prefix, other in others.items():
+            if path == prefix or path.startswith(prefix + "/"):
+                return other(environ, start_response)
+        return app(environ, start_response)
+
+    return chosen
+
+
+def _pattern(path: str) -> str:
+    return path.replace("{proxy+}", "<path:proxy>").replace("{", "<").replace("}", ">")
+
+
+def to_event(
+    request: Request, body: bytes, route: Route, parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Docs: "Create AWS Lambda proxy integrations for HTTP APIs", payload format 2.0."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    cookies = headers.pop("cookie", "")
+    headers |= {
+        "x-forwarded-for": request.remote_addr or "",
+        "x-forwarded-proto": request.scheme,
+        "x-forwarded-port": request.environ["SERVER_PORT"],
+    }
+    now = time.time()
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": f"{route.method} {route.path}",
+        "rawPath": request.path,
+        "rawQueryString": request.query_string.decode("latin-1"),
+        "headers": headers,
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "local",
+            "domainName": request.host,
+            "domainPrefix": "local",
+            "http": {
+                "method": request.method,
+                "path": request.path,
+                "protocol": request.environ["SERVER_PROTOCOL"],
+                "sourceIp": request.remote_addr,
+                "userAgent": headers.get("user-agent", ""),
+            },
+            "requestId": str(uuid.uuid4()),
+            "routeKey": f"{route.method} {route.path}",
+            "stage": "$default",
+            "time": datetime.fromtimestamp(now, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
+            "timeEpoch": round(now * 1000),
+        },
+        "isBase64Encoded": False,
+    }
+    if cookies:
+        event["cookies"] = [cookie.strip() for cookie in cookies.split(";")]
+    if request.args:
+        event["queryStringParameters"] = {
+            name: ",".join(values) for name, values in request.args.lists()
+        }
+    if parameters:
+        event["pathParameters"] = dict(parameters)
+    if body:
+        event["body"], event["isBase64Encoded"] = _encoded(body, request.mimetype)
+    return event
+
+
+def _encoded(body: bytes, mimetype: str) -> tuple[str, bool]:
+    with suppress(UnicodeDecodeError):
+        if mimetype.startswith(_TEXT):
+            return body.decode(), False
+    return base64.b64encode(body).decode(), True
+
+
+def to_response(payload: Any) -> Response:
+    """What API Gateway makes of a function's response; 500 of one that it does not understand."""
+    if not (isinstance(payload, dict) and "statusCode" in payload):
+        return Response(json.dumps(payload), mimetype="application/json")
+    body = payload.get("body") or ""
+    try:
+        content = base64.b64decode(body) if payload.get("isBase64Encoded") else body.encode()
+        response = Response(content, int(payload["statusCode"]))
+        response.headers["Content-Type"] = "text/plain; charset=utf-8"
+        for name, value in (payload.get("headers") or {}).items():
+            response.headers[name] = str(value)
+        for cookie in payload.get("cookies") or ():
+            response.headers.add("Set-Cookie", cookie)
+    except (AttributeError, TypeError, ValueError):
+        return _message(HTTPStatus.INTERNAL_SERVER_ERROR)
+    return response
+
+
+def _message(status: HTTPStatus, text: str = "") -> Response:
+    body = json.dumps({"message": text or status.phrase})
+    return Response(body, status, mimetype="application/json")

@@ -1,0 +1,93 @@
+"""`python -m local invoke`: one function, one sample event, on a stack of its own."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from local.people import Person, Signer
+from local.poller import to_event
+from local.stack import Options, Stack
+
+_SESSION = Person("ada", Signer({})).session
+
+
+def invoke(function: str, event_file: Path) -> int:
+    """Print the response as JSON; what the function logs goes to standard error.
+
+    The exit code: 1 where it raised, or the file cannot be read.
+    """
+    try:
+        event = json.loads(event_file.read_text())
+    except (OSError, ValueError) as error:
+        print(f"{event_file}: {error}", file=sys.stderr)
+        return 1
+    output, sys.stdout = sys.stdout, sys.stderr
+    try:
+        with Stack(Options(poll=False)) as stack:
+            if "Records" in event:
+                event = _queued(stack, event)
+            else:
+                event = signed(event, Signer(stack.settings))
+            result = stack.invoke(function, event)
+    finally:
+        sys.stdout = output
+    if result.error:
+        print(result.error, file=sys.stderr)
+        return 1
+    print(json.dumps(result.payload, indent=2, ensure_ascii=False))
+    return 0
+
+
+def signed(event: dict[str, Any], signer: Signer) -> dict[str, Any]:
+    """A copy of an HTTP event, with the signature that its sender would have made just now."""
+    event = copy.deepcopy(event)
+    headers: dict[str, str] = event.setdefault("headers", {})
+    path = event["rawPath"]
+    if path == "/telegram":
+        headers |= signer.telegram()
+    elif path == "/messenger":
+        if event["requestContext"]["http"]["method"] == "GET":
+            parameters = event.setdefault("queryStringParameters", {})
+            parameters["hub.verify_token"] = signer.settings.get("MESSENGER_VERIFY_TOKEN", "")
+        else:
+            headers |= signer.messenger(_body(event))
+    elif path.startswith("/web/"):
+        event["cookies"] = [signer.web_cookie(_SESSION)]
+        if event.get("body"):
+            headers["origin"] = f"{headers['x-forwarded-proto']}://{headers['host']}"
+            event["body"] = _sent_now(event["body"])
+    return event
+
+
+def _body(event: dict[str, Any]) -> bytes:
+    body: str = event.get("body", "")
+    return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+
+
+def _sent_now(body: str) -> str:
+    """The web's time of sending must be about now."""
+    message = json.loads(body)
+    return json.dumps({**message, "sent_at": time.time_ns() // 1_000_000}, ensure_ascii=False)
+
+
+def _queued(stack: Stack, event: dict[str, Any]) -> dict[str, Any]:
+    """The same records by way of the local queue: with receipts and times that are good."""
+    for number, record in enumerate(event["Records"]):
+        stack.sqs.send_message(
+            QueueUrl=stack.queue_url,
+            MessageBody=record["body"],
+            MessageGroupId=record["attributes"]["MessageGroupId"],
+            MessageDeduplicationId=str(number),
+        )
+    answer = stack.sqs.receive_message(
+        QueueUrl=stack.queue_url,
+        MaxNumberOfMessages=10,
+        MessageSystemAttributeNames=["All"],
+    )
+    return to_event(answer["Messages"], event["Records"][0]["eventSourceARN"])

@@ -1,0 +1,170 @@
+"""The event source mapping: queue → function, as Lambda does it for a FIFO queue.
+
+Docs: "Using Lambda with Amazon SQS", "Understanding the event source mapping".
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from local.config import REGION
+from local.recorder import Record
+from local.runtime import Result
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+_IDLE_SECONDS = 1.0
+_HIDDEN_MARGIN = 0.02
+# Calls of the functions after which there may be something to receive.
+_STIRRING = {
+    "SendMessage",
+    "SendMessageBatch",
+    "DeleteMessage",
+    "DeleteMessageBatch",
+    "ChangeMessageVisibility",
+    "ChangeMessageVisibilityBatch",
+}
+
+
+class Poller:
+    """`workers` invocations at once, each of up to `batch_size` records.
+
+    Whose records succeeded is deleted; what failed stays until its visibility ends.
+    """
+
+    def __init__(
+        self,
+        sqs: SQSClient,
+        queue_url: str,
+        queue_arn: str,
+        invoke: Callable[[Mapping[str, Any]], Result],
+        workers: int,
+        batch_size: int = 10,
+        partial: bool = True,
+    ) -> None:
+        self._sqs, self._url, self._arn = sqs, queue_url, queue_arn
+        self._invoke = invoke
+        self._batch_size, self._partial = batch_size, partial
+        self._stirred = threading.Event()
+        self._stopping = False
+        self._receiving = threading.Lock()
+        self._due: list[float] = []  # monotonic times at which hidden messages show again
+        self._due_lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout: float = 5) -> None:
+        """Receive nothing more; invocations in progress get `timeout` seconds to end."""
+        self._stopping = True
+        self._stirred.set()
+        end = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0, end - time.monotonic()))
+
+    def watch(self, record: Record) -> None:
+        """A listener of the recorder: look at the queue as soon as something may be there."""
+        if record.server == "aws" and record.operation in _STIRRING:
+            for seconds in _visibilities(record):
+                with self._due_lock:
+                    heapq.heappush(self._due, time.monotonic() + seconds + _HIDDEN_MARGIN)
+            self._stirred.set()
+
+    def _work(self) -> None:
+        while not self._stopping:
+            with self._receiving:
+                messages = self._receive()
+            if messages:
+                self._serve(messages)
+
+    def _receive(self) -> list[MessageTypeDef]:
+        """Waits, too, but not for long."""
+        self._stirred.clear()
+        if self._stopping:
+            return []
+        answer = self._sqs.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=self._batch_size,
+            MessageSystemAttributeNames=["All"],
+            WaitTimeSeconds=0,
+        )
+        messages = answer.get("Messages", [])
+        if not messages:
+            self._stirred.wait(self._pause())
+        return messages
+
+    def _pause(self) -> float:
+        now = time.monotonic()
+        with self._due_lock:
+            while self._due and self._due[0] <= now:
+                heapq.heappop(self._due)
+            return min(_IDLE_SECONDS, self._due[0] - now if self._due else _IDLE_SECONDS)
+
+    def _serve(self, messages: list[MessageTypeDef]) -> None:
+        failed = failures(self._invoke(to_event(messages, self._arn)), messages, self._partial)
+        done = [message for message in messages if message["MessageId"] not in failed]
+        if done and not self._stopping:
+            self._sqs.delete_message_batch(
+                QueueUrl=self._url,
+                Entries=[
+                    {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+                    for number, message in enumerate(done)
+                ],
+            )
+        self._stirred.set()
+
+
+def to_event(messages: Iterable[MessageTypeDef], queue_arn: str) -> dict[str, Any]:
+    """What Lambda hands to a function for these messages of a FIFO queue."""
+    return {
+        "Records": [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": dict(message.get("Attributes", {})),
+                "messageAttributes": {},
+                "md5OfBody": message["MD5OfBody"],
+                "eventSource": "aws:sqs",
+                "eventSourceARN": queue_arn,
+                "awsRegion": REGION,
+            }
+            for message in messages
+        ]
+    }
+
+
+def failures(result: Result, messages: Iterable[MessageTypeDef], partial: bool) -> set[str]:
+    """Ids of the messages that stay in the queue.
+
+    All of them after an error, and after a report that names a message that was not there.
+    """
+    every = {message["MessageId"] for message in messages}
+    if result.error:
+        return every
+    if not partial or not result.payload:
+        return set()
+    try:
+        named = {item["itemIdentifier"] for item in result.payload["batchItemFailures"] or ()}
+    except (KeyError, TypeError):
+        return every
+    return named if named <= every else every
+
+
+def _visibilities(record: Record) -> list[float]:
+    """Seconds for which the call hid messages."""
+    try:
+        request = json.loads(record.request)
+        entries = request.get("Entries", [request])
+        return [entry["VisibilityTimeout"] for entry in entries if "VisibilityTimeout" in entry]
+    except ValueError:
+        return []

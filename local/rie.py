@@ -1,0 +1,166 @@
+"""Real Lambda processes: `awslambdaric` under the runtime emulator that ships inside aws-sam-cli.
+
+Linux only. Enforces time limits, and starts a fresh process after a crash.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import urllib3
+
+from local.runtime import Function, Lines, Result
+from local.server import HOST
+from local.template import ROOT
+
+_INVOKE = "/2015-03-31/functions/function/invocations"
+# Asks Linux to be ended with its parent (prctl's PR_SET_PDEATHSIG), then becomes the emulator. A
+# function between fork and exec would do it, too, but may deadlock where threads run.
+_TIED = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+_STARTS = 5
+_START_SECONDS = 10.0
+
+
+class Rie:
+    """A slot in a process of its own. `path` is what PYTHONPATH names besides its folder."""
+
+    def __init__(
+        self, function: Function, lines: Lines, path: tuple[Path, ...] = (ROOT / "layers/chatbot",)
+    ) -> None:
+        self._function = function
+        self._lines = lines
+        self._path = path
+        self._http = urllib3.PoolManager(retries=False)
+        for _ in range(_STARTS):
+            if self._start():
+                return
+        raise RuntimeError(f"{function.name}: the runtime emulator did not start")
+
+    def invoke(self, event: str) -> Result:
+        try:
+            answer = self._http.request(
+                "POST",
+                f"http://{HOST}:{self._port}{_INVOKE}",
+                body=event.encode(),
+                timeout=self._function.timeout + 30,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            return Result(error=f"Runtime.Unreachable: {type(error).__name__}")
+        return _judge(answer.status, answer.data.decode(errors="replace"))
+
+    def kill(self) -> None:
+        """The emulator answers for its dead child, and starts another for the next invocation."""
+        for pid in _descendants(self._process.pid):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue  # it was faster
+
+    def close(self) -> None:
+        self._process.terminate()  # ends the runtime too, which is in a group of its own
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self._process.kill()
+            self._process.wait()
+
+    def _start(self) -> bool:
+        """False when a port was taken meanwhile: the emulator then dies of it."""
+        self._port, runtime_port = _free_port(), _free_port()
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-ISc",
+                _TIED,
+                str(_emulator()),
+                "--runtime-interface-emulator-address",
+                f"{HOST}:{self._port}",
+                "--runtime-api-address",
+                f"{HOST}:{runtime_port}",
+                sys.executable,
+                "-m",
+                "awslambdaric",
+                self._function.handler,
+            ],
+            cwd=self._function.folder,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        threading.Thread(target=self._read, args=[self._process], daemon=True).start()
+        end = time.monotonic() + _START_SECONDS
+        while self._process.poll() is None and time.monotonic() < end:
+            with socket.socket() as probe:
+                if probe.connect_ex((HOST, self._port)) == 0:
+                    return self._process.poll() is None
+            time.sleep(0.01)
+        self._process.kill()
+        self._process.wait()
+        return False
+
+    def _environment(self) -> dict[str, str]:
+        function = self._function
+        return {
+            **function.environment,
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),
+            "LAMBDA_TASK_ROOT": str(function.folder),
+            "PYTHONPATH": os.pathsep.join(map(str, (function.folder, *self._path))),
+        }
+
+    def _read(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout
+        with process.stdout:
+            for line in process.stdout:
+                self._lines(line.decode(errors="replace").rstrip("\n"))
+
+
+def _judge(status: int, text: str) -> Result:
+    """Time-outs and exceptions come with status 200: only the body tells."""
+    try:
+        payload = json.loads(text)
+    except ValueError:
+        timed_out = "Task timed out" in text
+        return Result(error="Sandbox.Timedout" if timed_out else f"Runtime.ExitError: {status}")
+    if status != 200 or (isinstance(payload, dict) and "errorType" in payload):
+        return Result(error=f"{payload.get('errorType')}: {payload.get('errorMessage', '')}")
+    return Result(payload)
+
+
+def _emulator() -> Path:
+    machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    samcli = importlib.util.find_spec("samcli")
+    if sys.platform != "linux" or not samcli or not samcli.origin:
+        raise RuntimeError("the rie runtime needs Linux and aws-sam-cli")
+    return Path(samcli.origin).parent / f"local/rapid/aws-lambda-rie-{machine}"
+
+
+def _free_port() -> int:
+    with socket.create_server((HOST, 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _descendants(pid: int) -> list[int]:
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            found += [*_descendants(int(child)), int(child)]
+    return found

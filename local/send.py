@@ -1,0 +1,124 @@
+"""`python -m local send`: a message as the platform would send it, and the answers to it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+import requests
+
+from local import config
+from local.people import Person, Post, Signer
+from local.server import HOST
+from local.template import ROOT
+
+_PATIENCE = 60.0
+_POLL = 5.0
+_POSTS = {
+    "telegram": ("telegram", ("sendMessage",), "chat_id"),
+    "messenger": ("graph", ("POST messages",), "recipient"),
+}
+
+
+class NoAnswer(Exception):
+    """The text says what is wrong, in one line."""
+
+
+def send(channel: str, text: str, user: str, port: int) -> int:
+    """Post, then print each answer as it arrives. The exit code."""
+    person = Person(user, Signer(config.load(ROOT)))
+    url = f"http://{HOST}:{port}"
+    try:
+        for answer in answers(channel, person, text, url):
+            print(answer, flush=True)
+    except NoAnswer as reason:
+        print(reason, file=sys.stderr)
+        return 1
+    except requests.RequestException:
+        print(f"no local stack answers at {url}: start it with `make run`", file=sys.stderr)
+        return 1
+    return 0
+
+
+def answers(
+    channel: str, person: Person, text: str, url: str, patience: float = _PATIENCE
+) -> Iterator[str]:
+    """Until the worker is done with the message. Raises NoAnswer, requests.RequestException."""
+    last = _records(url, -1, 0)["last"]
+    post = person.write(channel, text, url)
+    reply = requests.post(url + post.path, post.body, headers=dict(post.headers), timeout=30)
+    if not reply.ok:
+        raise NoAnswer(f"POST {post.path} was answered with {reply.status_code}")
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        page = _records(url, last, min(_POLL, end - time.monotonic()))
+        last = page["last"]
+        for record in page["records"]:
+            text_posted = _posted(record, channel, person)
+            if text_posted:
+                yield text_posted
+            if _finished(record, post):
+                if channel == "web":
+                    yield _web_answer(url, post)
+                return
+    raise NoAnswer(f"no answer within {patience:g} seconds: see the output of `make run`")
+
+
+def _records(url: str, after: int, wait: float) -> Mapping[str, Any]:
+    reply = requests.get(
+        f"{url}/_local/records", params={"after": after, "wait": wait}, timeout=wait + 10
+    )
+    page: dict[str, Any] = reply.json()
+    return page
+
+
+def _posted(record: Mapping[str, Any], channel: str, person: Person) -> str:
+    """The text that the record shows to have been posted to the person, or ""."""
+    if channel not in _POSTS:
+        return ""
+    server, operations, recipient = _POSTS[channel]
+    if record["server"] != server or record["operation"] not in operations:
+        return ""
+    if record["status"] != 200:
+        return ""
+    call = _fields(record["request"])
+    own = str(person.telegram_id) if channel == "telegram" else person.psid
+    whom = call.get(recipient)
+    if str(whom["id"] if isinstance(whom, dict) else whom) != own:
+        return ""
+    message = call.get("message")
+    text: str = message.get("text", "") if isinstance(message, dict) else call.get("text", "")
+    return text
+
+
+def _fields(body: str) -> dict[str, Any]:
+    try:
+        call: dict[str, Any] = json.loads(body)
+    except ValueError:
+        return {name: values[0] for name, values in parse_qs(body).items()}
+    return call
+
+
+def _finished(record: Mapping[str, Any], post: Post) -> bool:
+    """Whether the record is an invocation that ended with our message done."""
+    if record["server"] != "lambda" or record["status"] != 200:
+        return False
+    ours = {
+        entry["messageId"]
+        for entry in json.loads(record["request"]).get("Records", ())
+        if post.marker in json.loads(entry["body"])["event_id"]
+    }
+    failures = (json.loads(record["response"]) or {}).get("batchItemFailures") or ()
+    return bool(ours) and not any(failure["itemIdentifier"] in ours for failure in failures)
+
+
+def _web_answer(url: str, post: Post) -> str:
+    reply = requests.get(f"{url}/web/messages", headers=dict(post.headers), timeout=30)
+    for turn in reply.json()["turns"]:
+        if turn["id"] == post.marker:
+            return str(turn["answer"])
+    raise NoAnswer("the message was taken, but the page shows no answer to it")

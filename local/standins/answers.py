@@ -1,0 +1,68 @@
+"""What the model stand-in says: a function of the prompt, so that tests can see the prompt."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+MARKDOWN = """# A heading
+
+Some *emphasis*, **strong** words, `code` and a [link](https://example.com/).
+
+- first
+- second
+
+```python
+print("Hello")
+```
+
+| a | b |
+|---|---|
+| 1 | 2 |"""
+FILTERED = "[[filter]]"
+REFUSAL = "I'm sorry, I can't help with that."
+
+
+@dataclass(frozen=True)
+class Answer:
+    text: str = ""
+    refusal: str | None = None
+    finish_reason: str = "stop"
+
+    @property
+    def tokens(self) -> list[str]:
+        """The words with the space before them: each counts as one token."""
+        return re.findall(r"\s*\S+", self.text)
+
+    def cut(self, limit: int | None) -> Answer:
+        if limit is None or len(self.tokens) <= limit:
+            return self
+        return Answer("".join(self.tokens[:limit]), finish_reason="length")
+
+
+def answer_to(messages: list[dict[str, Any]]) -> Answer:
+    """The answer to the last of the user's messages; `[[…]]` in it asks for special ones."""
+    *earlier, last = [words(m) for m in messages if m["role"] == "user"] or [""]
+    length = re.search(r"\[\[length:(\d+)\]\]", last)
+    if length:
+        return Answer(" ".join(f"word{n}" for n in range(1, int(length[1]) + 1)))
+    if FILTERED in last:
+        return Answer(finish_reason="content_filter")
+    if "[[refuse]]" in last:
+        return Answer(refusal=REFUSAL)
+    if "[[markdown]]" in last:
+        return Answer(MARKDOWN)
+    names = re.findall(r"\bmy name is ([\w'-]+)", "\n".join([*earlier, last]), re.IGNORECASE)
+    if names and re.search(r"what(?: is|'s) my name", last, re.IGNORECASE):
+        return Answer(f"Your name is {names[-1]}.")
+    said = f"You said: {last}"
+    return Answer(f"{said}\n\nEarlier you said: {'; '.join(earlier)}" if earlier else said)
+
+
+def words(message: dict[str, Any]) -> str:
+    """The text of a message, whose content is text or a list of parts."""
+    content = message.get("content") or ""
+    if isinstance(content, str):
+        return content
+    return " ".join(part["text"] for part in content if part["type"] == "text")

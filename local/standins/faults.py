@@ -1,0 +1,233 @@
+"""Faults on demand: a WSGI middleware that makes chosen requests fail in chosen ways."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Literal
+
+from werkzeug.wrappers import Response
+from werkzeug.wsgi import ClosingIterator, get_input_stream
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+Kind = Literal[
+    "status",  # an error answer in the platform's shape; the request is not carried out
+    "slow",  # `delay_s` late, then as usual
+    "malformed",  # 200 with a body that is no JSON
+    "hang_up_before",  # connection closed without an answer, the request not carried out
+    "hang_up_after",  # the same, but carried out
+    "reset",  # connection reset (RST), the request not carried out
+    "cut",  # closed in the middle of chunk number `chunks` (from 0) of the answer's body
+    "no_answer",  # held until the client gives up, or `Faults.release()`; then closed
+]
+_WORKED = ("malformed", "no_answer")  # the kinds that heed `Fault.work`
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to the next `times` requests that match (0: until cleared)."""
+
+    kind: Kind
+    match: str = "*"  # the operation, with * and ? as in file names
+    contains: str = ""  # only requests whose body holds this text (as written: mind JSON escapes)
+    skip: int = 0  # so many matching requests pass unharmed first
+    times: int = 1
+    status: int = 500
+    code: str = ""  # the platform's own: Graph "10/2018278", OpenAI "rate_limit_exceeded", AWS type
+    retry_after: int | None = None  # seconds
+    body: str | None = None  # of status and malformed, in place of the usual one
+    delay_s: float = 0  # before the fault shows
+    work: bool = True  # malformed and no_answer: the request is carried out
+    chunks: int = 0
+
+
+@dataclass(frozen=True)
+class Fired:
+    fault: Fault
+    operation: str
+    at: float = field(default_factory=time.time)
+    released: threading.Event = field(default_factory=threading.Event)
+
+
+class Faults:
+    """The rules in force, first match first.
+
+    `fired` records each request that was hit, after it was carried out where it is, and before
+    the client can tell.
+    """
+
+    def __init__(self, *faults: Fault) -> None:
+        self.fired: list[Fired] = []
+        self._rules: list[_Rule] = []
+        self._changed = threading.Condition()
+        self.add(*faults)
+
+    def add(self, *faults: Fault) -> None:
+        with self._changed:
+            self._rules += [_Rule(fault, fault.skip, fault.times) for fault in faults]
+
+    def clear(self) -> None:
+        """Drop the rules and release what is held."""
+        with self._changed:
+            self._rules.clear()
+        self.release()
+
+    def release(self) -> None:
+        """Close the connections that `no_answer` holds now."""
+        with self._changed:
+            for fired in self.fired:
+                fired.released.set()
+
+    def take(self, operation: str, body: bytes = b"") -> Fault | None:
+        """The fault for this request, used up by one, atomically."""
+        with self._changed:
+            for rule in self._rules:
+                fault = rule.fault
+                if not fnmatchcase(operation, fault.match) or fault.contains.encode() not in body:
+                    continue
+                if rule.skip:
+                    rule.skip -= 1
+                    continue
+                rule.left -= 1
+                if rule.left == 0:
+                    self._rules.remove(rule)
+                return fault
+        return None
+
+    def record(self, fault: Fault, operation: str) -> Fired:
+        with self._changed:
+            self.fired.append(Fired(fault, operation))
+            self._changed.notify_all()
+            return self.fired[-1]
+
+    def wait_fired(self, count: int = 1, timeout: float = 10) -> bool:
+        """Wait until `count` requests were hit in all; false when the time is over."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self.fired) >= count, timeout)
+
+
+@dataclass(eq=False)
+class _Rule:
+    fault: Fault
+    skip: int
+    left: int
+
+
+class FaultyApp:
+    """`app` with `faults`, behind werkzeug's server (it needs the raw socket in the environment).
+
+    `operation_of(environ, body)` names the request; `error_body(fault)` is an error's JSON body
+    in the platform's shape.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        faults: Faults,
+        operation_of: Callable[[WSGIEnvironment, bytes], str],
+        error_body: Callable[[Fault], dict[str, Any]],
+    ) -> None:
+        self._app = app
+        self._faults = faults
+        self._operation_of = operation_of
+        self._error_body = error_body
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        body = _buffer(environ)
+        operation = environ["faults.operation"] = self._operation_of(environ, body)
+        fault = self._faults.take(operation, body)
+        if fault is None:
+            return self._app(environ, start_response)
+        if fault.kind == "hang_up_after" or (fault.work and fault.kind in _WORKED):
+            Response.from_app(self._app, environ.copy(), buffered=True).close()
+        fired = self._faults.record(fault, operation)
+        time.sleep(fault.delay_s)
+        connection: socket.socket = environ["werkzeug.socket"]
+        if fault.kind == "slow":
+            return self._app(environ, start_response)
+        if fault.kind == "cut":
+            chunks = self._app(environ, start_response)
+            cut = _cut(iter(chunks), fault.chunks, connection)
+            return ClosingIterator(cut, getattr(chunks, "close", None))
+        if fault.kind in ("status", "malformed"):
+            return self._answer(fault)(environ, start_response)
+        if fault.kind == "no_answer":
+            _hold(connection, fired.released)
+        raise _hang_up(connection, reset=fault.kind == "reset")
+
+    def _answer(self, fault: Fault) -> Response:
+        if fault.kind == "malformed":
+            body, status = '{"ok": tru', 200
+        else:
+            body, status = json.dumps(self._error_body(fault)), fault.status
+        response = Response(fault.body or body, status, mimetype="application/json")
+        if fault.retry_after is not None:
+            response.headers["Retry-After"] = str(fault.retry_after)
+        return response
+
+
+def aws_operation(environ: WSGIEnvironment, body: bytes) -> str:
+    """The operation of an AWS JSON request (`PutItem`), else the HTTP method (S3)."""
+    target: str = environ.get("HTTP_X_AMZ_TARGET") or environ["REQUEST_METHOD"]
+    return target.rpartition(".")[2]
+
+
+def aws_error(fault: Fault) -> dict[str, Any]:
+    """The error body of the AWS JSON protocols; `code` is the exception's name."""
+    return {"__type": fault.code or "InternalServerError", "message": "a fault was asked for"}
+
+
+def _buffer(environ: WSGIEnvironment) -> bytes:
+    body = get_input_stream(environ).read()
+    environ["wsgi.input"] = BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    environ.pop("wsgi.input_terminated", None)
+    return body
+
+
+def _cut(chunks: Iterator[bytes], whole: int, connection: socket.socket) -> Iterator[bytes]:
+    for number, chunk in enumerate(chunks):
+        if number == whole:
+            yield chunk[: len(chunk) // 2]
+            break
+        yield chunk
+    raise _hang_up(connection)
+
+
+def _hold(connection: socket.socket, released: threading.Event) -> None:
+    connection.setblocking(False)
+    while not released.wait(0.02):
+        try:
+            if connection.recv(1, socket.MSG_PEEK) == b"":
+                return
+        except BlockingIOError:
+            continue
+        except OSError:
+            return
+
+
+def _hang_up(connection: socket.socket, reset: bool = False) -> Exception:
+    """Close the connection; the exception to raise, which werkzeug takes for a client gone."""
+    if reset:
+        # Closing without lingering sends RST, but the server would shut down first, which sends
+        # FIN: put a dead socket in the place of this one.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        dead, other = socket.socketpair()
+        with dead, other:
+            os.dup2(dead.fileno(), connection.fileno())
+    else:
+        with suppress(OSError):  # the client was quicker
+            connection.shutdown(socket.SHUT_RDWR)
+    return ConnectionAbortedError()

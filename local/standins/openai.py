@@ -1,0 +1,213 @@
+"""Stand-in of an OpenAI-compatible API: Chat Completions, images, transcriptions, moderations."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import struct
+import time
+import uuid
+import zlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.wrappers import Request, Response
+
+from local.standins.answers import FILTERED, Answer, answer_to, words
+from local.standins.base import Refusal, StandIn, json_response
+from local.standins.contract import Misfit
+from local.standins.faults import Fault, Faults
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+SOUNDS = ("flac", "mp3", "mp4", "mpeg", "mpga", "m4a", "ogg", "oga", "wav", "webm")
+HARMS = """harassment harassment/threatening hate hate/threatening illicit illicit/violent self-harm
+    self-harm/instructions self-harm/intent sexual sexual/minors violence violence/graphic"""
+MISFIT_CODES = {
+    "unknown": "unknown_parameter",
+    "missing": "missing_required_parameter",
+    "invalid": "invalid_value",
+}
+FAULT_CODES = {
+    400: ("invalid_request_error", ""),
+    401: ("invalid_request_error", "invalid_api_key"),
+    404: ("invalid_request_error", "model_not_found"),
+    429: ("requests", "rate_limit_exceeded"),
+}
+
+
+class OpenAIStandIn(StandIn):
+    """Serves `/chat/completions` and the rest, with or without `/v1` in front.
+
+    Answers come word by word, the first after `first_token_s`, each other after `token_s`.
+    A prompt over `context_tokens` (0: no limit) is refused as too long; `models` are the models
+    there are (None: any). `image_urls` gives made images by address, not as base64.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        faults: Faults | None = None,
+        models: frozenset[str] | None = None,
+        first_token_s: float = 0,
+        token_s: float = 0,
+    ) -> None:
+        super().__init__("openai-api", faults)
+        self.first_token_s, self.token_s, self.models = first_token_s, token_s, models
+        self.context_tokens = 0
+        self.image_urls = False
+        self.transcript = "This was said in a voice message."
+        self._key = api_key
+        self._calls: dict[str, Callable[[Request, dict[str, Any]], Response]] = {
+            "chat/completions": self._chat,
+            "images/generations": self._image,
+            "audio/transcriptions": self._transcription,
+            "moderations": self._moderation,
+            "models": self._models,
+        }
+
+    def operation_of(self, environ: WSGIEnvironment, body: bytes) -> str:
+        path: str = environ["PATH_INFO"]
+        return path.removeprefix("/v1").removeprefix("/")
+
+    def error_body(self, fault: Fault) -> dict[str, Any]:
+        kind, code = FAULT_CODES.get(fault.status, ("server_error", ""))
+        return _error(fault.status, "a fault was asked for", fault.code or code, kind).body
+
+    def misfit(self, misfit: Misfit) -> Refusal:
+        code = MISFIT_CODES[misfit.kind]
+        return _error(400, f"Invalid request: {misfit}", code, param=misfit.path)
+
+    def respond(self, operation: str, request: Request) -> Response:
+        if operation.startswith("made/"):
+            return Response(_picture(operation), mimetype="image/png")
+        if request.headers.get("Authorization") != f"Bearer {self._key}":
+            raise _error(401, "Incorrect API key provided.", "invalid_api_key")
+        verb = "GET" if operation == "models" else "POST"
+        if operation not in self._calls or request.method != verb:
+            raise _error(404, f"Invalid URL ({request.method} {request.path})", "unknown_url")
+        params = self.read(operation, request)
+        model = params.get("model")
+        if self.models is not None and model is not None and model not in self.models:
+            text = f"The model `{model}` does not exist or you do not have access to it."
+            raise _error(404, text, "model_not_found")
+        return self._calls[operation](request, params)
+
+    def _chat(self, request: Request, params: dict[str, Any]) -> Response:
+        prompt_tokens = sum(4 + len(words(message).split()) for message in params["messages"])
+        if self.context_tokens and prompt_tokens > self.context_tokens:
+            text = f"This model's maximum context length is {self.context_tokens} tokens."
+            raise _error(400, text, "context_length_exceeded", param="messages")
+        if "stream_options" in params and not params.get("stream"):
+            raise Misfit("invalid", "stream_options", "only allowed when 'stream' is enabled")
+        limit = params.get("max_completion_tokens", params.get("max_tokens"))
+        answer = answer_to(params["messages"]).cut(limit)
+        self.accept("chat/completions", params, answer.text)
+        usage = _usage(prompt_tokens, len(answer.tokens))
+        if params.get("stream"):
+            return Response(self._stream(answer, params, usage), mimetype="text/event-stream")
+        time.sleep(self.first_token_s + self.token_s * len(answer.tokens))
+        message = {"role": "assistant", "content": answer.text or None, "refusal": answer.refusal}
+        choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason}
+        head = _head("chat.completion", params["model"])
+        return json_response({**head, "choices": [choice], "usage": usage})
+
+    def _stream(
+        self, answer: Answer, params: dict[str, Any], usage: dict[str, Any]
+    ) -> Iterator[bytes]:
+        head = _head("chat.completion.chunk", params["model"])
+        counted = params.get("stream_options", {}).get("include_usage", False)
+        head |= {"usage": None} if counted else {}
+
+        def event(delta: dict[str, Any], finish: str | None = None) -> bytes:
+            choice = {"index": 0, "delta": delta, "finish_reason": finish}
+            return _event({**head, "choices": [choice]})
+
+        yield event({"role": "assistant", "content": ""})
+        time.sleep(self.first_token_s)
+        if answer.refusal:
+            yield event({"refusal": answer.refusal})
+        for number, token in enumerate(answer.tokens):
+            time.sleep(self.token_s if number else 0)
+            yield event({"content": token})
+        yield event({}, answer.finish_reason)
+        if counted:
+            yield _event({**head, "choices": [], "usage": usage})
+        yield b"data: [DONE]\n\n"
+
+    def _image(self, request: Request, params: dict[str, Any]) -> Response:
+        if FILTERED in params["prompt"]:
+            text = "Your request was rejected by the safety system."
+            raise _error(400, text, "moderation_blocked", "image_generation_user_error")
+        time.sleep(self.first_token_s)
+        name = f"made/{hashlib.sha256(params['prompt'].encode()).hexdigest()[:16]}.png"
+        image = {"b64_json": base64.b64encode(_picture(name)).decode()}
+        if self.image_urls:
+            image = {"url": request.url.replace("images/generations", name)}
+        self.accept("images/generations", params, name)
+        return json_response({"created": int(time.time()), "data": [image]})
+
+    def _transcription(self, request: Request, params: dict[str, Any]) -> Response:
+        file = params["file"]
+        if file.filename.rpartition(".")[2] not in SOUNDS or not file.data:
+            raise Misfit("invalid", "file", "unrecognized file format")
+        self.accept("audio/transcriptions", params, self.transcript)
+        return json_response({"text": self.transcript})
+
+    def _moderation(self, request: Request, params: dict[str, Any]) -> Response:
+        inputs = params["input"] if isinstance(params["input"], list) else [params["input"]]
+        results = []
+        for text in inputs:
+            flagged = FILTERED in str(text)
+            flags = {harm: flagged and harm == "violence" for harm in HARMS.split()}
+            scores = {harm: float(flag) for harm, flag in flags.items()}
+            results.append({"flagged": flagged, "categories": flags, "category_scores": scores})
+        self.accept("moderations", params, results)
+        return json_response({"id": "modr-1", "model": "moderation", "results": results})
+
+    def _models(self, request: Request, params: dict[str, Any]) -> Response:
+        names = sorted(self.models or {"gpt-5.4-mini"})
+        models = [{"id": n, "object": "model", "created": 0, "owned_by": "local"} for n in names]
+        self.accept("models", params, names)
+        return json_response({"object": "list", "data": models})
+
+
+def _error(
+    status: int,
+    message: str,
+    code: str,
+    kind: str = "invalid_request_error",
+    param: str | None = None,
+) -> Refusal:
+    error = {"message": message, "type": kind, "param": param, "code": code or None}
+    return Refusal(status, {"error": error})
+
+
+def _head(kind: str, model: str) -> dict[str, Any]:
+    answer_id = f"chatcmpl-{uuid.uuid4().hex}"
+    return {"id": answer_id, "object": kind, "created": int(time.time()), "model": model}
+
+
+def _event(body: dict[str, Any]) -> bytes:
+    return f"data: {json.dumps(body)}\n\n".encode()
+
+
+def _usage(prompt: int, completion: int) -> dict[str, Any]:
+    counts = {"prompt_tokens": prompt, "completion_tokens": completion}
+    total = prompt + completion
+    return {**counts, "total_tokens": total, "prompt_tokens_details": {"cached_tokens": 0}}
+
+
+def _picture(name: str) -> bytes:
+    """A PNG of 64 by 64 pixels in one colour, which depends on the name."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    colour = hashlib.sha256(name.encode()).digest()[:3]
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress((b"\0" + colour * 64) * 64))
+    return b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b"")

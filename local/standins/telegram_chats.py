@@ -1,0 +1,132 @@
+"""The chats of the Telegram stand-in: their messages, and who can still be written to."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+ChatState = Literal["blocked", "deactivated", "kicked", "migrated"]
+
+FORBIDDEN = {
+    "blocked": "Forbidden: bot was blocked by the user",
+    "deactivated": "Forbidden: user is deactivated",
+    "kicked": "Forbidden: bot was kicked from the supergroup chat",
+}
+ENTITY_TYPES = set(
+    """mention hashtag cashtag bot_command url email phone_number bold italic underline spoiler
+    strikethrough blockquote expandable_blockquote code pre text_link text_mention custom_emoji
+    date_time""".split()
+)
+NOT_MODIFIED = (
+    "message is not modified: specified new message content and reply markup are exactly the same"
+    " as a current content and reply markup of the message"
+)
+
+
+class ChatError(Exception):
+    """A refusal with Telegram's description; 400 "Bad Request: …" unless told otherwise."""
+
+    def __init__(self, problem: str, status: int = 400, **parameters: int) -> None:
+        super().__init__(f"Bad Request: {problem}" if status == 400 else problem)
+        self.status, self.parameters = status, parameters
+
+
+@dataclass
+class Chat:
+    info: dict[str, Any]  # a Bot API Chat
+    announced: bool = False  # a person's message was learned, so all message ids are known
+    state: ChatState | None = None
+    migrated_to: int = 0
+    next_id: int = 1
+    messages: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, chat_id: int) -> Chat:
+        if chat_id < 0:
+            return cls({"id": chat_id, "type": "supergroup", "title": "Group"})
+        return cls({"id": chat_id, "type": "private", "first_name": "Person"})
+
+    def take_id(self) -> int:
+        self.next_id += 1
+        return self.next_id - 1
+
+    def learn(self, message: dict[str, Any]) -> None:
+        self.info, self.announced = message["chat"], True
+        self.messages.setdefault(message["message_id"], message)
+        self.next_id = max(self.next_id, message["message_id"] + 1)
+
+    def check_open(self, strict: bool) -> None:
+        if self.state == "migrated":
+            problem = "group chat was upgraded to a supergroup chat"
+            raise ChatError(problem, migrate_to_chat_id=self.migrated_to)
+        if self.state:
+            raise ChatError(FORBIDDEN[self.state], 403)
+        if strict and not self.announced:
+            raise ChatError("chat not found")
+
+    def find(self, params: dict[str, Any], purpose: str) -> dict[str, Any]:
+        """The message of that id; where not all ids are known, an unknown one is an empty dict."""
+        message = self.messages.get(params["message_id"])
+        if message is None and (self.announced or purpose == "edit"):
+            raise ChatError(f"message to {purpose} not found")
+        return message or {"message_id": params["message_id"]}
+
+    def post(
+        self, sender: dict[str, Any], params: dict[str, Any], content: dict[str, Any]
+    ) -> dict[str, Any]:
+        message = {"from": sender, "chat": self.info, "date": int(time.time()), **content}
+        message |= _markup(params)
+        reply = params.get("reply_parameters")
+        if reply and (reply["message_id"] in self.messages or not _lenient(reply)):
+            target = self.find(reply, "be replied")
+            if len(target) > 1:
+                inner = {k: v for k, v in target.items() if k != "reply_to_message"}
+                message["reply_to_message"] = inner
+        if "message_thread_id" in params:
+            message |= {"message_thread_id": params["message_thread_id"], "is_topic_message": True}
+        message["message_id"] = self.take_id()
+        self.messages[message["message_id"]] = message
+        return message
+
+    def edit(
+        self, sender: dict[str, Any], params: dict[str, Any], content: dict[str, Any]
+    ) -> dict[str, Any]:
+        target = self.find(params, "edit")
+        if target.get("from") != sender:
+            raise ChatError("message can't be edited")
+        replaced = {"reply_markup", "entities"} if content else {"reply_markup"}
+        kept = {name: value for name, value in target.items() if name not in replaced}
+        edited = {**kept, **content, **_markup(params)}
+        if edited == target:
+            raise ChatError(NOT_MODIFIED)
+        edited["edit_date"] = int(time.time())
+        self.messages[params["message_id"]] = edited
+        return edited
+
+
+def check_text(text: str, entities: list[dict[str, Any]], limit: int) -> None:
+    """Length and entities by UTF-16 units. Raises ChatError. (Bot API, sendMessage)"""
+    units = text.encode("utf-16-le")
+    if len(units) > 2 * limit:
+        raise ChatError("message is too long" if limit > 1024 else "message caption is too long")
+    for entity in entities:
+        start, end = entity["offset"], entity["offset"] + entity["length"]
+        if entity["type"] not in ENTITY_TYPES:
+            raise ChatError("unsupported type of MessageEntity")
+        if entity["type"] == "text_link" and not entity.get("url"):
+            raise ChatError('field "url" of MessageEntity must be specified')
+        if not 0 <= start < end <= len(units) // 2:
+            raise ChatError("ENTITY_BOUNDS_INVALID")
+        for edge, verb in ((start, "begins"), (end, "ends")):
+            if 2 * edge < len(units) and 0xDC <= units[2 * edge + 1] <= 0xDF:
+                raise ChatError(f"entity {verb} in a middle of a UTF-16 symbol at offset {edge}")
+
+
+def _lenient(reply: dict[str, Any]) -> bool:
+    return bool(reply.get("allow_sending_without_reply"))
+
+
+def _markup(params: dict[str, Any]) -> dict[str, Any]:
+    markup = params.get("reply_markup", {})
+    return {"reply_markup": markup} if "inline_keyboard" in markup else {}

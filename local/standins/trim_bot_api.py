@@ -1,0 +1,81 @@
+"""Make `bot-api.json`, the facts of the Telegram stand-in: `python -m local.standins.trim_bot_api
+FULL.json`.
+
+FULL.json is the machine-readable Bot API 10.1 (PaulSonOfLars/telegram-bot-api-spec, MIT) as
+{"methods" | "types": {name: {"fields": {name: {"types": […], "required": bool}}, "subtypes": […],
+"returns": […]}}}. Kept are the methods served and the types reached from them and from Update.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+METHODS = """getMe setWebhook deleteWebhook getWebhookInfo getUpdates sendMessage sendMessageDraft
+    editMessageText editMessageReplyMarkup sendChatAction sendPhoto sendDocument
+    answerCallbackQuery setMyCommands getMyCommands setMessageReaction getFile"""
+ACTIONS = """typing upload_photo record_video upload_video record_voice upload_voice upload_document
+    choose_sticker find_location record_video_note upload_video_note"""
+# What FULL.json does not say: limits from the documentation, and Bot API 10.3.
+ADDED = {
+    "setWebhook": {
+        "url": "!String~(https://.+)?",
+        "max_connections": "Integer<=100",
+        "secret_token": "String~[A-Za-z0-9_-]{1,256}",
+    },
+    "sendMessageDraft": {"can_stop": "Boolean", "keep_on_stop": "Boolean"},
+    "sendChatAction": {"action": "!=" + "|=".join(ACTIONS.split())},
+    "answerCallbackQuery": {"text": "String<=200"},
+    "setMyCommands": {"commands": "!Array of BotCommand<=100"},
+    "BotCommand": {"command": "!String~[a-z0-9_]{1,32}", "description": "!String~.{1,256}"},
+    "InlineKeyboardButton": {"callback_data": "String~.{1,64}"},
+    "Update": {"stopped_message_generation": "StoppedMessageGeneration"},
+    "StoppedMessageGeneration": {
+        "chat": "!Chat",
+        "draft_id": "!Integer",
+        "message_thread_id": "Integer",
+    },
+}
+
+
+def trim(full: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The three sections of the facts file (see `contract.py` for the form)."""
+    entries = {**full["types"], "StoppedMessageGeneration": {"fields": {}}}
+    types = {name: _entry(name, entry) for name, entry in entries.items() if name != "InputFile"}
+    methods = {name: _entry(name, full["methods"][name]) for name in METHODS.split()}
+    returns = {name: "|".join(full["methods"][name]["returns"]) for name in methods}
+    reached: set[str] = set()
+    found = {"Update"} | (_names([methods, returns]) & types.keys())
+    while found:
+        reached |= found
+        found = (_names([types[name] for name in found]) & types.keys()) - reached
+    kept = {name: types[name] for name in sorted(reached)}
+    return {"methods": methods, "returns": returns, "types": kept}
+
+
+def _entry(name: str, entry: dict[str, Any]) -> Any:
+    fields = {
+        field: "!" * facts["required"] + "|".join(facts["types"])
+        for field, facts in entry.get("fields", {}).items()
+    }
+    return entry.get("subtypes") or {**fields, **ADDED.get(name, {})}
+
+
+def _names(entries: list[Any]) -> set[str]:
+    return set(re.findall(r"\b[A-Z]\w+", json.dumps(entries)))
+
+
+def main() -> None:
+    sections = []
+    for section, entries in trim(json.loads(Path(sys.argv[1]).read_text())).items():
+        lines = [f"{json.dumps(n)}: {json.dumps(e)}" for n, e in entries.items()]
+        sections.append(f"{json.dumps(section)}: {{\n" + ",\n".join(lines) + "\n}")
+    target = Path(__file__).with_name("bot-api.json")
+    target.write_text("{\n" + ",\n".join(sections) + "\n}\n")
+
+
+if __name__ == "__main__":
+    main()

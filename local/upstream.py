@@ -1,0 +1,66 @@
+"""A reverse proxy: what is asked of this machine is passed on to another server, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import urllib3
+from werkzeug.wrappers import Response
+from werkzeug.wsgi import ClosingIterator, get_input_stream
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+TIMEOUT = urllib3.Timeout(connect=10, read=300)
+# Of one connection only (RFC 9110, 7.6.1); the server below adds its own.
+_HOP_BY_HOP = {
+    "connection",
+    "date",
+    "host",
+    "keep-alive",
+    "server",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
+
+
+class Upstream:
+    """A WSGI application that serves what `base_url` serves. Answers pass chunk by chunk."""
+
+    def __init__(self, base_url: str) -> None:
+        self._base = base_url.rstrip("/")
+        self._pool = urllib3.PoolManager(maxsize=32, retries=False, timeout=TIMEOUT)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        # The raw path: the decoded one would lose an escaped slash.
+        target = environ["REQUEST_URI"]
+        headers = {
+            name[5:].replace("_", "-"): value
+            for name, value in environ.items()
+            if name.startswith("HTTP_") and name[5:].replace("_", "-").lower() not in _HOP_BY_HOP
+        }
+        if environ.get("CONTENT_TYPE"):
+            headers["Content-Type"] = environ["CONTENT_TYPE"]
+        try:
+            answer = self._pool.request(
+                environ["REQUEST_METHOD"],
+                self._base + target,
+                body=get_input_stream(environ).read() or None,
+                headers=headers,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            # Its text holds the URL, and Telegram's holds the token.
+            body = json.dumps({"error": {"message": f"upstream: {type(error).__name__}"}})
+            return Response(body, 502, mimetype="application/json")(environ, start_response)
+        start_response(
+            f"{answer.status} {answer.reason or ''}",
+            [item for item in answer.headers.items() if item[0].lower() not in _HOP_BY_HOP],
+        )
+        return ClosingIterator(answer.stream(decode_content=False), answer.release_conn)

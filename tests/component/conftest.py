@@ -1,0 +1,76 @@
+"""An AWS of moto's in this process, with the tables and queues of template.yaml."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from moto import mock_aws
+from samtranslator.yaml_helper import yaml_parse
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+
+TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+MADE = ("ConversationTable", "MessageQueue", "DeadLetterQueue")
+
+
+@dataclass(frozen=True)
+class Aws:
+    """`names` are the physical ids (for queues: URLs) by the template's logical ids."""
+
+    dynamodb: DynamoDBClient
+    sqs: SQSClient
+    names: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Queues:
+    messages: str
+    dead_letters: str
+
+
+@cache
+def _tables_and_queues() -> str:
+    template = yaml_parse(TEMPLATE.read_text())
+    parts = {
+        "Parameters": template["Parameters"],
+        "Mappings": template["Mappings"],
+        "Resources": {name: template["Resources"][name] for name in MADE},
+    }
+    return json.dumps(parts)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        stacks = boto3.client("cloudformation")
+        stacks.create_stack(StackName="chatbot", TemplateBody=_tables_and_queues())
+        made = stacks.describe_stack_resources(StackName="chatbot")["StackResources"]
+        names = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in made}
+        yield Aws(boto3.client("dynamodb"), boto3.client("sqs"), names)
+
+
+@pytest.fixture
+def table(aws: Aws) -> str:
+    """The name of the conversation table."""
+    return aws.names["ConversationTable"]
+
+
+@pytest.fixture
+def queues(aws: Aws) -> Queues:
+    """The URLs of the queues."""
+    return Queues(aws.names["MessageQueue"], aws.names["DeadLetterQueue"])

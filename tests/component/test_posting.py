@@ -1,0 +1,194 @@
+"""What is known of a call that failed, and what may be said about it."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+import requests
+
+from chatbot.channels import posting
+from chatbot.channels.posting import Answer, courtesy, new_session, send
+from chatbot.errors import AmbiguousPost, ChatbotError, PostRefused
+from tests.fakes import FakeJournal
+
+Talk = Callable[[socket.socket], None]
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n" + b'{"ok": true}'
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with closing(new_session()) as session:
+        yield session
+
+
+@contextmanager
+def listening(*talks: Talk) -> Iterator[str]:
+    """A server whose n-th connection is held by the n-th talk."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept() -> None:
+            for talk in talks:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.settimeout(10)
+                    talk(connection)
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+def answering(*answers: bytes) -> Talk:
+    """Reads a request and gives the next answer, on one connection; then hangs up."""
+
+    def talk(connection: socket.socket) -> None:
+        for answer in answers:
+            connection.recv(65536)
+            connection.sendall(answer)
+
+    return talk
+
+
+def failure(session: requests.Session, url: str, timeout: float = 5) -> ChatbotError:
+    with pytest.raises(ChatbotError) as caught:
+        send(session, "POST", url, timeout=timeout, json={"text": "words"})
+    return caught.value
+
+
+@pytest.fixture
+def nobody() -> str:
+    """An address on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    return f"http://127.0.0.1:{port}"
+
+
+def test_a_good_answer(session: requests.Session) -> None:
+    with listening(answering(GOOD)) as url:
+        assert send(session, "POST", url, timeout=5) == Answer(200, {"ok": True}, None)
+
+
+def test_a_refused_connection_surely_left_nothing(session: requests.Session, nobody: str) -> None:
+    assert type(failure(session, nobody)) is PostRefused
+
+
+@pytest.mark.parametrize("url", ["http://nowhere.invalid/", "http://[/", "nowhere", "ftp://x/"])
+def test_an_address_without_a_server_surely_left_nothing(
+    session: requests.Session, url: str
+) -> None:
+    assert type(failure(session, url)) is PostRefused
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+        b"no http at all\r\n\r\n",
+    ],
+    ids=["hung up", "cut", "cut chunk", "nonsense"],
+)
+def test_a_connection_that_broke_is_ambiguous(session: requests.Session, answer: bytes) -> None:
+    with listening(answering(answer)) as url:
+        assert type(failure(session, url)) is AmbiguousPost
+
+
+def test_no_answer_in_time_is_ambiguous(session: requests.Session) -> None:
+    done = threading.Event()
+
+    def stay(connection: socket.socket) -> None:
+        done.wait(10)
+
+    with listening(stay) as url:
+        assert type(failure(session, url, timeout=0.3)) is AmbiguousPost
+        done.set()
+
+
+def test_a_kept_connection_that_breaks_is_ambiguous(session: requests.Session) -> None:
+    with listening(answering(GOOD, b"")) as url:
+        send(session, "POST", url, timeout=5)
+        assert type(failure(session, url)) is AmbiguousPost
+
+
+def test_connections_are_kept_until_they_idled(
+    session: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after: list[bytes] = []
+
+    def twice(connection: socket.socket) -> None:
+        answering(GOOD, GOOD)(connection)
+        after.append(connection.recv(65536))
+
+    with listening(twice, answering(GOOD)) as url:
+        send(session, "POST", url, timeout=5)
+        send(session, "POST", url, timeout=5)
+        monkeypatch.setattr(posting, "_IDLE", -1)
+        send(session, "POST", url, timeout=5)
+    assert after == [b""]
+
+
+@pytest.mark.parametrize(
+    ("answer", "meant"),
+    [
+        (Answer(200, {}, None), None),
+        (Answer(400, None, None), None),
+        (Answer(200, None, None), AmbiguousPost),
+        (Answer(500, {}, None), AmbiguousPost),
+        (Answer(429, {}, 7), PostRefused),
+        (Answer(302, None, None), PostRefused),
+    ],
+)
+def test_what_a_status_means_everywhere(answer: Answer, meant: type[ChatbotError] | None) -> None:
+    refusal = answer.refusal()
+    assert type(refusal) is (meant or type(None))
+    if isinstance(refusal, PostRefused):
+        assert refusal.retry_after == answer.retry_after
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("7", 7), ("", None), ("soon", None), ("-1", None), ("9" * 99, None)]
+)
+def test_retry_after_is_in_seconds(
+    session: requests.Session, header: str, seconds: float | None
+) -> None:
+    lines = f"HTTP/1.1 429 No\r\nRetry-After: {header}\r\nContent-Length: 0\r\n\r\n"
+    with listening(answering(lines.encode())) as url:
+        assert send(session, "POST", url, timeout=5) == Answer(429, None, seconds)
+
+
+def test_redirects_are_not_followed(session: requests.Session, nobody: str) -> None:
+    moved = f"HTTP/1.1 302 Found\r\nLocation: {nobody}\r\nContent-Length: 0\r\n\r\n"
+    with listening(answering(moved.encode())) as url:
+        assert send(session, "POST", url, timeout=5).status == 302
+
+
+def test_neither_text_nor_cause_nor_log_holds_the_address(
+    session: requests.Session, nobody: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with listening(answering(b""), answering(GOOD)) as url:
+        errors = [failure(session, f"{base}/bot99:token/sendMessage") for base in (url, nobody)]
+        send(session, "POST", f"{url}/bot99:token/sendMessage", timeout=5)
+    told = "".join("".join(traceback.format_exception(error)) for error in errors)
+    assert "99:token" not in told + caplog.text
+    assert all(error.__suppress_context__ and error.__cause__ is None for error in errors)
+
+
+def test_a_lost_courtesy_is_a_line_and_no_error() -> None:
+    journal = FakeJournal()
+
+    def refused(limit: float) -> Answer:
+        raise PostRefused("Timeout")
+
+    courtesy("telegram", "typing", refused, journal)
+    courtesy("telegram", "typing", lambda limit: Answer(400, {}, None), journal)
+    courtesy("telegram", "typing", lambda limit: Answer(200, {}, None), journal)
+    assert [facts["reason"] for _, facts in journal.hops] == ["Timeout", "status 400"]

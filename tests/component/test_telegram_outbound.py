@@ -1,0 +1,288 @@
+"""What Telegram is sent, and what its answers mean, over HTTP with the stand-in."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from chatbot.channels.posting import new_session
+from chatbot.channels.telegram.outbound import TEXT_LIMIT, TelegramChannel
+from chatbot.errors import (
+    AmbiguousPost,
+    ChatbotError,
+    CredentialRefused,
+    PostRefused,
+    Undeliverable,
+)
+from chatbot.messages import (
+    Author,
+    Kind,
+    Message,
+    Origin,
+    Part,
+    Reply,
+    State,
+    Turn,
+    TurnKey,
+)
+from chatbot.ports import Channel, Settling
+from chatbot.settings import Seconds, Settings
+from local.server import Running, serve
+from local.standins.faults import Fault
+from local.standins.telegram import TelegramStandIn
+from tests.fakes import NOON, FakeJournal
+
+TOKEN = "99:a-token"
+GROUP = -100
+
+
+@pytest.fixture
+def telegram() -> TelegramStandIn:
+    return TelegramStandIn(TOKEN)
+
+
+@pytest.fixture
+def server(telegram: TelegramStandIn) -> Iterator[Running]:
+    with closing(serve(telegram)) as running:
+        yield running
+        telegram.faults.release()
+
+
+@pytest.fixture
+def settings(server: Running) -> Settings:
+    return Settings(telegram_bot_token=TOKEN, telegram_api_url=server.url + "/")
+
+
+@pytest.fixture
+def journal() -> FakeJournal:
+    return FakeJournal()
+
+
+@pytest.fixture
+def channel(settings: Settings, journal: FakeJournal) -> Iterator[TelegramChannel]:
+    with closing(new_session()) as session:
+        yield TelegramChannel(settings, journal, session)
+
+
+def turn(conversation: str = "telegram:42", **fields: object) -> Turn:
+    fresh = Turn(
+        key=TurnKey.of(conversation, NOON, "000000000001:message"),
+        channel="telegram",
+        author=Author("42"),
+        text="Hi",
+        reply=Reply("Hello"),
+        state=State.SENDING,
+        origin=Origin.MODEL,
+    )
+    return replace(fresh, **fields)  # type: ignore[arg-type]
+
+
+def message(conversation: str = "telegram:42", callback: str = "") -> Message:
+    key = TurnKey.of(conversation, NOON, "000000000001:message")
+    return Message(key, "telegram", Kind.TEXT, "Hi", Author("42"), callback=callback)
+
+
+def failure(channel: TelegramChannel, turn: Turn) -> ChatbotError:
+    with pytest.raises(ChatbotError) as caught:
+        channel.post(turn, Part("Hello"))
+    return caught.value
+
+
+def test_it_is_a_channel_whose_posts_cannot_be_read_back(channel: TelegramChannel) -> None:
+    port: Channel = channel
+    assert (port.name, port.settling) == ("telegram", Settling.OPERATOR)
+
+
+def test_a_post(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
+    posted = channel.post(turn(), Part("Grüße 👋 *as it is*"))
+    [call] = telegram.accepted
+    assert call.params == {"chat_id": 42, "text": "Grüße 👋 *as it is*"}
+    assert posted == str(call.result["message_id"])
+
+
+def test_a_post_to_a_topic(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
+    channel.post(turn("telegram:-100:3"), Part("Hello"))
+    assert telegram.accepted[0].params["message_thread_id"] == 3
+
+
+def test_only_the_first_part_quotes(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
+    asked = turn(f"telegram:{GROUP}", quote="5")
+    first = channel.post(asked, Part("one"))
+    channel.post(replace(asked, posted=(first,)), Part("two"))
+    quoting, plain = (call.params for call in telegram.accepted)
+    assert quoting["reply_parameters"] == {"message_id": 5, "allow_sending_without_reply": True}
+    assert "reply_parameters" not in plain
+
+
+def test_parts_are_of_the_length_that_telegram_takes(
+    telegram: TelegramStandIn, channel: TelegramChannel
+) -> None:
+    parts = channel.split(Reply("👍" * (TEXT_LIMIT + 1)))
+    for part in parts:
+        channel.post(turn(), part)
+    assert [len(part.text) for part in parts] == [TEXT_LIMIT // 2, TEXT_LIMIT // 2, 1]
+    assert len(telegram.accepted) == 3
+
+
+def test_courtesies(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
+    channel.greet(message())
+    channel.greet(message(callback="c1"))
+    channel.working(message("telegram:-100:3"))
+    assert [(call.method, call.params) for call in telegram.accepted] == [
+        ("answerCallbackQuery", {"callback_query_id": "c1"}),
+        ("sendChatAction", {"chat_id": -100, "message_thread_id": 3, "action": "typing"}),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["status", "hang_up_before", "malformed"])
+def test_a_lost_courtesy_raises_nothing(
+    kind: str, telegram: TelegramStandIn, channel: TelegramChannel, journal: FakeJournal
+) -> None:
+    telegram.faults.add(Fault(kind, times=2))  # type: ignore[arg-type]
+    channel.greet(message(callback="c1"))
+    channel.working(message())
+    assert [facts["call"] for _, facts in journal.hops] == ["answerCallbackQuery", "sendChatAction"]
+
+
+NO_RIGHTS = "Bad Request: not enough rights to send text messages to the chat"
+
+
+@pytest.mark.parametrize(
+    ("fault", "meant", "reason"),
+    [
+        (Fault("status", status=429, retry_after=3), PostRefused, "status 429"),
+        (Fault("status", status=401), CredentialRefused, "status 401"),
+        (Fault("status", status=404, code="Not Found"), CredentialRefused, "status 404"),
+        (Fault("status", status=500), AmbiguousPost, "status 500"),
+        (Fault("status", status=502, body="<html>"), AmbiguousPost, "status 502"),
+        (Fault("malformed"), AmbiguousPost, "status 200"),
+        (Fault("malformed", body='{"ok":true,"result":true}'), AmbiguousPost, "answer without"),
+        (Fault("hang_up_before"), AmbiguousPost, "ConnectionError"),
+        (Fault("hang_up_after"), AmbiguousPost, "ConnectionError"),
+        (Fault("reset"), AmbiguousPost, "ConnectionError"),
+        (Fault("status", status=403), Undeliverable, "blocked"),
+        (
+            Fault("status", status=403, code="Forbidden: bot is not a member of the group chat"),
+            Undeliverable,
+            "removed",
+        ),
+        (Fault("status", status=403, code="Forbidden: something"), Undeliverable, "forbidden"),
+        (
+            Fault("status", status=400, code="Bad Request: chat not found"),
+            Undeliverable,
+            "no_chat",
+        ),
+        (Fault("status", status=400, code=NO_RIGHTS), Undeliverable, "no_rights"),
+        (
+            Fault("status", status=400, code="Bad Request: message thread not found"),
+            Undeliverable,
+            "no_topic",
+        ),
+        (Fault("status", status=400, code="Bad Request: what?"), Undeliverable, "bad_request"),
+        (Fault("status", status=400, body="no JSON"), Undeliverable, "bad_request"),
+    ],
+    ids=str,
+)
+def test_what_an_answer_means(
+    fault: Fault,
+    meant: type[ChatbotError],
+    reason: str,
+    telegram: TelegramStandIn,
+    channel: TelegramChannel,
+) -> None:
+    telegram.faults.add(fault)
+    error = failure(channel, turn())
+    assert type(error) is meant
+    assert str(error).startswith(reason)
+    assert getattr(error, "retry_after", None) == fault.retry_after
+    assert len(telegram.faults.fired) == 1  # nothing was repeated
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [("blocked", "blocked"), ("deactivated", "deactivated"), ("kicked", "removed")],
+)
+def test_people_who_are_gone(
+    state: str, reason: str, telegram: TelegramStandIn, channel: TelegramChannel
+) -> None:
+    telegram.mark(42, state)  # type: ignore[arg-type]
+    error = failure(channel, turn())
+    assert isinstance(error, Undeliverable)
+    assert error.reason == reason
+
+
+def test_retry_after_of_the_body_counts_too(
+    telegram: TelegramStandIn, channel: TelegramChannel
+) -> None:
+    body = '{"ok":false,"error_code":429,"description":"Too Many","parameters":{"retry_after":9}}'
+    telegram.faults.add(Fault("status", status=429, body=body))
+    error = failure(channel, turn())
+    assert isinstance(error, PostRefused)
+    assert error.retry_after == 9
+
+
+def test_no_answer_within_the_post_timeout(
+    telegram: TelegramStandIn, settings: Settings, journal: FakeJournal
+) -> None:
+    telegram.faults.add(Fault("no_answer"))
+    with closing(new_session()) as session:
+        hasty = replace(settings, post_timeout=Seconds(0.3))
+        error = failure(TelegramChannel(hasty, journal, session), turn())
+    assert isinstance(error, AmbiguousPost)
+
+
+def test_refused_formatting_is_posted_again_plain(
+    telegram: TelegramStandIn, channel: TelegramChannel
+) -> None:
+    telegram.faults.add(Fault("status", status=400))
+    channel.post(turn(), Part("*Hello_"))
+    [call] = telegram.accepted
+    assert call.params == {"chat_id": 42, "text": "*Hello_"}
+
+
+def test_it_is_posted_again_once_only(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
+    telegram.faults.add(Fault("status", status=400, times=0))
+    assert isinstance(failure(channel, turn()), Undeliverable)
+    assert len(telegram.faults.fired) == 2
+
+
+def test_a_second_post_without_time_is_not_begun(
+    telegram: TelegramStandIn, settings: Settings, journal: FakeJournal
+) -> None:
+    telegram.faults.add(Fault("status", status=400))
+    with closing(new_session()) as session:
+        hasty = replace(settings, post_timeout=Seconds(0.9))
+        error = failure(TelegramChannel(hasty, journal, session), turn())
+    assert type(error) is PostRefused
+    assert not telegram.accepted
+
+
+def test_a_group_that_moved_is_followed(
+    telegram: TelegramStandIn, channel: TelegramChannel
+) -> None:
+    telegram.mark(GROUP, "migrated", migrate_to=-100200)
+    channel.post(turn(f"telegram:{GROUP}", quote="5"), Part("Hello"))
+    [call] = telegram.accepted
+    assert call.params == {"chat_id": -100200, "text": "Hello"}
+
+
+def test_a_refused_connection_does_not_tell_the_token(
+    channel: TelegramChannel,
+    settings: Settings,
+    journal: FakeJournal,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with closing(new_session()) as session:
+        gone = TelegramChannel(replace(settings, telegram_api_url=closed), journal, session)
+        error = failure(gone, turn())
+        gone.working(message())
+    assert type(error) is PostRefused
+    assert error.__suppress_context__
+    assert "a-token" not in f"{error!r} {caplog.text} {journal.hops}"

@@ -1,0 +1,325 @@
+"""The webhook whole: signed HTTP events in, envelopes in the queue out."""
+
+import base64
+import hashlib
+import hmac
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+
+from chatbot.channels.web.session import new_session, set_cookie
+from chatbot.messages import Envelope
+from chatbot.wiring.webhook import build
+from tests.component.conftest import Aws, Queues
+
+SECRETS = {
+    "TELEGRAM_BOT_TOKEN": "42:telegram-bot-token",
+    "TELEGRAM_WEBHOOK_SECRET": "telegram-webhook-secret",
+    "MESSENGER_APP_SECRET": "messenger-app-secret",
+    "MESSENGER_VERIFY_TOKEN": "messenger-verify-token",
+    "WEB_SESSION_KEY": "web-session-key",
+}
+PLAIN = {"MESSENGER_PAGE_ID": "page", "MESSENGER_APP_ID": "app"}
+Call = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class Context:
+    aws_request_id = "request"
+
+
+def webhook(environ: dict[str, str]) -> Call:
+    handler = build(environ)
+    return lambda event: handler(event, Context())
+
+
+@pytest.fixture
+def environ(queues: Queues) -> dict[str, str]:
+    return {"QUEUE_URL": queues.messages, **SECRETS, **PLAIN}
+
+
+@pytest.fixture
+def call(environ: dict[str, str]) -> Call:
+    return webhook(environ)
+
+
+def event(
+    route: str, body: bytes = b"", headers: dict[str, str] | None = None, **more: Any
+) -> dict[str, Any]:
+    method, path = route.split(" ")
+    return {
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": path,
+        "headers": headers or {},
+        "requestContext": {"http": {"method": method, "path": path}},
+        "body": base64.b64encode(body).decode(),
+        "isBase64Encoded": True,
+        **more,
+    }
+
+
+def telegram(body: object, secret: str = SECRETS["TELEGRAM_WEBHOOK_SECRET"]) -> dict[str, Any]:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return event("POST /telegram", raw, {"X-Telegram-Bot-Api-Secret-Token": secret})
+
+
+def signed(body: object) -> tuple[bytes, dict[str, str]]:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    digest = hmac.new(SECRETS["MESSENGER_APP_SECRET"].encode(), raw, hashlib.sha256).hexdigest()
+    return raw, {"X-Hub-Signature-256": f"sha256={digest}"}
+
+
+def messenger(body: object) -> dict[str, Any]:
+    return event("POST /messenger", *signed(body))
+
+
+def web(text: str, **headers: str) -> dict[str, Any]:
+    cookie = set_cookie(new_session(), SECRETS["WEB_SESSION_KEY"], secure=True).partition(";")[0]
+    body = {"text": text, "id": "m1", "sent_at": int(time.time() * 1000)}
+    named = {
+        "content-type": "application/json",
+        "host": "chat.example",
+        "origin": "https://chat.example",
+        "x-forwarded-proto": "https",
+        **headers,
+    }
+    return event("POST /web/messages", json.dumps(body).encode(), named, cookies=[cookie])
+
+
+def update(number: int = 1, text: str = "Grüße 😀") -> dict[str, Any]:
+    person = {"id": 7, "is_bot": False, "first_name": "Ada"}
+    chat = {"id": 7, "type": "private", "first_name": "Ada"}
+    message = {"message_id": 1, "date": 1_795_262_400, "chat": chat, "from": person, "text": text}
+    return {"update_id": number, "message": message}
+
+
+def page_event(person: str, mid: str, text: str = "hello") -> dict[str, Any]:
+    return {
+        "sender": {"id": person},
+        "recipient": {"id": "page"},
+        "timestamp": 1_795_262_400_000,
+        "message": {"mid": mid, "text": text},
+    }
+
+
+def page(*events: dict[str, Any]) -> dict[str, Any]:
+    return {"object": "page", "entry": [{"id": "page", "time": 1, "messaging": list(events)}]}
+
+
+def queued(aws: Aws, queues: Queues) -> list[Envelope]:
+    """What waits in the queue, the first of each conversation at least."""
+    answer = aws.sqs.receive_message(QueueUrl=queues.messages, MaxNumberOfMessages=10)
+    return [Envelope.from_json(message["Body"]) for message in answer.get("Messages", [])]
+
+
+def waiting(aws: Aws, queues: Queues) -> int:
+    name = "ApproximateNumberOfMessages"
+    answer = aws.sqs.get_queue_attributes(QueueUrl=queues.messages, AttributeNames=[name])  # type: ignore[list-item]
+    return int(answer["Attributes"][name])  # type: ignore[index]
+
+
+def test_an_update_of_telegram_is_queued_untouched(call: Call, aws: Aws, queues: Queues) -> None:
+    assert call(telegram(update()))["statusCode"] == 200
+    [envelope] = queued(aws, queues)
+    assert envelope.key.sort == "turn#1795262400000#000000000001:message"
+    assert envelope.conversation == "telegram:7"
+    assert envelope.payload == update()
+
+
+def test_the_same_bytes_whether_encoded_or_not(call: Call, aws: Aws, queues: Queues) -> None:
+    raw, headers = signed(page(page_event("p", "mid", "Grüße 😀")))
+    plain = event("POST /messenger", raw, headers)
+    plain |= {"body": raw.decode(), "isBase64Encoded": False}
+    assert call(plain)["statusCode"] == 200
+    unescaped = json.dumps(page(page_event("q", "mid", "Grüße 😀")), ensure_ascii=False).encode()
+    assert call(messenger(unescaped))["statusCode"] == 200
+    texts = [envelope.payload["message"]["text"] for envelope in queued(aws, queues)]
+    assert texts == ["Grüße 😀"] * 2
+
+
+def test_a_message_of_the_page_is_queued(call: Call, aws: Aws, queues: Queues) -> None:
+    response = call(web("hello"))
+    assert response["statusCode"] == 202
+    assert json.loads(response["body"]) == {"id": "m1"}
+    [envelope] = queued(aws, queues)
+    assert envelope.payload["text"] == "hello"
+
+
+@pytest.mark.parametrize("token", ["messenger-verify-token", "wrong", "é"])
+def test_the_handshake(call: Call, token: str) -> None:
+    query = {"hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": "1158201444"}
+    response = call(event("GET /messenger", queryStringParameters=query))
+    if token == SECRETS["MESSENGER_VERIFY_TOKEN"]:
+        assert (response["statusCode"], response["body"]) == (200, "1158201444")
+        assert response["headers"]["content-type"].startswith("text/plain")
+    else:
+        assert response["statusCode"] == 403
+
+
+def sha1_only() -> dict[str, Any]:
+    raw, _ = signed(page(page_event("p", "mid")))
+    digest = hmac.new(SECRETS["MESSENGER_APP_SECRET"].encode(), raw, hashlib.sha1).hexdigest()
+    return event("POST /messenger", raw, {"X-Hub-Signature": f"sha1={digest}"})
+
+
+def one_byte_changed() -> dict[str, Any]:
+    raw, headers = signed(page(page_event("p", "mid", "hello")))
+    return event("POST /messenger", raw.replace(b"hello", b"hellp"), headers)
+
+
+FORGED = {
+    "telegram wrong": telegram(update(), "wrong"),
+    "telegram missing": event("POST /telegram", json.dumps(update()).encode()),
+    "telegram not ascii": telegram(update(), "é"),
+    "telegram empty": telegram(update(), ""),
+    "messenger missing": event("POST /messenger", signed(page())[0]),
+    "messenger wrong": event("POST /messenger", b"{}", {"X-Hub-Signature-256": "sha256=00"}),
+    "messenger not ascii": event("POST /messenger", b"{}", {"X-Hub-Signature-256": "sha256=é"}),
+    "messenger sha-1 only": sha1_only(),
+    "messenger one byte changed": one_byte_changed(),
+    "web foreign origin": web("hello", origin="https://evil.example"),
+    "web no cookie": {**web("hello"), "cookies": []},
+    "web odd cookie": {**web("hello"), "cookies": ["conversation=é.é", "", "="]},
+}
+
+
+@pytest.mark.parametrize("case", FORGED)
+def test_what_is_not_authentic_is_refused_and_counted(
+    call: Call, aws: Aws, queues: Queues, case: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(FORGED[case])["statusCode"] in (401, 403)
+    assert waiting(aws, queues) == 0
+    written = capsys.readouterr().out
+    assert '"Refused":[1.0]' in written
+    assert "hello" not in written
+    assert "Grüße" not in written
+
+
+UNREADABLE: dict[str, object] = {
+    "nothing": b"",
+    "invalid": b"{",
+    "not utf-8": b'{"a": "\xff"}',
+    "deep": b'{"a": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    "array": [],
+    "number": 7,
+    "null": None,
+    "empty": {},
+    "nan": b'{"update_id": NaN}',
+    "huge number": b'{"object": "page", "update_id": ' + b"9" * 5000 + b"}",
+    "fields of other types": {"update_id": "x", "message": 7, "object": "page", "entry": {"a": 1}},
+    "entries of other types": {"object": "page", "entry": [None, 7, [], {"messaging": 7}]},
+    "events of other types": {"update_id": 1, **page({"sender": 7}, {"message": []})},
+    "unknown kinds": {"update_id": 1, "novelty": {}, **page({"novelty": {}})},
+    "odd message": {"update_id": 1, "message": {"chat": {"id": "x"}, "date": []}},
+    "time out of range": {**update(), "message": {**update()["message"], "date": 10**30}},
+}
+
+
+@pytest.mark.parametrize("make", [telegram, messenger], ids=["telegram", "messenger"])
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_what_is_authentic_but_unreadable_is_acknowledged(
+    call: Call,
+    aws: Aws,
+    queues: Queues,
+    case: str,
+    make: Callable[[object], dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert call(make(UNREADABLE[case]))["statusCode"] == 200
+    assert waiting(aws, queues) == 0
+    assert '"Ignored":[' in capsys.readouterr().out
+
+
+def test_a_thousand_events_in_a_body(call: Call, aws: Aws, queues: Queues) -> None:
+    said = [page_event(f"p{number % 25}", f"m{number}") for number in range(100)]
+    seen = {"sender": {"id": "p1"}, "timestamp": 1_795_262_400_000, "read": {"watermark": 1}}
+    assert call(messenger(page(*said, *[seen] * 900)))["statusCode"] == 200
+    assert waiting(aws, queues) == 100
+
+
+def test_one_event_too_large_does_not_cost_the_others(call: Call, aws: Aws, queues: Queues) -> None:
+    body = page(page_event("p", "m1", "x" * 1_100_000), page_event("q", "m2"))
+    assert call(messenger(body))["statusCode"] == 200
+    assert [envelope.conversation for envelope in queued(aws, queues)] == ["messenger:q"]
+
+
+def test_the_same_event_twice_is_queued_once(call: Call, aws: Aws, queues: Queues) -> None:
+    for _ in range(2):
+        assert call(telegram(update()))["statusCode"] == 200
+    assert waiting(aws, queues) == 1
+
+
+def test_a_conversation_with_odd_characters(call: Call, aws: Aws, queues: Queues) -> None:
+    assert call(messenger(page(page_event("ö \n" * 50, "m1"))))["statusCode"] == 200
+    [envelope] = queued(aws, queues)
+    assert envelope.conversation == "messenger:" + "ö \n" * 50
+
+
+def test_a_queue_that_is_gone_asks_to_come_again(environ: dict[str, str]) -> None:
+    response = webhook({**environ, "QUEUE_URL": environ["QUEUE_URL"] + "x"})(telegram(update()))
+    assert response["statusCode"] == 503
+    assert response["headers"]["retry-after"] == "2"
+
+
+def test_channels_without_their_secrets_are_off(
+    environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    off = dict.fromkeys(SECRETS, "")
+    call = webhook({**environ, **off})
+    for _ in range(2):
+        for request in (telegram(update(), ""), messenger(page()), web("x")):
+            assert call(request)["statusCode"] == 404
+    assert capsys.readouterr().out.count("channel_off") == 3
+
+
+@pytest.mark.parametrize("route", ["GET /telegram", "POST /", "DELETE /messenger"])
+def test_other_routes(call: Call, route: str) -> None:
+    assert call(event(route))["statusCode"] == 404
+
+
+def test_secrets_of_the_parameter_store(environ: dict[str, str], aws: Aws, queues: Queues) -> None:
+    bare = {"QUEUE_URL": environ["QUEUE_URL"], "PARAMETER_PATH": "/chatbot"}
+    ssm = boto3.client("ssm")
+    for name, value in SECRETS.items():
+        ssm.put_parameter(Name=f"/chatbot/{name}", Value=value, Type="SecureString")
+    ssm.put_parameter(Name="/chatbot/SETTINGS", Value=json.dumps(PLAIN), Type="String")
+    call = webhook(bare)
+    assert call(telegram(update()))["statusCode"] == 200
+    assert call(messenger(page(page_event("p", "m1"))))["statusCode"] == 200
+    assert waiting(aws, queues) == 2
+
+
+def test_a_parameter_store_that_cannot_be_read_asks_to_come_again(
+    environ: dict[str, str], aws: Aws
+) -> None:
+    bare = {"QUEUE_URL": environ["QUEUE_URL"], "PARAMETER_PATH": "/chatbot"}
+    boto3.client("ssm").put_parameter(Name="/chatbot/SETTINGS", Value="{", Type="String")
+    assert webhook(bare)(telegram(update()))["statusCode"] == 503
+
+
+def test_an_unforeseen_error_is_a_500_and_no_words_are_logged(
+    call: Call, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object) -> None:
+        raise KeyError("Grüße 😀")
+
+    monkeypatch.setattr("chatbot.wiring.webhook.enter", broken)
+    assert call(telegram(update()))["statusCode"] == 500
+    written = capsys.readouterr().out
+    assert "KeyError" in written
+    assert "Gr" not in written
+
+
+def test_nothing_heavy_is_imported() -> None:
+    """Of what the worker needs, nothing may slow the webhook's start."""
+    program = "import sys, chatbot.wiring.webhook; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    modules = set(done.stdout.decode().split())
+    heavy = {"openai", "requests", "httpx2", "pydantic", "aws_xray_sdk", "chatbot.history"}
+    assert not modules & heavy

@@ -1,0 +1,67 @@
+"""A conversation with the local stack as its person sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from local.people import Person, Post
+from local.send import answers
+from local.stack import Stack
+
+SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Chat:
+    stack: Stack
+    person: Person
+    channel: str
+
+    def say(self, text: str) -> list[str]:
+        """What is answered, part by part."""
+        return list(answers(self.channel, self.person, text, self.stack.url, SECONDS))
+
+    def post(self, post: Post, **headers: str) -> requests.Response:
+        return send(self.stack, post, **headers)
+
+    def received(self, at_least: int, chat_id: int | None = None) -> list[str]:
+        """The texts posted to the person, or to a group, once there are so many."""
+        return [message["text"] for message in self.messages(at_least, chat_id)]
+
+    def messages(self, at_least: int, chat_id: int | None = None) -> list[dict[str, Any]]:
+        """The same as Telegram or Messenger got them."""
+        found: list[dict[str, Any]] = []
+
+        def enough(_: object) -> bool:
+            found[:] = self._posted(chat_id or self.person.telegram_id)
+            return len(found) >= at_least
+
+        if not enough(None):
+            self.stack.recorder.wait(enough, self.stack.recorder.last, SECONDS)
+        return found
+
+    def _posted(self, chat_id: int) -> list[dict[str, Any]]:
+        if self.channel == "telegram":
+            calls = self.stack.telegram.wait(0, "sendMessage")
+            return [call.params for call in calls if call.params["chat_id"] == chat_id]
+        return [
+            call.params["message"]
+            for call in self.stack.graph.wait(0, "POST messages")
+            if call.params["recipient"]["id"] == self.person.psid
+        ]
+
+    def prompts(self, words: str) -> list[list[dict[str, Any]]]:
+        """The prompts whose last line holds these words."""
+        return [
+            call.params["messages"]
+            for call in self.stack.openai.wait(0, "chat/completions")
+            if words in call.params["messages"][-1]["content"]
+        ]
+
+
+def send(stack: Stack, post: Post, **headers: str) -> requests.Response:
+    all_headers = {**post.headers, **headers}
+    return requests.post(stack.url + post.path, post.body, headers=all_headers, timeout=30)

@@ -1,0 +1,29 @@
+"""The whole local stack, once per test process, and people who write to it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from local.people import Person, Signer
+from local.stack import Options, Stack
+from tests.e2e.chat import Chat
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    with Stack(Options(settings={"RETRY_DELAY": "100ms", "SETTLE": "1s"})) as running:
+        yield running
+
+
+@pytest.fixture
+def person(stack: Stack) -> Person:
+    """Somebody who never wrote before."""
+    return Person(f"ada-{uuid.uuid4()}", Signer(stack.settings))
+
+
+@pytest.fixture
+def chat(stack: Stack, person: Person) -> Callable[[str], Chat]:
+    return lambda channel: Chat(stack, person, channel)

@@ -1,0 +1,209 @@
+"""`python -m local` as people and programs use it."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+import requests
+
+from local.people import Person
+from local.stack import Stack
+from tests.e2e.chat import send
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 60
+LINUX = sys.platform == "linux"
+
+
+class Running:
+    """`python -m local`, ready."""
+
+    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
+        self.process = process
+        self.url = url
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def children(self) -> set[int]:
+        return _descendants(self.process.pid)
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "local", *arguments]
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[Running]:
+    process = subprocess.Popen(
+        _command(*arguments), cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout
+    try:
+        url = ""
+        for line in process.stdout:
+            ready = re.fullmatch(r"ready: (http://127\.0\.0\.1:\d+)\n", line)
+            if ready:
+                url = ready[1]
+                break
+        assert url, "it ended before it was ready"
+        yield Running(process, url)
+    finally:
+        process.kill()
+        process.stdout.close()
+        process.wait()
+
+
+def _local(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        _command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def _descendants(pid: int) -> set[int]:
+    found = set()
+    for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, tasks.read_text().split()):
+            found |= {child, *_descendants(child)}
+    return found
+
+
+def _gone(pids: set[int], seconds: float = 10) -> bool:
+    """Whether all have ended, or do within the time."""
+    end = time.monotonic() + seconds
+    while any(_alive(pid) for pid in pids):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.skipif(not LINUX, reason="reads /proc")
+def test_it_starts_answers_and_ends_without_a_trace() -> None:
+    with running("--port", "0", "--log", "json") as local:
+        assert requests.get(local.url, timeout=30).ok
+
+        port = str(local.port)
+        taken = _local("--port", port)
+        assert taken.returncode == 1
+        assert taken.stderr == f"port {port} is taken: choose another by PORT=…\n"
+
+        for words, answer in (
+            ("My name is Ada", "You said: My name is Ada"),
+            ("What is my name?", "Your name is Ada."),
+        ):
+            sent = _local("send", "telegram", words, "--as", "somebody", "--port", port)
+            assert (sent.returncode, sent.stdout, sent.stderr) == (0, f"{answer}\n", "")
+
+        children = local.children()
+        assert children
+        local.process.send_signal(signal.SIGINT)
+        assert local.process.wait(20) == 0
+        assert _gone(children)
+        with socket.create_server(("127.0.0.1", local.port)):
+            """It can start there again."""
+
+    silent = _local("send", "web", "Hello", "--port", port)
+    assert silent.returncode == 1
+    assert silent.stderr == f"no local stack answers at {local.url}: start it with `make run`\n"
+
+
+@pytest.mark.skipif(not LINUX, reason="the runtime emulator needs Linux")
+def test_real_lambda_processes_answer_and_end_with_a_killed_stack() -> None:
+    with running("--port", "0", "--runtime", "rie", "--workers", "1") as local:
+        sent = _local("send", "messenger", "Hello", "--port", str(local.port))
+        assert (sent.returncode, sent.stdout) == (0, "You said: Hello\n")
+        children = local.children()
+        assert len(children) > len(("moto", "webhook", "worker", "web"))
+        local.process.kill()
+        assert _gone(children)
+
+
+def test_invoke_signs_a_sample_and_prints_the_response() -> None:
+    done = _local("invoke", "WebhookFunction", "--event", "events/telegram/text.json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["statusCode"] == HTTPStatus.OK
+
+
+def test_invoke_fails_where_the_function_raises() -> None:
+    done = _local("invoke", "WorkerFunction", "--event", "events/telegram/text.json")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "KeyError" in done.stderr.splitlines()[-1]
+
+
+def test_other_hosts_names_are_refused(stack: Stack) -> None:
+    for host in ("evil.example", "evil.example:80", "127.0.0.1:1"):
+        answer = requests.get(stack.url, headers={"host": host}, timeout=30)
+        assert answer.status_code == HTTPStatus.FORBIDDEN
+
+
+def test_every_listener_is_on_loopback(stack: Stack) -> None:
+    environment = stack.functions["WorkerFunction"].environment
+    named = ("AWS_ENDPOINT_URL", "TELEGRAM_API_URL", "GRAPH_API_URL", "OPENAI_BASE_URL")
+    urls = [stack.url, stack.aws.url, *(environment[name] for name in named)]
+    for url in urls:
+        assert url.startswith("http://127.0.0.1:")
+        answer = requests.get(url, headers={"host": "evil.example"}, timeout=30)
+        assert answer.status_code == HTTPStatus.FORBIDDEN, url
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/nothing"), ("GET", "/telegram"), ("PUT", "/web/messages")]
+)
+def test_an_unknown_route_is_not_found(stack: Stack, method: str, path: str) -> None:
+    answer = requests.request(method, stack.url + path, timeout=30)
+    assert (answer.status_code, answer.json()) == (HTTPStatus.NOT_FOUND, {"message": "Not Found"})
+
+
+def test_assets_of_the_page_are_served(stack: Stack) -> None:
+    page = requests.get(stack.url, timeout=30).text
+    assets = re.findall(r'(?:href|src)="(/assets/[^"]+)"', page)
+    assert assets
+    for path in assets:
+        assert requests.get(stack.url + path, timeout=30).ok, path
+
+
+def test_the_worker_starts_at_once(stack: Stack, person: Person) -> None:
+    before = stack.recorder.last
+    assert send(stack, person.telegram("Quick, please")).ok
+    conversation = person.conversation("telegram")
+    sent = stack.recorder.wait(
+        lambda record: record.operation == "SendMessageBatch" and conversation in record.request,
+        before,
+    )
+    invoked = stack.recorder.wait(
+        lambda record: record.operation == "WorkerFunction" and conversation in record.request,
+        before,
+    )
+    assert sent
+    assert invoked
+    assert invoked.at - sent.at < 1
+
+
+def test_secrets_are_not_in_the_records(stack: Stack, person: Person) -> None:
+    assert send(stack, person.telegram("Hello")).ok
+    text = json.dumps(requests.get(f"{stack.url}/_local/records?after=0", timeout=30).json())
+    assert "GetParameters" in text
+    for name in ("TELEGRAM_BOT_TOKEN", "OPENAI_API_KEY", "WEB_SESSION_KEY"):
+        assert stack.settings[name] not in text

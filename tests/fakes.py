@@ -1,0 +1,428 @@
+"""Hand-written doubles of the ports, with the rules of the real thing and no I/O."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from chatbot.errors import TurnExists
+from chatbot.messages import (
+    Author,
+    Claim,
+    Completion,
+    Envelope,
+    Kind,
+    Message,
+    Part,
+    Person,
+    PromptLine,
+    Record,
+    Reply,
+    State,
+    Turn,
+    TurnKey,
+    Window,
+)
+from chatbot.ports import Channel, History, Journal, Model, Queue, Settling
+
+NOON = 1_795_262_400_000  # 2026-11-21 12:00 UTC
+
+
+class FakeClock:
+    """A clock that stands still until it is told otherwise. `sleep` moves it."""
+
+    def __init__(self, now: int = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += round(seconds * 1000)
+
+    sleep = advance
+
+
+@dataclass
+class FakeJournal:
+    hops: list[tuple[str, dict[str, str | float]]] = field(default_factory=list)
+    troubles: list[tuple[str, dict[str, str | float]]] = field(default_factory=list)
+    metrics: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def hop(self, name: str, **facts: str | float) -> None:
+        with self._lock:
+            self.hops.append((name, facts))
+
+    def trouble(self, name: str, **facts: str | float) -> None:
+        with self._lock:
+            self.troubles.append((name, facts))
+
+    def count(self, metric: str, value: float = 1, *, channel: str) -> None:
+        with self._lock:
+            self.metrics[metric, channel] += value  # type: ignore[assignment]
+
+    def counted(self, metric: str) -> float:
+        """The metric's sum over all channels."""
+        return sum(value for (name, _), value in self.metrics.items() if name == metric)
+
+
+def no_fault(step: str, moment: str) -> None:
+    """The default of `fault`: nothing goes wrong."""
+
+
+class MemoryHistory:
+    """The conversation table in memory.
+
+    `fault(step, moment)` is called with the method's name and "before" or "after" its effect; what
+    it raises is what the caller sees: a refusal, a lost response, a crash. `calls` counts methods.
+    """
+
+    def __init__(self, fault: Callable[[str, str], None] = no_fault) -> None:
+        self.fault = fault
+        self.calls: Counter[str] = Counter()
+        self.turns: defaultdict[str, dict[str, Turn]] = defaultdict(dict)
+        self.persons: dict[str, Person] = {}
+        self.tries: dict[str, tuple[str, int]] = {}
+        self._lock = threading.RLock()
+
+    def all(self, conversation: str) -> list[Turn]:
+        """Every turn of a conversation, oldest first."""
+        return [turn for _, turn in sorted(self.turns[conversation].items())]
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        with self._lock:
+            self.calls[name] += 1
+            self.fault(name, "before")
+            yield
+            self.fault(name, "after")
+
+    def read(self, conversation: str, turns: int) -> Window:
+        with self._step("read"):
+            newest = self.all(conversation)[::-1]
+            seen = tuple(newest[: turns + 10])
+            person = self.persons.get(conversation, Person())
+            return Window(person, seen, complete=len(seen) == len(newest))
+
+    def turns_after(self, conversation: str, after: str, limit: int) -> tuple[Turn, ...]:
+        with self._step("turns_after"):
+            turns = [turn for turn in self.all(conversation) if turn.key.sort > after]
+            return tuple(turns[:limit] if after else turns[-limit:])
+
+    def find(self, key: TurnKey) -> Turn | None:
+        with self._step("find"):
+            return self._get(key)
+
+    def put(self, turn: Turn) -> None:
+        with self._step("put"):
+            stored = self._get(turn.key)
+            if stored:
+                raise TurnExists(stored)
+            self._set(turn)
+
+    def take_over(self, found: Turn, claim: Claim, now: int) -> Turn:
+        with self._step("take_over"):
+            turn = self._get(found.key)
+            if turn is None or not _same(turn, found):
+                raise TurnExists(turn)
+            if not (turn.state is State.ANSWERED or _over(turn, now)):
+                raise TurnExists(turn)
+            opened_at = turn.opened_at or now
+            return self._set(replace(turn, state=State.SENDING, claim=claim, opened_at=opened_at))
+
+    def save(self, turn: Turn) -> None:
+        with self._step("save"):
+            stored = self._get(turn.key)
+            if stored is None or turn.claim is None or not _own(stored, turn.claim.token):
+                raise TurnExists(stored)
+            if stored.state not in (State.SENDING, turn.state):
+                raise TurnExists(stored)
+            self._set(replace(stored, state=turn.state, claim=turn.claim, posted=turn.posted))
+
+    def mark_delivered(self, key: TurnKey, posted: tuple[str, ...]) -> None:
+        with self._step("mark_delivered"):
+            turn = self._get(key)
+            if turn:
+                self._set(replace(turn, state=State.DELIVERED, posted=posted))
+
+    def abandon(self, key: TurnKey, now: int) -> None:
+        with self._step("abandon"):
+            turn = self._get(key)
+            if turn is None or not _over(turn, now):
+                raise TurnExists(turn)
+            self._set(replace(turn, claim=None))
+
+    def hold(self, key: TurnKey, now: int) -> None:
+        with self._step("hold"):
+            turn = self._get(key)
+            if turn and turn.state is State.HELD:
+                return
+            if turn is None or not _over(turn, now):
+                raise TurnExists(turn)
+            self._set(replace(turn, state=State.HELD))
+
+    def raise_try(self, key: TurnKey) -> int:
+        with self._step("raise_try"):
+            event, count = self.tries.get(key.conversation, ("", 0))
+            count = count + 1 if event == key.sort else 1
+            self.tries[key.conversation] = (key.sort, count)
+            return count
+
+    def lower_try(self, key: TurnKey) -> None:
+        with self._step("lower_try"):
+            event, count = self.tries.get(key.conversation, ("", 0))
+            if event == key.sort and count > 0:
+                self.tries[key.conversation] = (event, count - 1)
+
+    def save_person(self, conversation: str, person: Person) -> None:
+        with self._step("save_person"):
+            before = self.persons.get(conversation, Person()).forgotten_before
+            self.persons[conversation] = replace(person, forgotten_before=before)
+
+    def _get(self, key: TurnKey) -> Turn | None:
+        return self.turns[key.conversation].get(key.sort)
+
+    def _set(self, turn: Turn) -> Turn:
+        self.turns[turn.key.conversation][turn.key.sort] = turn
+        return turn
+
+
+def _same(turn: Turn, found: Turn) -> bool:
+    token = turn.claim.token if turn.claim else ""
+    return turn.state is found.state and token == (found.claim.token if found.claim else "")
+
+
+def _own(turn: Turn, token: str) -> bool:
+    return turn.claim is not None and turn.claim.token == token
+
+
+def _over(turn: Turn, now: int) -> bool:
+    ended = turn.claim is None or turn.claim.ends_at < now
+    return turn.state is State.SENDING and ended
+
+
+class FakeModel:
+    """Answers from `script`, item by item; when it is empty, by repeating the last line."""
+
+    def __init__(self, *script: str | Completion | Exception) -> None:
+        self.script = deque(script)
+        self.prompts: list[tuple[PromptLine, ...]] = []
+        self.seconds: list[float] = []
+
+    def answer(self, prompt: Sequence[PromptLine], seconds: float) -> Completion:
+        self.prompts.append(tuple(prompt))
+        self.seconds.append(seconds)
+        answer = self.script.popleft() if self.script else f"You said: {prompt[-1].content}"
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, str):
+            answer = Completion(answer, "fake-model", tokens_in=7, tokens_out=3)
+        return answer
+
+
+@dataclass(frozen=True)
+class Lands:
+    """Outcome of a post that reached the person although the caller sees `error`."""
+
+    error: Exception
+
+
+@dataclass(frozen=True)
+class Post:
+    """What a person received."""
+
+    id: str
+    key: TurnKey
+    text: str
+    at: int
+
+
+class FakeChannel:
+    """A platform. `outcomes` are those of the next posts; when it is empty, posts succeed.
+
+    An exception there is raised and nothing arrives; with `Lands` the message arrives as well.
+    Payloads are `{"text", "author", "name", "kind", "group", "quote", "callback"}`, all optional.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], int],
+        name: str = "telegram",
+        settling: Settling = Settling.OPERATOR,
+        limit: int = 4096,
+    ) -> None:
+        self._clock = clock
+        self._name = name
+        self._settling = settling
+        self._limit = limit
+        self.outcomes: deque[Exception | Lands | None] = deque()
+        self.posts: list[Post] = []
+        self.greeted: list[TurnKey] = []
+        self.worked: list[TurnKey] = []
+        self.read_back: list[Post] = []  # what the platform tells; every landed post by default
+        self.lagging = False  # True: posts do not enter `read_back`
+        self.read_back_error: Exception | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def settling(self) -> Settling:
+        return self._settling
+
+    @property
+    def received(self) -> list[str]:
+        """The texts that reached people, in order."""
+        return [post.text for post in self.posts]
+
+    def read(self, envelope: Envelope) -> Message:
+        payload = envelope.payload
+        text = payload.get("text", "")
+        command, _, arguments = text[1:].partition(" ") if text.startswith("/") else ("", "", "")
+        return Message(
+            key=envelope.key,
+            channel=envelope.channel,
+            kind=Kind(payload.get("kind", Kind.COMMAND if command else Kind.TEXT)),
+            text=text,
+            author=Author(payload.get("author", "7"), payload.get("name", "")),
+            group=payload.get("group", False),
+            command=command.lower(),
+            arguments=arguments,
+            quote=payload.get("quote", ""),
+            callback=payload.get("callback", ""),
+        )
+
+    def greet(self, message: Message) -> None:
+        self.greeted.append(message.key)
+
+    def working(self, message: Message) -> None:
+        self.worked.append(message.key)
+
+    def split(self, reply: Reply) -> Sequence[Part]:
+        text, size = reply.text, self._limit
+        return [Part(text[start : start + size]) for start in range(0, len(text), size)]
+
+    def post(self, turn: Turn, part: Part) -> str:
+        with self._lock:
+            outcome = self.outcomes.popleft() if self.outcomes else None
+            if isinstance(outcome, Exception):
+                raise outcome
+            post = Post(f"p{len(self.posts) + 1}", turn.key, part.text, self._clock())
+            self.posts.append(post)
+            if not self.lagging:
+                self.read_back.append(post)
+            if isinstance(outcome, Lands):
+                raise outcome.error
+            return post.id
+
+    def find_posted(self, turn: Turn, part: Part, known: Iterable[str]) -> str | None:
+        if self.read_back_error:
+            raise self.read_back_error
+        ids = set(known)
+        for post in self.read_back:
+            mine = post.key.conversation == turn.key.conversation and post.text == part.text
+            if mine and post.at >= turn.opened_at and post.id not in ids:
+                return post.id
+        return None
+
+
+@dataclass
+class Letter:
+    """A message in the queue. `receipt` is the newest; in flight until `visible_at`."""
+
+    id: str
+    group: str
+    body: str
+    sent_at: int
+    receipt: str = ""
+    visible_at: int = 0
+    receive_count: int = 0
+
+
+class FakeQueue:
+    """An SQS FIFO queue: groups in order and blocked while in flight, receipts that go stale."""
+
+    def __init__(self, clock: Callable[[], int], visibility: float = 360) -> None:
+        self._clock = clock
+        self._visibility = visibility
+        self._serial = 0
+        self.letters: list[Letter] = []
+        self.deleted: set[str] = set()  # receipts
+        self.dead: list[Record] = []
+        self.hidden: list[tuple[tuple[str, ...], float]] = []
+        self.error: Exception | None = None  # raised by the worker's calls while it is set
+
+    def send(self, envelope: Envelope) -> Letter:
+        letter = Letter(self._next("m"), envelope.conversation, envelope.to_json(), self._clock())
+        self.letters.append(letter)
+        return letter
+
+    def receive(self, most: int = 10) -> list[Record]:
+        """One batch, as the event source mapping would hand it to the worker."""
+        now = self._clock()
+        blocked = {letter.group for letter in self.letters if letter.visible_at > now}
+        batch = [letter for letter in self.letters if letter.group not in blocked][:most]
+        for letter in batch:
+            letter.receipt = self._next("r")
+            letter.visible_at = now + round(self._visibility * 1000)
+            letter.receive_count += 1
+        return [_record(letter) for letter in batch]
+
+    def hide(self, records: Sequence[Record], seconds: float) -> set[str]:
+        held, refused = self._held(records)
+        for letter in held:
+            letter.visible_at = self._clock() + round(seconds * 1000)
+        self.hidden.append((tuple(letter.id for letter in held), seconds))
+        return refused
+
+    def delete(self, records: Sequence[Record]) -> set[str]:
+        held, refused = self._held(records)
+        self.letters = [letter for letter in self.letters if letter not in held]
+        self.deleted |= {letter.receipt for letter in held}
+        # Deleting once more under the receipt that deleted it succeeds.
+        again = {record.message_id for record in records if record.receipt in self.deleted}
+        return refused - again
+
+    def dead_letter(self, record: Record) -> None:
+        if self.error:
+            raise self.error
+        self.dead.append(record)
+
+    def _held(self, records: Sequence[Record]) -> tuple[list[Letter], set[str]]:
+        if self.error:
+            raise self.error
+        now = self._clock()
+        current = {
+            letter.id: letter
+            for record in records
+            for letter in self.letters
+            if letter.receipt == record.receipt and letter.visible_at > now
+        }
+        refused = {record.message_id for record in records} - current.keys()
+        return list(current.values()), refused
+
+    def _next(self, letter: str) -> str:
+        self._serial += 1
+        return f"{letter}{self._serial}"
+
+
+def _record(letter: Letter) -> Record:
+    return Record(
+        letter.id, letter.receipt, letter.group, letter.receive_count, letter.sent_at, letter.body
+    )
+
+
+def _fulfil(clock: FakeClock) -> None:
+    """The type checker's proof that the doubles fit the ports."""
+    history: History = MemoryHistory()
+    model: Model = FakeModel()
+    channel: Channel = FakeChannel(clock)
+    queue: Queue = FakeQueue(clock)
+    journal: Journal = FakeJournal()
+    assert all((history, model, channel, queue, journal))

@@ -1,0 +1,216 @@
+"""The real webhook and the real worker around a queue, a table and platforms of doubles."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import requests
+
+from chatbot import items
+from chatbot.channels.messenger.outbound import MessengerChannel
+from chatbot.channels.telegram.outbound import TelegramChannel
+from chatbot.channels.web.outbound import WebChannel
+from chatbot.conversation import Conversation
+from chatbot.delivery import Delivery
+from chatbot.messages import Done, Envelope, Outcome, Record, Turn
+from chatbot.ports import Channel
+from chatbot.settings import load
+from chatbot.wiring import webhook
+from local.standins.contract import Contract
+from tests.fakes import FakeClock, FakeJournal, FakeModel, MemoryHistory
+from tests.fuzz import words
+from tests.fuzz.cases import PLAIN, SECRETS, Case
+
+# What SQS takes (SendMessageBatch): group and deduplication id, and the characters of XML 1.0.
+_ID = re.compile(r"[!-~]{1,128}")
+_NOT_TAKEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MOST_BYTES = 1024 * 1024
+_MOST_ITEM_BYTES = 400 * 1024
+_MOST_TEXT = {"telegram": 4096, "messenger": 2000}
+
+
+class Broken(AssertionError):
+    """A property does not hold."""
+
+
+def expect(holds: object, property_: str) -> None:
+    if not holds:
+        raise Broken(property_)
+
+
+class Bench:
+    """Runs cases one after another; `sent` counts envelopes that reached the worker."""
+
+    def __init__(self, now: int) -> None:
+        self.sent = 0
+        self.outcomes: dict[str, int] = {}
+        self._clock = FakeClock(now)
+        self._queue = _Queue()
+        sdk = SimpleNamespace(client=lambda service, config: self._queue)
+        boto3, webhook.boto3 = webhook.boto3, sdk  # type: ignore[assignment]
+        try:
+            self._webhook = webhook.build({"QUEUE_URL": "queue", **SECRETS, **PLAIN})
+        finally:
+            webhook.boto3 = boto3
+        self._platform = _Platform()
+        settings = load(SECRETS, PLAIN)
+        journal = FakeJournal()
+        self._settings, self._journal = settings, journal
+        self._channels: Mapping[str, Channel] = {
+            "telegram": TelegramChannel(settings, journal, self._platform),
+            "messenger": MessengerChannel(settings, journal, self._platform),
+            "web": WebChannel(),
+        }
+        self._thread_errors: list[str] = []
+
+    def run(self, case: Case) -> None:
+        """Raises Broken."""
+        before, threading.excepthook = threading.excepthook, self._note
+        try:
+            envelopes = self._ask(case)
+            self._work(case, envelopes)
+        finally:
+            threading.excepthook = before
+        expect(not self._thread_errors, f"no thread dies: {self._thread_errors}")
+
+    def _ask(self, case: Case) -> Sequence[Envelope]:
+        self._queue.bodies.clear()
+        with redirect_stdout(io.StringIO()) as written:
+            response = self._webhook(case.event, SimpleNamespace(aws_request_id="fuzz"))
+        status = response["statusCode"]
+        envelopes = [Envelope.from_json(body) for body in self._queue.bodies]
+        self._judge(case, status, envelopes)
+        log = written.getvalue()
+        expect(not any(secret in log for secret in SECRETS.values()), "no secret is logged")
+        if case.documented or not case.authentic:
+            expect(words.MARKER.split()[0] not in log, "no words are logged")
+        key = f"{case.channel} {'authentic' if case.authentic else 'forged'} {status}"
+        self.outcomes[key] = self.outcomes.get(key, 0) + 1
+        return envelopes
+
+    def _judge(self, case: Case, status: int, envelopes: Sequence[Envelope]) -> None:
+        if not case.authentic:
+            expect(status in (401, 403), f"a forgery is refused, not answered with {status}")
+            expect(not envelopes, "a forgery is not queued")
+            return
+        if case.channel == "web":
+            good = status == 202 if envelopes else status in (400, 413, 415)
+            expect(good, f"{status} for {len(envelopes)} envelopes")
+        else:
+            expect(status == 200, f"the platform is answered with 200, not {status}")
+        for envelope in envelopes:
+            expect(envelope.channel == case.channel, "an envelope names its channel")
+            own = envelope.conversation.startswith(f"{case.channel}:")
+            expect(own, "a conversation belongs to its channel")
+
+    def _work(self, case: Case, envelopes: Sequence[Envelope]) -> None:
+        history = _History()
+        model = FakeModel()
+        delivery = Delivery(history, self._settings, self._journal, self._clock, _no_sleep)
+        conversation = Conversation(
+            self._channels, history, model, delivery, self._settings, self._journal, self._clock
+        )
+        self._journal.troubles.clear()
+        self._journal.hops.clear()
+        for body in self._queue.bodies:
+            self.sent += 1
+            first = self._deliver(conversation, body)
+            expect(first == Done(), f"the worker ends with {first}: {self._journal.troubles}")
+        posts, asked = len(self._platform.posts), len(model.prompts)
+        for body in self._queue.bodies:
+            again = self._deliver(conversation, body)
+            expect(again == Done(), f"the worker ends with {again} the second time")
+        expect(len(self._platform.posts) == posts, "nothing is posted twice")
+        expect(len(model.prompts) == asked, "the model is not asked twice")
+        self._platform.check()
+
+    def _deliver(self, conversation: Conversation, body: str) -> Outcome:
+        now = self._clock()
+        record = Record("id", "receipt", Envelope.from_json(body).conversation, 1, now, body)
+        return conversation.handle(record, now + 60_000, lambda: None)
+
+    def _note(self, failure: threading.ExceptHookArgs) -> None:
+        self._thread_errors.append(repr(failure.exc_value))
+
+
+def _no_sleep(seconds: float) -> None:
+    """Nothing here is worth waiting for."""
+
+
+class _Queue:
+    """Both SDK clients: a queue as picky as SQS, and a parameter store that is never asked."""
+
+    def __init__(self) -> None:
+        self.bodies: list[str] = []
+
+    def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, str]]) -> Any:  # noqa: N803
+        expect(1 <= len(Entries) <= 10, "a batch has 1 to 10 entries")
+        expect(len({entry["Id"] for entry in Entries}) == len(Entries), "ids differ")
+        size = 0
+        for entry in Entries:
+            size += len(entry["MessageBody"].encode())
+            for name in ("MessageGroupId", "MessageDeduplicationId"):
+                expect(_ID.fullmatch(entry[name]), f"SQS takes the {name}")
+            expect(not _NOT_TAKEN.search(entry["MessageBody"]), "SQS takes the body")
+        expect(size <= _MOST_BYTES, "SQS takes the batch")
+        self.bodies += [entry["MessageBody"] for entry in Entries]
+        return {}
+
+
+class _History(MemoryHistory):
+    """As picky as DynamoDB."""
+
+    def put(self, turn: Turn) -> None:
+        item = json.dumps(items.turn_to_item(turn), ensure_ascii=False)
+        expect(len(item.encode()) <= _MOST_ITEM_BYTES, "the turn fits an item")
+        expect(len(turn.key.sort.encode()) <= 1024, "the turn's key fits")
+        expect(len(turn.key.conversation.encode()) <= 2048, "the conversation's key fits")
+        super().put(replace(turn))
+
+
+class _Platform(requests.Session):
+    """Takes every post; `check` tells whether Telegram and Messenger would have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.posts: list[tuple[str, dict[str, Any]]] = []
+        self._contracts = {"telegram": Contract("bot-api"), "messenger": Contract("graph-api")}
+
+    def request(self, method: str, url: str, **request: Any) -> requests.Response:  # type: ignore[override]
+        fields = request["json"]
+        json.dumps(fields, ensure_ascii=False).encode()  # as it would have to
+        self.posts.append((url, fields))
+        response = requests.Response()
+        response.status_code = 200
+        response._content = b'{"ok": true, "result": {"message_id": 7}, "message_id": "m_7"}'
+        return response
+
+    def check(self) -> None:
+        for url, fields in self.posts:
+            if "graph" in url:
+                action = "sender_action" if "sender_action" in fields else "messages"
+                self._contracts["messenger"].params(f"POST {action}", fields, encoded=False)
+                text, length = fields.get("message", {}).get("text"), len
+            else:
+                operation = url.rpartition("/")[2]
+                self._contracts["telegram"].params(operation, fields, encoded=False)
+                text, length = fields.get("text"), _utf16
+            if text is not None:
+                most = _MOST_TEXT["messenger" if "graph" in url else "telegram"]
+                expect(text.strip(), "a post says something")
+                expect(length(text) <= most, "a post fits")
+        self.posts.clear()
+
+
+def _utf16(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+

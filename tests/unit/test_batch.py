@@ -1,0 +1,159 @@
+"""One invocation: lease, order within a group, groups side by side, what is handed back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from chatbot.batch import LEASE_SLACK
+from chatbot.errors import ModelUnavailable, PostRefused, QueueUnavailable
+from chatbot.messages import Completion, PromptLine
+from tests.world import INVOCATION, ProcessEnded, World
+
+
+def test_a_batch_is_answered_in_order_and_deleted() -> None:
+    world = World("1", "2", "3")
+    for text in ("one", "two", "three"):
+        world.queue.send(world.envelope(text))
+    assert world.invoke() == []
+    assert world.channel.received == ["1", "2", "3"]
+    assert world.queue.letters == []
+
+
+def test_the_lease_covers_the_longest_claim() -> None:
+    world = World()
+    world.queue.send(world.envelope("one"))
+    world.invoke()
+    ids, seconds = world.queue.hidden[0]
+    assert len(ids) == 1
+    assert seconds == INVOCATION + world.settings.settle + LEASE_SLACK
+
+
+def test_a_group_stops_at_its_first_failure_and_is_hidden_with_it() -> None:
+    world = World("1", ModelUnavailable("503"), "2", "3")
+    for text in ("one", "two", "three"):
+        world.queue.send(world.envelope(text))
+    assert len(world.invoke()) == 2
+    assert [letter.visible_at - world.clock() for letter in world.queue.letters] == [
+        1000,
+        1000,
+    ]
+    world.clock.advance(1)
+    assert world.invoke() == []
+    assert world.channel.received == ["1", "2", "3"]
+
+
+def test_another_group_goes_on() -> None:
+    world = World()
+    world.queue.send(world.envelope("stuck", "telegram:1"))
+    world.queue.send(world.envelope("quick", "telegram:2"))
+    world.channel.outcomes.append(PostRefused("429", retry_after=100))
+    again = world.invoke()
+    assert len(again) == 1
+    assert len(world.channel.received) == 1
+
+
+def test_a_refused_receipt_drops_its_group_only() -> None:
+    world = World()
+    world.queue.send(world.envelope("mine no more", "telegram:1"))
+    world.queue.send(world.envelope("fine", "telegram:2"))
+    records = world.queue.receive()
+    world.queue.letters[0].receipt = "another worker's"
+    assert world.batch.run(records, world.deadline) == [records[0].message_id]
+    assert world.channel.received == ["You said: fine"]
+
+
+def test_without_a_lease_the_queues_own_visibility_holds() -> None:
+    world = World()
+    world.queue.send(world.envelope("Hello"))
+    records = world.queue.receive()
+    world.queue.error = QueueUnavailable("throttled")
+    assert world.batch.run(records, world.deadline) == []
+    assert world.channel.received == ["You said: Hello"]
+
+
+class _SlowForOne:
+    """A model that answers "slow" only after everything else has left the queue."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.deleted_meanwhile = False
+
+    def answer(self, prompt: Sequence[PromptLine], seconds: float) -> Completion:
+        if prompt[-1].content == "slow":
+            for _ in range(200):
+                if len(self.world.queue.letters) == 1:
+                    self.deleted_meanwhile = True
+                    break
+                threading.Event().wait(0.01)
+        return Completion("ok", "m")
+
+
+def test_a_quick_conversation_does_not_wait_for_a_slow_neighbour() -> None:
+    world = World()
+    model = _SlowForOne(world)
+    world.conversation._model = model
+    world.queue.send(world.envelope("slow", "telegram:1"))
+    world.queue.send(world.envelope("quick", "telegram:2"))
+    assert world.invoke() == []
+    assert model.deleted_meanwhile
+
+
+def test_alone_in_its_batch_nothing_is_deleted_by_hand() -> None:
+    world = World()
+    world.queue.send(world.envelope("Hello"))
+    records = world.queue.receive()
+    world.batch.run(records, world.deadline)
+    assert len(world.queue.letters) == 1
+
+
+def test_without_time_for_one_more_the_rest_is_handed_back_untried() -> None:
+    world = World()
+    for text in ("one", "two"):
+        world.queue.send(world.envelope(text))
+    records = world.queue.receive()
+    deadline = world.clock() + round(world.conversation.time_needed() * 1000) - 1
+    assert len(world.batch.run(records, deadline)) == 2
+    assert world.model.prompts == []
+    assert {letter.visible_at for letter in world.queue.letters} == {world.clock()}
+
+
+def test_a_poison_record_goes_to_the_dead_letters_and_its_group_goes_on() -> None:
+    world = World()
+    poison = world.queue.send(world.envelope("poison"))
+    poison.body = "{}"
+    world.queue.send(world.envelope("Hello"))
+    assert world.invoke() == []
+    assert [record.body for record in world.queue.dead] == ["{}"]
+    assert world.channel.received == ["You said: Hello"]
+    assert world.journal.counted("DeadLettered") == 1
+
+
+def test_a_thread_that_works_past_the_deadline_ends_the_process() -> None:
+    world = World()
+    release = threading.Event()
+
+    class Stuck:
+        def answer(self, prompt: Sequence[PromptLine], seconds: float) -> Completion:
+            release.wait(10)
+            return Completion("late", "m")
+
+    def end() -> None:
+        release.set()
+        raise ProcessEnded
+
+    world.conversation._model = Stuck()
+    world.batch._end = end  # type: ignore[assignment]
+    world.queue.send(world.envelope("Hello"))
+    records = world.queue.receive()
+    enough, main = world.conversation.time_needed() + 1, threading.current_thread()
+
+    def left(deadline: int) -> float:
+        return 0 if threading.current_thread() is main else enough
+
+    world.batch._left = left  # type: ignore[method-assign]
+    with pytest.raises(ProcessEnded):
+        world.batch.run(records, world.deadline)
+    assert release.is_set()

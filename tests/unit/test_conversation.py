@@ -1,0 +1,259 @@
+"""What the conversation decides before and around the delivery."""
+
+from __future__ import annotations
+
+import pytest
+
+from chatbot.errors import (
+    ContentFiltered,
+    HistoryUnavailable,
+    LeaseLost,
+    ModelRefused,
+    ModelUnavailable,
+)
+from chatbot.messages import (
+    Completion,
+    DeadLetter,
+    Done,
+    HandBack,
+    Kind,
+    Origin,
+    Person,
+    State,
+)
+from tests.world import CONVERSATION, World
+
+
+def test_the_prompt_holds_the_earlier_turns() -> None:
+    world = World("Hello Ada.", "Ada.")
+    world.handle(world.envelope("My name is Ada"))
+    world.handle(world.envelope("What is my name?"))
+    roles_and_words = [(line.role, line.content) for line in world.model.prompts[1]]
+    assert roles_and_words[1:] == [
+        ("user", "My name is Ada"),
+        ("assistant", "Hello Ada."),
+        ("user", "What is my name?"),
+    ]
+
+
+def test_an_event_sent_again_is_answered_once_and_asked_once() -> None:
+    world = World()
+    hello = world.envelope("Hello")
+    for count in (1, 1, 2):
+        assert world.handle(hello, receive_count=count) == Done()
+    assert (len(world.model.prompts), len(world.channel.received)) == (1, 1)
+
+
+def test_an_event_older_than_the_window_is_looked_up_by_its_key() -> None:
+    world = World(history_turns=0)
+    first = world.envelope("first")
+    world.handle(first)
+    for number in range(30):
+        world.handle(world.envelope(f"later {number}"))
+    asked = len(world.model.prompts)
+    assert world.handle(first) == Done()
+    assert len(world.model.prompts) == asked
+
+
+def test_a_forgotten_event_is_acknowledged_silently() -> None:
+    world = World()
+    hello = world.envelope("Hello")
+    world.history.persons[CONVERSATION] = Person(forgotten_before=hello.key.sort)
+    assert world.handle(hello) == Done()
+    assert (world.model.prompts, world.channel.received) == ([], [])
+    assert world.history.find(hello.key) is None
+
+
+def test_the_model_away_hands_back_and_the_try_does_not_count() -> None:
+    world = World(ModelUnavailable("503"), ModelUnavailable("503"), "Hi.")
+    hello = world.envelope("Hello")
+    assert world.handle(hello) == HandBack(1)
+    assert world.handle(hello, receive_count=2) == HandBack(2)
+    assert world.history.tries[CONVERSATION][1] == 0
+    assert world.handle(hello, receive_count=3) == Done()
+    assert world.channel.received == ["Hi."]
+
+
+def test_too_old_gets_the_fallback_without_the_model() -> None:
+    world = World()
+    hello = world.envelope("Hello")
+    age = world.settings.give_up_after + 1
+    assert world.handle(hello, receive_count=7, age=age) == Done()
+    assert (world.model.prompts, world.channel.received) == (
+        [],
+        [world.settings.fallback_text],
+    )
+    assert world.turn(hello).origin is Origin.FALLBACK
+
+
+def test_a_redriven_message_is_old_but_not_given_up() -> None:
+    """Age counts from the queue's own time: a redrive and a late webhook start anew."""
+    world = World("Late, but here.")
+    hello = world.envelope("Hello")
+    world.clock.advance(5 * 86400)
+    assert world.handle(hello) == Done()
+    assert world.channel.received == ["Late, but here."]
+
+
+def test_four_deaths_get_the_fallback_five_the_dead_letters() -> None:
+    world = World(*[RuntimeError("bug")] * 9)
+    hello = world.envelope("Hello")
+    outcomes = [world.handle(hello, receive_count=count) for count in range(1, 5)]
+    assert all(isinstance(outcome, HandBack) and not outcome.deliberate for outcome in outcomes)
+    assert world.handle(hello, receive_count=5) == Done()
+    assert world.channel.received == [world.settings.fallback_text]
+
+    world = World(*[RuntimeError("bug")] * 9)
+    hello = world.envelope("Hello")
+    world.history.tries[CONVERSATION] = (hello.key.sort, 4)
+    assert world.handle(hello, receive_count=6) == DeadLetter("died")
+    assert world.channel.received == []
+
+
+def test_untried_deliveries_do_not_count_as_deaths() -> None:
+    world = World("Hi.")
+    hello = world.envelope("Hello")
+    assert world.handle(hello, receive_count=50) == Done()
+    assert world.channel.received == ["Hi."]
+
+
+def test_a_turn_left_open_in_the_dead_letters_is_posted_by_the_redrive() -> None:
+    world = World("Hi.", "Next.")
+    hello, following = world.envelope("Hello"), world.envelope("Next")
+    world.channel.outcomes.append(RuntimeError("bug"))
+    world.handle(hello)
+    world.clock.advance(100)
+    world.history.tries[CONVERSATION] = (hello.key.sort, 4)
+    assert world.handle(hello, receive_count=6) == DeadLetter("died")
+    world.handle(following)
+    assert world.state(hello) is State.SENDING
+    assert world.handle(hello) == Done()
+    assert world.channel.received == ["Next.", "Hi."]
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{}", '{"v":2}', '{"v":1,"channel":7}', "nonsense"])
+def test_a_poison_record_is_a_dead_letter_at_once(body: str) -> None:
+    world = World()
+    record = world.record(world.envelope("Hello"))
+    poison = type(record)("m", "r", "g", 1, record.sent_at, body)
+    outcome = world.conversation.handle(poison, world.deadline, lambda: None)
+    assert outcome == DeadLetter("malformed")
+
+
+def test_a_channel_that_is_off_waits_and_then_is_a_dead_letter() -> None:
+    world = World()
+    hello = world.envelope("Hello")
+    record = world.record(hello)
+    elsewhere = type(record)(
+        "m",
+        "r",
+        "g",
+        1,
+        record.sent_at,
+        hello.to_json().replace('"telegram"', '"pigeon"'),
+    )
+    assert isinstance(world.conversation.handle(elsewhere, world.deadline, lambda: None), HandBack)
+    world.clock.advance(world.settings.give_up_after + 1)
+    outcome = world.conversation.handle(elsewhere, world.deadline, lambda: None)
+    assert outcome == DeadLetter("channel_off")
+
+
+def test_a_lost_lease_stops_before_the_model_is_asked() -> None:
+    world = World()
+
+    def refuse() -> None:
+        raise LeaseLost
+
+    record = world.record(world.envelope("Hello"))
+    with pytest.raises(LeaseLost):
+        world.conversation.handle(record, world.deadline, refuse)
+    assert world.model.prompts == []
+
+
+def test_a_table_that_is_away_hands_back() -> None:
+    world = World()
+
+    def away(name: str, when: str) -> None:
+        raise HistoryUnavailable("throttled")
+
+    world.history.fault = away
+    assert world.handle(world.envelope("Hello")) == HandBack(1)
+
+
+@pytest.mark.parametrize(
+    ("error", "says", "origin"),
+    [
+        (ContentFiltered("filter"), "filtered_text", Origin.FILTERED),
+        (ModelRefused("authentication"), "fallback_text", Origin.FALLBACK),
+    ],
+)
+def test_a_refusal_is_answered_at_once(error: Exception, says: str, origin: Origin) -> None:
+    world = World(error)
+    hello = world.envelope("Hello")
+    assert world.handle(hello) == Done()
+    assert world.channel.received == [getattr(world.settings, says)]
+    assert world.turn(hello).origin is origin
+
+
+def test_a_cut_answer_ends_with_an_ellipsis() -> None:
+    world = World(Completion("Once upon a", "m", cut=True))  # type: ignore[arg-type]
+    world.handle(world.envelope("A tale"))
+    assert world.channel.received == ["Once upon a…"]
+
+
+def test_what_the_staff_wrote_is_kept_and_not_answered() -> None:
+    world = World()
+    staff = world.envelope("We open at nine.", kind=Kind.STAFF)
+    assert world.handle(staff) == Done()
+    assert (world.model.prompts, world.channel.received) == ([], [])
+    world.handle(world.envelope("When do you open?"))
+    assert ("assistant", "We open at nine.") in [
+        (line.role, line.content) for line in world.model.prompts[0]
+    ]
+
+
+def test_unsupported_content_gets_a_sentence() -> None:
+    world = World()
+    world.handle(world.envelope("", kind=Kind.UNSUPPORTED))
+    assert (world.model.prompts, world.channel.received) == (
+        [],
+        [world.settings.unsupported_text],
+    )
+
+
+def test_reset_starts_fresh() -> None:
+    world = World()
+    world.handle(world.envelope("My name is Ada"))
+    world.handle(world.envelope("/reset"))
+    world.handle(world.envelope("What is my name?"))
+    assert [line.content for line in world.model.prompts[1][1:]] == ["What is my name?"]
+
+
+def test_start_registers_with_name_and_greets() -> None:
+    world = World()
+    world.handle(world.envelope("/start", name="Ada"))
+    assert world.history.persons[CONVERSATION].registered
+    assert world.channel.received[0].startswith("Hello, Ada!")
+    assert world.model.prompts == []
+
+
+def test_an_unknown_command_gets_help_not_the_model() -> None:
+    world = World()
+    world.handle(world.envelope("/dance"))
+    assert "/help" in world.channel.received[0]
+    assert world.model.prompts == []
+
+
+def test_the_person_is_greeted_and_sees_that_work_is_done() -> None:
+    world = World()
+    hello = world.envelope("Hello")
+    world.handle(hello)
+    assert world.channel.greeted == [hello.key]
+    assert world.channel.worked[:1] in ([], [hello.key])
+
+
+def test_logs_hold_no_words() -> None:
+    world = World("secret answer", RuntimeError("secret error"))
+    world.handle(world.envelope("secret question", name="secret name"))
+    world.handle(world.envelope("secret question", name="secret name"))
+    assert "secret" not in repr(world.journal.hops) + repr(world.journal.troubles)

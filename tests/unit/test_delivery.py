@@ -1,0 +1,357 @@
+"""Every row of the delivery rules (docs/architecture.md), one delivery at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chatbot.errors import (
+    AmbiguousPost,
+    CredentialRefused,
+    HistoryUnavailable,
+    ModelUnavailable,
+    PostRefused,
+    Undeliverable,
+)
+from chatbot.messages import Claim, DeadLetter, Done, Envelope, HandBack, State, Turn
+from chatbot.ports import Settling
+from tests.fakes import Lands
+from tests.world import INVOCATION, World
+
+
+class Crash(BaseException):
+    """The process dies here: nothing after it runs."""
+
+
+def crash_at(world: World, step: str, moment: str, error: type[BaseException] = Crash) -> None:
+    """The next time `step` is at `moment`, and that time only."""
+
+    def fault(name: str, when: str) -> None:
+        if (name, when) == (step, moment):
+            world.history.fault = lambda *_: None
+            raise error("planted")
+
+    world.history.fault = fault
+
+
+def stored(world: World, envelope: Envelope, state: State, **fields: object) -> Turn:
+    """Answer `envelope`, then put its turn into `state` as an earlier attempt left it."""
+    world.channel.outcomes.append(AmbiguousPost("planted"))
+    world.handle(envelope)
+    turn = replace(world.turn(envelope), state=state, **fields)  # type: ignore[arg-type]
+    world.history.turns[envelope.conversation][envelope.key.sort] = turn
+    return turn
+
+
+def over(world: World) -> Claim:
+    return Claim("dead-worker", world.clock() - 1)
+
+
+def test_a_message_is_asked_stored_posted_and_marked() -> None:
+    world = World("Hi Ada.")
+    hello = world.envelope("Hello")
+    assert world.handle(hello) == Done()
+    turn = world.turn(hello)
+    assert world.channel.received == ["Hi Ada."]
+    assert (turn.state, turn.text, turn.reply.text) == (
+        State.DELIVERED,
+        "Hello",
+        "Hi Ada.",
+    )
+    assert turn.posted == ("p1",)
+    assert world.history.calls == {"read": 1, "put": 1, "mark_delivered": 1, "find": 1}
+
+
+@pytest.mark.parametrize("state", [State.DELIVERED, State.UNDELIVERABLE, State.HELD])
+def test_a_settled_turn_is_acknowledged(state: State) -> None:
+    world = World()
+    hello = world.envelope("Hello")
+    stored(world, hello, state, claim=over(world))
+    assert world.handle(hello, receive_count=2) == Done()
+    assert world.state(hello) is state
+    assert (len(world.model.prompts), world.channel.received) == (1, [])
+
+
+def test_an_answered_turn_is_posted_from_the_first_part_not_recorded() -> None:
+    world = World("aaabbbccc", limit=3)
+    hello = world.envelope("Hello")
+    stored(world, hello, State.ANSWERED, posted=("p-a",))
+    assert world.handle(hello, receive_count=2) == Done()
+    assert world.channel.received == ["bbb", "ccc"]
+    assert world.turn(hello).posted == ("p-a", "p1", "p2")
+    assert len(world.model.prompts) == 1
+
+
+def test_a_running_claim_hides_the_record_until_it_ends() -> None:
+    world = World()
+    hello = world.envelope("Hello")
+    stored(world, hello, State.SENDING, claim=Claim("other", world.clock() + 7000))
+    assert world.handle(hello, receive_count=2) == HandBack(7)
+    assert world.channel.received == []
+
+
+def test_telegram_posts_again_when_the_claim_is_over() -> None:
+    world = World("Hi.")
+    hello = world.envelope("Hello")
+    stored(world, hello, State.SENDING, claim=over(world))
+    assert world.handle(hello, receive_count=2) == Done()
+    assert world.channel.received == ["Hi."]
+    assert world.state(hello) is State.DELIVERED
+
+
+def test_telegram_holds_where_the_operator_says_so() -> None:
+    world = World("Hi.", ambiguous_delivery="hold")
+    hello = world.envelope("Hello")
+    stored(world, hello, State.SENDING, claim=over(world))
+    assert world.handle(hello, receive_count=2) == Done()
+    assert (world.channel.received, world.state(hello)) == ([], State.HELD)
+    assert world.journal.counted("Held") == 1
+
+
+def test_the_web_needs_no_post() -> None:
+    world = World("Hi.", settling=Settling.NOTHING_TO_POST)
+    hello = world.envelope("Hello")
+    stored(world, hello, State.SENDING, claim=over(world))
+    assert world.handle(hello, receive_count=2) == Done()
+    assert (world.channel.received, world.state(hello)) == ([], State.DELIVERED)
+
+
+def test_messenger_reads_back_what_arrived_and_posts_the_rest_only() -> None:
+    world = World("aaabbb", settling=Settling.READ_BACK, limit=3)
+    hello = world.envelope("Hello")
+    world.channel.outcomes.append(Lands(AmbiguousPost("cut")))
+    assert world.handle(hello) == HandBack(world.settings.settle)
+    world.clock.advance(world.settings.settle + 1)
+    assert world.handle(hello, receive_count=2) == Done()
+    assert world.channel.received == ["aaa", "bbb"]
+    assert world.turn(hello).posted == ("p1", "p2")
+
+
+def test_messenger_posts_what_is_absent_from_the_read_back() -> None:
+    world = World("Hi.", settling=Settling.READ_BACK)
+    hello = world.envelope("Hello")
+    world.channel.outcomes.append(AmbiguousPost("cut"))
+    world.handle(hello)
+    world.clock.advance(world.settings.settle + 1)
+    assert world.handle(hello, receive_count=2) == Done()
+    assert world.channel.received == ["Hi."]
+
+
+def test_the_same_words_of_an_earlier_turn_do_not_count_in_a_read_back() -> None:
+    world = World("Yes.", "Yes.", settling=Settling.READ_BACK)
+    first, second = world.envelope("Sure?"), world.envelope("Really?")
+    world.handle(first)
+    world.channel.outcomes.append(AmbiguousPost("cut"))
+    world.handle(second)
+    world.clock.advance(world.settings.settle + 1)
+    assert world.handle(second, receive_count=2) == Done()
+    assert world.channel.received == ["Yes.", "Yes."]
+
+
+def test_a_read_back_that_fails_leaves_the_turn_open() -> None:
+    world = World("Hi.", settling=Settling.READ_BACK)
+    hello = world.envelope("Hello")
+    world.channel.outcomes.append(Lands(AmbiguousPost("cut")))
+    world.handle(hello)
+    world.clock.advance(world.settings.settle + 1)
+    world.channel.read_back_error = PostRefused("rate", retry_after=6)
+    assert world.handle(hello, receive_count=2) == HandBack(6)
+    assert world.state(hello) is State.SENDING
+    world.channel.read_back_error = None
+    world.clock.advance(7)
+    assert world.handle(hello, receive_count=3) == Done()
+    assert world.channel.received == ["Hi."]
+
+
+@pytest.mark.parametrize("lands", [True, False])
+def test_an_ambiguous_post_is_settled_after_settle(lands: bool) -> None:
+    world = World("Hi.")
+    hello = world.envelope("Hello")
+    cut = AmbiguousPost("cut")
+    world.channel.outcomes.append(Lands(cut) if lands else cut)
+    assert world.handle(hello) == HandBack(world.settings.settle)
+    claim = world.turn(hello).claim
+    assert claim is not None
+    assert claim.ends_at == world.clock() + world.settings.settle * 1000
+    assert world.handle(hello, receive_count=2) == HandBack(world.settings.settle)
+
+
+def test_a_claim_outlives_the_invocation_by_settle() -> None:
+    world = World()
+    hello = world.envelope("Hello")
+    crash_at(world, "mark_delivered", "before")
+    with pytest.raises(Crash):
+        world.handle(hello)
+    claim = world.turn(hello).claim
+    assert claim is not None
+    assert claim.ends_at == world.clock() + (INVOCATION + world.settings.settle) * 1000
+
+
+@pytest.mark.parametrize("step", ["put", "mark_delivered"])
+def test_a_write_whose_response_was_lost_succeeded(step: str) -> None:
+    """The SDK repeats the write; its condition then meets our own token."""
+    world = World("Hi.")
+    hello = world.envelope("Hello")
+    put = world.history.put
+
+    def put_twice(turn: Turn) -> None:
+        put(turn)
+        put(turn)
+
+    if step == "put":
+        world.history.put = put_twice  # type: ignore[method-assign]
+    else:
+        crash_at(world, step, "after", HistoryUnavailable)
+    assert world.handle(hello) == Done()
+    assert world.channel.received == ["Hi."]
+    assert world.state(hello) is State.DELIVERED
+
+
+def test_the_loser_of_the_put_follows_the_winners_turn() -> None:
+    world = World("mine")
+    hello = world.envelope("Hello")
+    other = World("theirs")
+    other.clock = world.clock
+    other.history.turns = world.history.turns
+
+    real_put = world.history.put
+
+    def put_late(turn: Turn) -> None:
+        other.handle(hello)
+        real_put(turn)
+
+    world.history.put = put_late  # type: ignore[method-assign]
+    assert world.handle(hello) == Done()
+    assert (world.channel.received, other.channel.received) == ([], ["theirs"])
+
+
+def test_the_loser_of_a_take_over_reads_again_and_waits() -> None:
+    world = World("Hi.")
+    hello = world.envelope("Hello")
+    turn = stored(world, hello, State.ANSWERED)
+    real = world.history.take_over
+
+    def late(found: Turn, claim: Claim, now: int) -> Turn:
+        real(turn, Claim("quicker", world.clock() + 9000), now)
+        return real(found, claim, now)
+
+    world.history.take_over = late  # type: ignore[method-assign]
+    assert world.handle(hello, receive_count=2) == HandBack(9)
+    assert world.channel.received == []
+
+
+def test_delivered_is_insisted_on_and_then_acknowledged() -> None:
+    world = World("Hi.", "Again.")
+    hello, more = world.envelope("Hello"), world.envelope("More")
+
+    def refuse(name: str, when: str) -> None:
+        if name == "mark_delivered":
+            raise HistoryUnavailable("throttled")
+
+    world.history.fault = refuse
+    assert world.handle(hello) == Done()
+    assert world.history.calls["mark_delivered"] > 1
+    assert world.state(hello) is State.SENDING
+    world.history.fault = lambda *_: None
+    world.clock.advance(INVOCATION + world.settings.settle + 1)
+    assert world.handle(more) == Done()
+    assert world.state(hello) is State.DELIVERED
+    assert world.channel.received == ["Hi.", "Again."]
+
+
+def test_progress_that_could_not_be_written_is_mended_by_the_next_part() -> None:
+    world = World("aaabbbccc", limit=3)
+    hello = world.envelope("Hello")
+    refused = 0
+
+    def refuse(name: str, when: str) -> None:
+        nonlocal refused
+        if name == "save" and refused < 4:
+            refused += 1
+            raise HistoryUnavailable("throttled")
+
+    world.history.fault = refuse
+    world.channel.outcomes.extend([None, None, AmbiguousPost("cut")])
+    assert isinstance(world.handle(hello), HandBack)
+    assert world.turn(hello).posted == ("p1", "p2")
+
+
+def test_each_part_is_recorded_as_it_is_posted() -> None:
+    world = World("aaabbbccc", limit=3)
+    hello = world.envelope("Hello")
+    world.channel.outcomes.extend([None, None, PostRefused("429", retry_after=120)])
+    assert world.handle(hello) == HandBack(120)
+    assert (world.state(hello), world.turn(hello).posted) == (
+        State.ANSWERED,
+        ("p1", "p2"),
+    )
+    assert world.handle(hello, receive_count=2) == Done()
+    assert world.channel.received == ["aaa", "bbb", "ccc"]
+
+
+def test_a_short_retry_after_is_waited_for() -> None:
+    world = World("Hi.")
+    hello = world.envelope("Hello")
+    began = world.clock()
+    world.channel.outcomes.append(PostRefused("429", retry_after=5))
+    assert world.handle(hello) == Done()
+    assert world.clock() - began == 5000
+    assert world.channel.received == ["Hi."]
+
+
+def test_without_time_for_a_post_the_answer_is_kept_and_handed_back() -> None:
+    world = World("Hi.")
+    hello = world.envelope("Hello")
+    real = world.history.put
+
+    def slow(turn: Turn) -> None:
+        real(turn)
+        world.clock.advance(INVOCATION - world.settings.post_timeout - 2)
+
+    world.history.put = slow  # type: ignore[method-assign]
+    assert world.handle(hello) == HandBack(0)
+    assert (world.state(hello), world.channel.received) == (State.ANSWERED, [])
+    assert world.handle(hello, receive_count=2) == Done()
+    assert (len(world.model.prompts), world.channel.received) == (1, ["Hi."])
+
+
+def test_undeliverable_is_acknowledged_and_counted() -> None:
+    world = World()
+    hello = world.envelope("Hello")
+    world.channel.outcomes.append(Undeliverable("blocked"))
+    assert world.handle(hello) == Done()
+    assert world.state(hello) is State.UNDELIVERABLE
+    assert world.journal.counted("Undeliverable") == 1
+
+
+def test_a_dead_token_is_told_retried_and_ends_in_the_dead_letters() -> None:
+    world = World("Hi.")
+    hello = world.envelope("Hello")
+    world.channel.outcomes.append(CredentialRefused("401"))
+    assert world.handle(hello) == HandBack(world.settings.retry_delay)
+    assert (world.credentials_refused, world.journal.counted("CredentialRefused")) == (
+        1,
+        1,
+    )
+    world.channel.outcomes.append(CredentialRefused("401"))
+    age = world.settings.give_up_after + 1
+    assert world.handle(hello, receive_count=9, age=age) == DeadLetter("credential")
+    assert world.handle(hello, receive_count=1) == Done()
+    assert (len(world.model.prompts), world.channel.received) == (1, ["Hi."])
+
+
+def test_delays_grow_up_to_the_longest() -> None:
+    world = World(*[ModelUnavailable("503")] * 9)
+    hello = world.envelope("Hello")
+    delays = []
+    for count in range(1, 9):
+        outcome = world.handle(hello, receive_count=count)
+        assert isinstance(outcome, HandBack)
+        delays.append(outcome.delay)
+    assert delays == [1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_a_named_retry_after_is_kept() -> None:
+    world = World(ModelUnavailable("429", retry_after=11))
+    assert world.handle(world.envelope("Hello")) == HandBack(11)

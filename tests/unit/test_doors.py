@@ -1,0 +1,114 @@
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from chatbot.doors import MAX_EVENT_ID, MAX_TIME, Closed, enter
+from chatbot.errors import Forged, QueueUnavailable, RequestRefused, Unreadable
+from chatbot.http import Received, Request, Response
+from chatbot.messages import Envelope
+from tests.fakes import FakeJournal
+
+REQUEST = Request("POST", "/telegram", body=b"some words of a person")
+
+
+def envelope(
+    event_id: str = "1:message", occurred_at: int = 1, conversation: str = "t:1"
+) -> Envelope:
+    return Envelope("telegram", conversation, event_id, occurred_at, {"text": "words"})
+
+
+@dataclass
+class StubInbound:
+    outcome: Received | RequestRefused
+    name: str = "telegram"
+
+    def receive(self, request: Request) -> Received:
+        if isinstance(self.outcome, RequestRefused):
+            raise self.outcome
+        return self.outcome
+
+
+@dataclass
+class StubSender:
+    up: bool = True
+    sent: list[Envelope] = field(default_factory=list)
+
+    def send(self, envelopes: Sequence[Envelope]) -> None:
+        if not self.up:
+            raise QueueUnavailable("down")
+        self.sent.extend(envelopes)
+
+
+def test_what_was_received_is_queued_counted_and_acknowledged() -> None:
+    journal, sender = FakeJournal(), StubSender()
+    received = Received((envelope(), envelope("2:message")), ("echo", "read", "echo"))
+    assert enter(REQUEST, StubInbound(received), sender, journal) == Response()
+    assert [sent.event_id for sent in sender.sent] == ["1:message", "2:message"]
+    assert journal.metrics["Received", "telegram"] == 2
+    assert journal.metrics["Ignored", "telegram"] == 3
+    assert ("ignored", {"channel": "telegram", "reason": "echo", "events": 2}) in journal.hops
+
+
+def test_the_channels_own_answer_is_given() -> None:
+    answer = Response(202, "{}")
+    received = Received((envelope(),), response=answer)
+    assert enter(REQUEST, StubInbound(received), StubSender(), FakeJournal()) is answer
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_forgery_is_refused_counted_and_its_body_kept_out_of_the_log(status: int) -> None:
+    journal, sender = FakeJournal(), StubSender()
+    response = enter(REQUEST, StubInbound(Forged("signature", status)), sender, journal)
+    assert response.status == status
+    assert not sender.sent
+    assert journal.metrics == {("Refused", "telegram"): 1}
+    assert "words" not in repr(journal.troubles)
+
+
+def test_the_unreadable_is_acknowledged_with_a_digest_in_the_log() -> None:
+    journal = FakeJournal()
+    assert enter(REQUEST, StubInbound(Unreadable("json")), StubSender(), journal).status == 200
+    assert journal.metrics == {("Ignored", "telegram"): 1}
+    [(name, facts)] = journal.troubles
+    assert name == "unreadable"
+    assert facts["digest"] == hashlib.sha256(REQUEST.body).hexdigest()
+    assert "words" not in repr(facts)
+
+
+def test_a_queue_that_is_down_asks_the_platform_to_come_again() -> None:
+    journal = FakeJournal()
+    received = Received((envelope(),), response=Response(202))
+    response = enter(REQUEST, StubInbound(received), StubSender(up=False), journal)
+    assert response.status == 503
+    assert response.headers["retry-after"] == "2"
+    assert not journal.counted("Received")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        envelope(occurred_at=-1),
+        envelope(occurred_at=MAX_TIME),
+        envelope(event_id=""),
+        envelope(event_id="x" * (MAX_EVENT_ID + 1)),
+        envelope(conversation="é" * 451),
+    ],
+)
+def test_a_key_that_no_table_can_hold_is_dropped_and_the_rest_goes_on(odd: Envelope) -> None:
+    journal, sender = FakeJournal(), StubSender()
+    received = Received((odd, envelope("good")))
+    assert enter(REQUEST, StubInbound(received), sender, journal).status == 200
+    assert [sent.event_id for sent in sender.sent] == ["good"]
+    assert journal.counted("Ignored") == 1
+
+
+def test_a_channel_that_is_off_says_why_once() -> None:
+    journal = FakeJournal()
+    closed = Closed(journal)
+    answers = [closed.answer("telegram", "TELEGRAM_BOT_TOKEN") for _ in range(3)]
+    assert [answer.status for answer in answers] == [404] * 3
+    assert len(journal.troubles) == 1
+    assert closed.answer("web", "WEB_SESSION_KEY").status == 404
+    assert len(journal.troubles) == 2

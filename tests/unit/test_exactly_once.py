@@ -1,0 +1,338 @@
+"""Any interleaving of two workers, redeliveries, crashes and lost posts: one answer, in order.
+
+Two real workers share a table, a queue that refuses stale receipts (as AWS does and moto does not)
+and a platform. Each runs in a thread that stops before and after every step it takes; the machine
+decides which goes on, which dies there, whether a post arrives, and when time passes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from chatbot.batch import Batch
+from chatbot.conversation import Conversation
+from chatbot.delivery import Delivery
+from chatbot.errors import AmbiguousPost, HistoryUnavailable, PostRefused
+from chatbot.messages import Completion, Envelope, Part, PromptLine, Record, State, Turn
+from chatbot.ports import Settling
+from chatbot.settings import Settings
+from tests.fakes import FakeChannel, FakeClock, FakeJournal, FakeQueue, Lands, MemoryHistory
+from tests.world import CONVERSATION, INVOCATION
+
+LIMIT = 8
+"""Characters of one part, so that answers have several."""
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@dataclass
+class Gate:
+    """Where a worker's thread waits for the machine's word."""
+
+    at: str = ""
+    verdict: str = ""
+    waiting: threading.Event = field(default_factory=threading.Event)
+    go: threading.Event = field(default_factory=threading.Event)
+
+    def pause(self, step: str) -> str:
+        """Wait at `step`; "go" or "refuse". Raises Killed when the process dies here."""
+        self.at = step
+        self.waiting.set()
+        self.go.wait(10)
+        self.go.clear()
+        if self.verdict == "kill":
+            raise Killed
+        return self.verdict
+
+
+class Stepping:
+    """The doubles of one worker, each pausing at its gate around every effect."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.gate = Gate()
+        self.done = threading.Event()
+        self.thread: threading.Thread | None = None
+        self.invoked_at = 0
+
+    def step(self, name: str, when: str) -> None:
+        if self.gate.pause(f"{name} {when}") == "refuse" and when == "before":
+            raise HistoryUnavailable("throttled")
+
+
+class SharedHistory(MemoryHistory):
+    """The shared table as one worker sees it."""
+
+    def __init__(self, shared: MemoryHistory, worker: Stepping) -> None:
+        super().__init__(worker.step)
+        self.turns, self.persons, self.tries = shared.turns, shared.persons, shared.tries
+        # A paused step must not hold the table.
+        self._lock = _Unlocked()  # type: ignore[assignment]
+
+
+class _Unlocked:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class SteppingChannel(FakeChannel):
+    def __init__(self, shared: FakeChannel, worker: Stepping) -> None:
+        super().__init__(shared._clock, settling=shared.settling, limit=LIMIT)
+        self.posts, self.read_back, self.outcomes = (
+            shared.posts,
+            shared.read_back,
+            shared.outcomes,
+        )
+        self._worker = worker
+
+    def post(self, turn: Turn, part: Part) -> str:
+        self._worker.gate.pause("post before")
+        posted = super().post(turn, part)
+        self._worker.gate.pause("post after")
+        return posted
+
+
+class LeasedQueue:
+    """The queue, telling when the invocation's lease has been taken, which no gate orders."""
+
+    def __init__(self, queue: FakeQueue) -> None:
+        self._queue = queue
+        self.leased = threading.Event()
+        self.dead_letter = queue.dead_letter
+        self.delete = queue.delete
+
+    def hide(self, records: Sequence[Record], seconds: float) -> set[str]:
+        refused = self._queue.hide(records, seconds)
+        self.leased.set()
+        return refused
+
+
+class SteppingModel:
+    def __init__(self, worker: Stepping) -> None:
+        self._worker = worker
+
+    def answer(self, prompt: Sequence[PromptLine], seconds: float) -> Completion:
+        self._worker.gate.pause("model before")
+        self._worker.machine.asked.append(prompt[-1].content)
+        return Completion(f"answer to {prompt[-1].content}", "m")
+
+
+class Machine(RuleBasedStateMachine):
+    settling = Settling.OPERATOR
+
+    @initialize()
+    def begin(self) -> None:
+        self.clock = FakeClock()
+        self.table = MemoryHistory()
+        self.queue = FakeQueue(self.clock, visibility=6 * INVOCATION)
+        self.platform = FakeChannel(self.clock, settling=self.settling, limit=LIMIT)
+        self.settings = Settings()
+        self.asked: list[str] = []
+        self.sent: list[Envelope] = []
+        self.killed = False
+        self.refused = 0
+        self.workers: list[Stepping] = []
+
+    @precondition(lambda self: len(self.sent) < 3)
+    @rule()
+    def send(self) -> None:
+        number = len(self.sent)
+        envelope = Envelope(
+            "telegram",
+            CONVERSATION,
+            f"{number:012d}:message",
+            1_795_000_000_000 + number,
+            {"text": f"q{number}"},
+        )
+        self.sent.append(envelope)
+        self.queue.send(envelope)
+
+    @precondition(lambda self: self.sent)
+    @rule(data=st.data())
+    def send_again(self, data: st.DataObject) -> None:
+        """A platform repeats an event long after the queue has forgotten its deduplication id."""
+        if len(self.queue.letters) < 5:
+            self.queue.send(data.draw(st.sampled_from(self.sent)))
+
+    @precondition(lambda self: len(self.workers) < 2)
+    @rule()
+    def invoke(self) -> None:
+        records = self.queue.receive()
+        if records:
+            self._start(records)
+
+    @precondition(lambda self: self.workers)
+    @rule(
+        data=st.data(),
+        steps=st.integers(0, 14),
+        verdict=st.sampled_from(["go", "go", "refuse", "kill"]),
+    )
+    def go_on(self, data: st.DataObject, steps: int, verdict: str) -> None:
+        """Let a worker take some steps; at the last of them it may be refused, or die."""
+        worker = data.draw(st.sampled_from(self.workers))
+        for _ in range(steps):
+            self._advance(worker, "go")
+            if worker.done.is_set():
+                return
+        if verdict == "refuse" and not worker.gate.at.endswith("before"):
+            verdict = "go"
+        self.killed = self.killed or verdict == "kill"
+        self._advance(worker, verdict)
+
+    @rule(outcome=st.sampled_from(["refused", "lost", "lands"]))
+    def next_post_fails(self, outcome: str) -> None:
+        cut = AmbiguousPost("cut")
+        outcomes: dict[str, Exception | Lands] = {
+            "refused": PostRefused("429", 3),
+            "lost": cut,
+            "lands": Lands(cut),
+        }
+        self.platform.outcomes.append(outcomes[outcome])
+        self.killed = self.killed or outcome == "lands"
+
+    @rule(seconds=st.sampled_from([1, 5, 21, 100]))
+    def time_passes(self, seconds: int) -> None:
+        """Lambda ends an invocation at its deadline: nothing lives past it."""
+        self.clock.advance(seconds)
+        for worker in list(self.workers):
+            if self.clock() >= worker.invoked_at + INVOCATION * 1000:
+                self.killed = True
+                self._advance(worker, "kill")
+
+    @invariant()
+    def nothing_is_said_twice_or_out_of_order(self) -> None:
+        if not hasattr(self, "platform"):
+            return
+        first_seen = list(dict.fromkeys(post.key.sort for post in self.platform.posts))
+        assert first_seen == sorted(first_seen)
+        repeats_admitted = self.killed and self.settling is Settling.OPERATOR
+        if not repeats_admitted:
+            said = [(post.key, post.text) for post in self.platform.posts]
+            assert len(said) == len(set(said))
+
+    def teardown(self) -> None:
+        """Let everything come to rest; then every event has exactly its one answer."""
+        if not hasattr(self, "platform"):
+            return
+        self.platform.outcomes.clear()
+        for _ in range(60):
+            while self.workers:
+                self._advance(self.workers[0], "go")
+            if not self.queue.letters:
+                break
+            self.clock.advance(50)
+            if records := self.queue.receive():
+                self._start(records)
+        assert self.queue.letters == []
+        self.nothing_is_said_twice_or_out_of_order()
+        for envelope in self.sent:
+            self._check_answer(envelope)
+
+    def _check_answer(self, envelope: Envelope) -> None:
+        turn = self.table.turns[CONVERSATION][envelope.key.sort]
+        later_marks = envelope is not self.sent[-1]
+        assert turn.state is State.DELIVERED or (turn.state is State.SENDING and not later_marks)
+        parts = [part.text for part in self.platform.split(turn.reply)]
+        said = [post.text for post in self.platform.posts if post.key == envelope.key]
+        assert list(dict.fromkeys(said)) == parts
+
+    def _start(self, records: Sequence[Record]) -> None:
+        worker = Stepping(self)
+        worker.invoked_at = self.clock()
+        history = SharedHistory(self.table, worker)
+        journal = FakeJournal()
+        channel = SteppingChannel(self.platform, worker)
+
+        def pause_for(seconds: float) -> None:
+            worker.gate.pause("sleep")
+
+        delivery = Delivery(history, self.settings, journal, self.clock, pause_for)
+        conversation = Conversation(
+            {"telegram": channel},
+            history,
+            SteppingModel(worker),
+            delivery,
+            self.settings,
+            journal,
+            self.clock,
+        )
+        queue = LeasedQueue(self.queue)
+        batch = Batch(conversation, queue, self.settings, journal, self.clock, _never)
+        deadline = self.clock() + INVOCATION * 1000
+        batch._left = _real_wait(batch._left)  # type: ignore[method-assign, assignment]
+
+        def work() -> None:
+            try:
+                again = batch.run(records, deadline)
+            except Killed:
+                pass
+            else:
+                self.queue.delete([item for item in records if item.message_id not in again])
+            finally:
+                worker.done.set()
+                worker.gate.waiting.set()
+
+        worker.thread = threading.Thread(target=work, daemon=True)
+        worker.thread.start()
+        assert queue.leased.wait(10)
+        assert worker.gate.waiting.wait(10)
+        if not worker.done.is_set():
+            self.workers.append(worker)
+
+    def _advance(self, worker: Stepping, verdict: str) -> None:
+        worker.gate.waiting.clear()
+        worker.gate.verdict = verdict
+        worker.gate.go.set()
+        assert worker.gate.waiting.wait(10)
+        if worker.done.is_set():
+            self.workers.remove(worker)
+
+
+def _real_wait(left: Callable[[int], float]) -> Callable[[int], float]:
+    """The machine's clock decides what is begun; the main thread waits in real time."""
+
+    def patient(deadline: int) -> float:
+        group_thread = threading.current_thread().name.startswith("group")
+        return left(deadline) if group_thread else max(10.0, left(deadline))
+
+    return patient
+
+
+def _never() -> NoReturn:
+    raise AssertionError("a thread hung")
+
+
+class MessengerMachine(Machine):
+    settling = Settling.READ_BACK
+
+
+LIMITS = settings(
+    max_examples=200,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.parametrize("machine", [Machine, MessengerMachine], ids=["telegram", "messenger"])
+def test_exactly_once(machine: type[Machine]) -> None:
+    case = machine.TestCase
+    case.settings = LIMITS
+    case("runTest").debug()

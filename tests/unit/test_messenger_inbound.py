@@ -1,0 +1,331 @@
+"""Which events are authentic and worth an answer, and what they say."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chatbot.channels.messenger.inbound import MessengerInbound, read
+from chatbot.errors import Forged, Malformed, Unreadable
+from chatbot.http import Received, Request
+from chatbot.messages import Author, Envelope, Kind, Message
+from chatbot.settings import Settings
+from tests.fakes import NOON
+
+SECRET, PAGE, APP = "an app secret", "2000", "1000"
+SETTINGS = Settings(
+    messenger_app_secret=SECRET,
+    messenger_verify_token="a-word",
+    messenger_app_id=APP,
+    messenger_page_id=PAGE,
+)
+
+
+def event(sender: str = "77", to: str = PAGE, at: int = NOON, **kind: Any) -> dict[str, Any]:
+    return {"sender": {"id": sender}, "recipient": {"id": to}, "timestamp": at, **kind}
+
+
+def text(words: str = "hi", mid: str = "m1", at: int = NOON, **fields: Any) -> dict[str, Any]:
+    return event(at=at, message={"mid": mid, "text": words, **fields})
+
+
+def entry(*events: Any, page: str = PAGE, key: str = "messaging") -> dict[str, Any]:
+    return {"id": page, "time": NOON, key: list(events)}
+
+
+def body(*entries: Any) -> bytes:
+    return json.dumps({"object": "page", "entry": list(entries)}).encode()
+
+
+def signature(raw: bytes, secret: str = SECRET, algorithm: str = "sha256") -> str:
+    return f"{algorithm}={hmac.new(secret.encode(), raw, algorithm).hexdigest()}"
+
+
+def post(
+    raw: bytes, settings: Settings = SETTINGS, headers: dict[str, str] | None = None
+) -> Received:
+    given = headers or {"x-hub-signature-256": signature(raw)}
+    return MessengerInbound(settings).receive(Request("POST", "/messenger", given, body=raw))
+
+
+def read_back(**kind: Any) -> Message:
+    """A single event's meaning, after its way through the queue."""
+    [envelope] = post(body(entry(event(**kind)))).envelopes
+    return read(Envelope.from_json(envelope.to_json()))
+
+
+def handshake(**query: str) -> Received:
+    named = {f"hub.{name}": value for name, value in query.items()}
+    return MessengerInbound(SETTINGS).receive(Request("GET", "/messenger", query=named))
+
+
+def test_the_handshake_returns_the_challenge_as_plain_text() -> None:
+    response = handshake(mode="subscribe", verify_token="a-word", challenge="<b>1158").response
+    assert response is not None
+    assert (response.status, response.body) == (200, "<b>1158")
+    assert response.headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"mode": "subscribe", "verify_token": "another", "challenge": "1"},
+        {"mode": "subscribe", "verify_token": "ä", "challenge": "1"},
+        {"mode": "unsubscribe", "verify_token": "a-word", "challenge": "1"},
+        {"verify_token": "a-word", "challenge": "1"},
+    ],
+)
+def test_any_other_handshake_is_refused(query: dict[str, str]) -> None:
+    with pytest.raises(Forged) as refused:
+        handshake(**query)
+    assert refused.value.status == 403
+
+
+def test_no_verify_token_set_shakes_no_hand() -> None:
+    request = Request("GET", "/messenger", query={"hub.mode": "subscribe", "hub.verify_token": ""})
+    with pytest.raises(Forged):
+        MessengerInbound(Settings()).receive(request)
+
+
+RAW = body(entry(text()))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-type": "application/json"},
+        {"x-hub-signature": signature(RAW, algorithm="sha1")},
+        {"x-hub-signature-256": signature(RAW, algorithm="sha1")},
+        {"x-hub-signature-256": signature(RAW).removeprefix("sha256=")},
+        {"x-hub-signature-256": signature(RAW, secret="another")},
+        {"x-hub-signature-256": signature(RAW + b" ")},
+        {"x-hub-signature-256": signature(RAW)[:-1]},
+        {"x-hub-signature-256": "sha256="},
+        {"x-hub-signature-256": "sha256=ü"},
+        {"x-hub-signature-256": ""},
+    ],
+    ids=str,
+)
+def test_only_a_sha256_signature_of_these_bytes_counts(headers: dict[str, str]) -> None:
+    with pytest.raises(Forged) as refused:
+        post(RAW, headers=headers)
+    assert refused.value.status == 401
+
+
+def test_one_changed_byte_is_a_forgery() -> None:
+    with pytest.raises(Forged):
+        post(RAW.replace(b"hi", b"ha"), headers={"x-hub-signature-256": signature(RAW)})
+
+
+def test_no_app_secret_set_verifies_nothing() -> None:
+    with pytest.raises(Forged):
+        post(RAW, Settings(), {"x-hub-signature-256": signature(RAW, secret="")})
+
+
+def test_the_signature_is_of_the_bytes_and_not_of_what_they_say() -> None:
+    raw = '{ "object":"page",\n"entry":[] , "x":"\\u00fc ü"}'.encode()
+    encoded = {
+        "requestContext": {"http": {"method": "POST"}},
+        "rawPath": "/messenger",
+        "headers": {"X-Hub-Signature-256": signature(raw)},
+        "body": base64.b64encode(raw).decode(),
+        "isBase64Encoded": True,
+    }
+    assert MessengerInbound(SETTINGS).receive(Request.from_event(encoded)) == Received()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"[]",
+        b"{}",
+        b'{"object":"instagram","entry":[]}',
+        b'{"object":"page","entry":{}}',
+    ],
+)
+def test_other_bodies_are_unreadable(raw: bytes) -> None:
+    with pytest.raises(Unreadable):
+        post(raw)
+
+
+def test_an_event_travels_untouched() -> None:
+    said = text("Grüße 👋", field_of_tomorrow=[None])
+    assert post(body(entry(said))).envelopes == (
+        Envelope("messenger", "messenger:77", "m1:message", NOON, said),
+    )
+
+
+def test_every_event_of_every_entry_in_the_order_of_their_time() -> None:
+    received = post(
+        body(
+            entry(text(mid="c", at=3), text(mid="a", at=1)),
+            entry(event(delivery={}), text(mid="b1", at=2), text(mid="b2", at=2)),
+        )
+    )
+    ids = [envelope.event_id for envelope in received.envelopes]
+    assert ids == ["a:message", "b1:message", "b2:message", "c:message"]
+    assert received.ignored == ("delivery",)
+
+
+def test_a_thousand_events_in_a_body() -> None:
+    received = post(body(entry(*(text(mid=str(at), at=at) for at in range(1000)))))
+    assert len(received.envelopes) == 1000
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        None,
+        "hi",
+        {},
+        {**text(), "sender": None},
+        {**text(), "sender": {"id": 77}},
+        {**text(), "sender": {"id": ""}},
+        {**text(), "timestamp": "now"},
+        event(message={"text": "no mid"}),
+        event(message=["hi"]),
+        event(postback="hi"),
+        event(message={"mid": "m1", "text": "hi", "is_echo": "yes"}),
+    ],
+    ids=str,
+)
+def test_one_bad_event_does_not_cost_the_others(bad: Any) -> None:
+    received = post(body(entry(text(mid="before"), bad, text(mid="after"))))
+    assert [envelope.event_id for envelope in received.envelopes] == [
+        "before:message",
+        "after:message",
+    ]
+    assert received.ignored == ("unreadable",)
+
+
+@pytest.mark.parametrize(
+    "bad", [None, [], {}, {"id": 2000, "messaging": []}, {"id": PAGE, "messaging": {}}], ids=str
+)
+def test_one_bad_entry_does_not_cost_the_others(bad: Any) -> None:
+    received = post(body(bad, entry(text())))
+    assert (len(received.envelopes), received.ignored) == (1, ("unreadable",))
+
+
+@pytest.mark.parametrize(
+    ("given", "reasons"),
+    [
+        (entry(event(delivery={})), ("delivery",)),
+        (entry(event(read={})), ("read",)),
+        (entry(event(reaction={})), ("reaction",)),
+        (entry(event(optin={})), ("optin",)),
+        (entry(event(referral={})), ("referral",)),
+        (entry(event(message_edit={})), ("message_edit",)),
+        (entry(event(kind_of_tomorrow={})), ("unknown_kind",)),
+        (entry(text(), text(), key="standby"), ("standby", "standby")),
+        (entry({"field": "feed"}, key="changes"), ("changes",)),
+        (entry(text(), page="2001"), ("foreign_page",)),
+    ],
+)
+def test_what_is_not_worth_a_worker_is_named(
+    given: dict[str, Any], reasons: tuple[str, ...]
+) -> None:
+    assert post(body(given)) == Received(ignored=reasons)
+
+
+def echo(**fields: Any) -> dict[str, Any]:
+    return event(PAGE, "77", message={"mid": "m1", "is_echo": True, "text": "hello", **fields})
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (echo(app_id=int(APP)), "own_echo"),
+        (echo(app_id=APP), "own_echo"),
+        (echo(metadata="chatbot:m0:message"), "own_echo"),
+        (echo(app_id=5, text=""), "echo_without_text"),
+        (event(PAGE, PAGE, message={"mid": "m1", "app_id": int(APP)}), "own_echo"),
+    ],
+)
+def test_own_echoes_are_never_answered(said: dict[str, Any], reason: str) -> None:
+    assert post(body(entry(said))) == Received(ignored=(reason,))
+
+
+@pytest.mark.parametrize("fields", [{"app_id": 5}, {}, {"app_id": 5, "metadata": "theirs"}])
+def test_what_the_staff_wrote_joins_the_persons_conversation(fields: dict[str, Any]) -> None:
+    [envelope] = post(body(entry(echo(**fields)))).envelopes
+    assert (envelope.conversation, envelope.event_id) == ("messenger:77", "m1:echo")
+    said = read(envelope)
+    assert (said.kind, said.text, said.author) == (Kind.STAFF, "hello", Author(PAGE))
+
+
+def test_with_no_app_id_set_an_echo_without_one_is_the_staffs() -> None:
+    [envelope] = post(body(entry(echo())), replace(SETTINGS, messenger_app_id="")).envelopes
+    assert envelope.event_id == "m1:echo"
+
+
+def test_a_slash_of_the_staff_is_no_command() -> None:
+    [envelope] = post(body(entry(echo(text="/reset")))).envelopes
+    said = read(envelope)
+    assert (said.kind, said.command) == (Kind.STAFF, "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "meant"),
+    [
+        ({"message": {"mid": "m1", "text": "hi"}}, (Kind.TEXT, "hi", "")),
+        ({"message": {"mid": "m1", "text": "/Start now"}}, (Kind.COMMAND, "/Start now", "start")),
+        (
+            {"message": {"mid": "m1", "text": "Fresh", "quick_reply": {"payload": "/reset"}}},
+            (Kind.COMMAND, "/reset", "reset"),
+        ),
+        (
+            {"message": {"mid": "m1", "text": "Red", "quick_reply": {"payload": "COLOUR_1"}}},
+            (Kind.TEXT, "Red", ""),
+        ),
+        (
+            {"postback": {"mid": "m1", "title": "Get Started", "payload": "GET_STARTED"}},
+            (Kind.COMMAND, "/start", "start"),
+        ),
+        (
+            {"postback": {"mid": "m1", "title": "What can you do?", "payload": "ICE_1"}},
+            (Kind.TEXT, "What can you do?", ""),
+        ),
+        ({"postback": {"mid": "m1", "payload": "Tell me"}}, (Kind.TEXT, "Tell me", "")),
+        ({"message": {"mid": "m1", "attachments": [{}]}}, (Kind.UNSUPPORTED, "", "")),
+        ({"message": {"mid": "m1"}}, (Kind.UNSUPPORTED, "", "")),
+    ],
+)
+def test_an_event_is_read(kind: dict[str, Any], meant: tuple[Kind, str, str]) -> None:
+    said = read_back(**kind)
+    assert (said.kind, said.text, said.command) == meant
+    assert said.author == Author("77")
+
+
+@pytest.mark.parametrize(
+    ("postback", "event_id"),
+    [({"mid": "m1", "payload": "x"}, "m1:postback"), ({"payload": "x"}, f"{NOON}:postback")],
+)
+def test_a_postback_is_an_event_of_its_own(postback: dict[str, str], event_id: str) -> None:
+    [envelope] = post(body(entry(event(postback=postback)))).envelopes
+    assert envelope.event_id == event_id
+
+
+@pytest.mark.parametrize(
+    ("conversation", "payload"),
+    [
+        ("messenger:77", {}),
+        ("messenger:77", {"sender": {"id": "77"}}),
+        ("messenger:77", event(message={"mid": "m1", "text": 1})),
+        ("messenger:", text()),
+        ("telegram:77", text()),
+    ],
+)
+def test_a_payload_of_another_shape_is_malformed(
+    conversation: str, payload: dict[str, Any]
+) -> None:
+    with pytest.raises(Malformed):
+        read(Envelope("messenger", conversation, "m1:message", NOON, payload))

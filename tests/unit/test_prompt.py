@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chatbot import prompt
+from chatbot.messages import (
+    Author,
+    Kind,
+    Message,
+    Origin,
+    Person,
+    Reply,
+    State,
+    Turn,
+    TurnKey,
+    Window,
+)
+from chatbot.settings import Seconds, Settings
+from tests.fakes import NOON
+
+HOUR = 3600 * 1000
+
+
+def key(ago_ms: int) -> TurnKey:
+    return TurnKey.of("telegram:42", NOON - ago_ms, "e")
+
+
+def turn(ago_ms: int, text: str, answer: str, origin: Origin = Origin.MODEL) -> Turn:
+    return Turn(
+        key(ago_ms),
+        "telegram",
+        Author("7"),
+        text,
+        Reply(answer),
+        State.DELIVERED,
+        origin,
+    )
+
+
+def built(
+    *turns: Turn, settings: Settings | None = None, person: Person | None = None
+) -> list[str]:
+    message = Message(key(0), "telegram", Kind.TEXT, "now", Author("7", "Ada"))
+    newest_first = tuple(sorted(turns, key=lambda item: item.key, reverse=True))
+    window = Window(person or Person(), newest_first, complete=True)
+    lines = prompt.build(message, window, settings or Settings(), NOON)
+    assert lines[0].role == "system"
+    assert lines[-1].content == "now"
+    return [f"{line.role}: {line.content}" for line in lines[1:-1]]
+
+
+def test_oldest_first() -> None:
+    lines = built(turn(2000, "b", "B"), turn(3000, "a", "A"))
+    assert lines == ["user: a", "assistant: A", "user: b", "assistant: B"]
+
+
+def test_the_last_turns_only() -> None:
+    turns = [turn(1000 * number, f"q{number}", "") for number in range(1, 20)]
+    assert built(*turns, settings=Settings(history_turns=2)) == ["user: q2", "user: q1"]
+
+
+def test_none_older_than_the_age() -> None:
+    settings = Settings(history_max_age=Seconds(3600))
+    assert built(turn(HOUR + 1, "old", ""), turn(HOUR, "new", ""), settings=settings) == [
+        "user: new"
+    ]
+
+
+def test_cut_to_the_token_budget_from_the_old_end() -> None:
+    settings = Settings(history_tokens=60)
+    lines = built(turn(2000, "x" * 400, "A"), turn(1000, "b", "B"), settings=settings)
+    assert lines == ["user: b", "assistant: B"]
+
+
+def test_reading_back_stops_at_a_fresh_start_unless_it_was_lifted() -> None:
+    fresh = replace(turn(2000, "/reset", "ok", Origin.COMMAND), fresh_start=True)
+    old, new = turn(3000, "old", "Old"), turn(1000, "new", "New")
+    assert built(old, fresh, new) == ["user: new", "assistant: New"]
+    lifted = replace(fresh, lifted_by="turn#later")
+    assert built(old, lifted, new)[:2] == ["user: old", "assistant: Old"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "shown"),
+    [
+        (Origin.MODEL, ["user: q", "assistant: a"]),
+        (Origin.FALLBACK, ["user: q"]),
+        (Origin.FILTERED, []),
+        (Origin.COMMAND, []),
+        (Origin.NOTICE, []),
+        (Origin.STAFF, ["assistant: q"]),
+    ],
+)
+def test_what_of_a_turn_is_shown(origin: Origin, shown: list[str]) -> None:
+    assert built(turn(1000, "q", "a", origin)) == shown
+
+
+def test_only_keys_below_its_own() -> None:
+    assert built(turn(-1000, "later", "Later")) == []
+
+
+def test_nothing_forgotten_is_shown() -> None:
+    assert built(turn(1000, "q", "a"), person=Person(forgotten_before=key(1000).sort)) == []
+
+
+def test_the_system_prompt_is_filled_in() -> None:
+    settings = Settings(system_prompt="It is {date}. You talk to {name}. {odd}", reply_style="Go.")
+    message = Message(key(0), "telegram", Kind.TEXT, "now", Author("7", "Ada"))
+    system = prompt.build(message, Window(Person(), (), True), settings, NOON)[0].content
+    assert system == "It is 2026-11-21. You talk to Ada. {odd}\nGo."

@@ -1,0 +1,28 @@
+"""README's table of settings is the one in chatbot.settings."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from chatbot.settings import SettingInfo, describe
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def row(info: SettingInfo) -> str:
+    kind = "secret" if info.readers else info.type
+    default = f"`{info.default}`" if info.default else ""
+    return f"| `{info.name}` | {kind} | {default} | {info.meaning} |"
+
+
+def test_every_setting_is_documented_as_it_is() -> None:
+    expected = [row(info) for info in describe()]
+    assert [line for line in README.splitlines() if line.startswith("| `")] == expected
+
+
+def test_every_linked_file_exists() -> None:
+    root = Path(__file__).parents[2]
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", README)
+    assert links
+    assert [link for link in links if not (root / link).exists()] == []

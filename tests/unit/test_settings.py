@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from chatbot.errors import InvalidSetting
+from chatbot.settings import Settings, describe, load, secrets_of
+
+
+def test_the_first_source_that_names_a_setting_wins() -> None:
+    settings = load({"OPENAI_MODEL": ""}, {"OPENAI_MODEL": "second"}, {"OPENAI_MODEL": "third"})
+    assert settings.openai_model == "second"
+    assert load({}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "value"),
+    [
+        ("history_turns", "3", 3),
+        ("temperature", "0.5", 0.5),
+        ("give_up_after", "90", 90.0),
+        ("give_up_after", "15m", 900.0),
+        ("give_up_after", "500ms", 0.5),
+        ("history_max_age", "24h", 86400.0),
+        ("openai_fallback_models", "a, b,,c", ("a", "b", "c")),
+        ("ambiguous_delivery", "hold", "hold"),
+    ],
+)
+def test_values_are_parsed(name: str, raw: str, value: object) -> None:
+    assert getattr(load({name.upper(): raw}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        ("HISTORY_TURNS", "many"),
+        ("HISTORY_TURNS", "-1"),
+        ("HISTORY_TURNS", "101"),
+        ("GIVE_UP_AFTER", "soon"),
+        ("TEMPERATURE", "warm"),
+        ("AMBIGUOUS_DELIVERY", "perhaps"),
+        ("RETENTION_DAYS", "29"),
+    ],
+)
+def test_a_bad_value_is_named_and_not_shown(name: str, raw: str) -> None:
+    with pytest.raises(InvalidSetting, match=name) as refused:
+        load({name: raw})
+    assert raw not in str(refused.value).replace(name, "")
+
+
+def test_a_secret_is_not_in_the_repr() -> None:
+    assert "hunter2" not in repr(load({"TELEGRAM_BOT_TOKEN": "hunter2"}))
+
+
+def test_each_function_may_read_only_its_secrets() -> None:
+    assert "OPENAI_API_KEY" in secrets_of("worker")
+    assert "OPENAI_API_KEY" not in secrets_of("webhook")
+    assert secrets_of("web") == ["WEB_SESSION_KEY"]
+
+
+def test_every_setting_has_a_meaning() -> None:
+    assert all(info.meaning and info.type for info in describe())

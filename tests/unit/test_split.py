@@ -1,0 +1,100 @@
+"""Long texts are cut where they read best, and nothing of them is lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatbot.channels.split import split_text, utf16_length
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "parts"),
+    [
+        ("", 10, []),
+        (" \n\t ", 10, []),
+        ("short", 10, ["short"]),
+        ("  exactly ten  ", 11, ["exactly ten"]),
+        ("first one.\n\nsecond. third", 20, ["first one.", "second. third"]),
+        ("a line\nanother line. more", 20, ["a line", "another line. more"]),
+        ("One sentence. Two of them.", 20, ["One sentence.", "Two of them."]),
+        ("Is it? “Yes!” he said so", 16, ["Is it? “Yes!”", "he said so"]),
+        ("これは一つ。これは二つ。", 8, ["これは一つ。", "これは二つ。"]),
+        ("only words in here", 11, ["only words", "in here"]),
+        ("fits to the edge", 7, ["fits to", "the", "edge"]),
+        ("abcdefghij", 4, ["abcd", "efgh", "ij"]),
+        ("aaa\n\nbbb", 3, ["aaa", "bbb"]),
+        ("aaa" + " " * 50 + "bbb", 3, ["aaa", "bbb"]),
+        ("version 1.2.3 is out", 13, ["version 1.2.3", "is out"]),
+    ],
+)
+def test_cuts_where_it_reads_best(text: str, limit: int, parts: list[str]) -> None:
+    assert split_text(text, limit) == parts
+
+
+def test_never_inside_a_surrogate_pair() -> None:
+    assert split_text("a👍👍", 4, utf16_length) == ["a👍", "👍"]
+
+
+@pytest.mark.parametrize(
+    "cluster",
+    ["👩‍🚀", "👍🏽", "e\u0301", "❤️", "🏴\U000e0067\U000e0062\U000e007f"],
+    ids=["joined", "skin tone", "accent", "variation", "tags"],
+)
+def test_never_inside_what_is_drawn_as_one(cluster: str) -> None:
+    limit = 3 * utf16_length(cluster) + 1
+    parts = split_text("x" + cluster * 7, limit, utf16_length)
+    assert parts[0] == "x" + cluster * 3
+    assert all(
+        part.replace("x", "").count(cluster) * len(cluster) == len(part) for part in parts[1:]
+    )
+
+
+def test_a_cluster_longer_than_the_limit_is_cut_all_the_same() -> None:
+    text = "e" + "\u0301" * 50
+    assert "".join(split_text(text, 10)) == text
+
+
+TEXTS = st.text(
+    st.one_of(
+        st.sampled_from(" \n\t.!?。’”é\u0301👍🏽\u200d👩🚀x"),
+        st.characters(codec="utf-8"),
+    ),
+    max_size=300,
+)
+
+
+@given(TEXTS, st.integers(2, 60), st.sampled_from([len, utf16_length]))
+def test_all_of_it_arrives_in_parts_that_fit(
+    text: str, limit: int, length: Callable[[str], int]
+) -> None:
+    at = 0
+    for part in split_text(text, limit, length):
+        assert part.strip()
+        assert length(part) <= limit
+        found = text.index(part, at)
+        assert not text[at:found].strip()
+        at = found + len(part)
+    assert not text[at:].strip()
+
+
+@given(TEXTS, st.integers(1, 300))
+def test_a_text_that_fits_is_not_cut(text: str, limit: int) -> None:
+    parts = split_text(text, limit)
+    assert (len(parts) <= 1) == (len(text.strip()) <= limit)
+
+
+@pytest.mark.parametrize("unit", ["a", " ", "\n", ".", "a.\n \n", "。", "\u0301", "👍"])
+def test_time_grows_with_the_length_only(unit: str) -> None:
+    def seconds(size: int) -> float:
+        text = unit * (size // len(unit)) + "x"
+        begun = time.perf_counter()
+        split_text(text, 4096, utf16_length)
+        return time.perf_counter() - begun
+
+    small = min(seconds(40_000) for _ in range(3))
+    assert seconds(400_000) < 40 * small + 0.1

@@ -1,0 +1,181 @@
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chatbot.channels.web.inbound import MAX_AHEAD, MAX_BODY, MAX_OLD, MAX_TEXT, WebInbound, read
+from chatbot.channels.web.outbound import WebChannel
+from chatbot.channels.web.session import COOKIE, set_cookie
+from chatbot.errors import Forged, Malformed
+from chatbot.http import Received, Request
+from chatbot.messages import Envelope, Kind, Reply
+from chatbot.ports import Settling
+from chatbot.settings import Settings
+from tests.fakes import NOON, FakeClock
+
+KEY = "a key"
+SESSION = "s" * 22
+BODY: dict[str, Any] = {"text": "Grüße 😀", "id": "a-1_B", "sent_at": NOON}
+
+
+def cookie(session: str = SESSION, key: str = KEY) -> str:
+    return set_cookie(session, key, secure=True).partition(";")[0].partition("=")[2]
+
+
+def post(body: object = BODY, **headers: str) -> Request:
+    named = {name.replace("_", "-"): text for name, text in headers.items()}
+    return Request(
+        "POST",
+        "/web/messages",
+        headers={
+            "content-type": "application/json; charset=utf-8",
+            "host": "chat.example",
+            "origin": "https://chat.example",
+            "x-forwarded-proto": "https",
+            **named,
+        },
+        cookies={COOKIE: cookie()},
+        body=body if isinstance(body, bytes) else json.dumps(body).encode(),
+    )
+
+
+def receive(request: Request, web_origin: str = "") -> Received:
+    settings = Settings(web_session_key=KEY, web_origin=web_origin)
+    return WebInbound(settings, FakeClock()).receive(request)
+
+
+def test_a_message_becomes_an_envelope_of_the_cookies_conversation() -> None:
+    received = receive(post())
+    [envelope] = received.envelopes
+    assert envelope == Envelope("web", f"web:{SESSION}", "a-1_B:message", NOON, BODY)
+    assert received.response is not None
+    assert received.response.status == 202
+    assert json.loads(received.response.body) == {"id": "a-1_B"}
+
+
+def test_what_else_the_body_holds_is_not_passed_on() -> None:
+    [envelope] = receive(post({**BODY, "admin": True})).envelopes
+    assert envelope.payload == BODY
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "http://chat.example",
+        "https://chat.example:8443",
+        "null",
+        "",
+        "é",
+    ],
+)
+def test_a_missing_or_foreign_origin_is_refused(origin: str) -> None:
+    with pytest.raises(Forged) as refusal:
+        receive(post(origin=origin))
+    assert refusal.value.status == 403
+
+
+def test_no_origin_header_at_all() -> None:
+    request = post()
+    headers = {name: text for name, text in request.headers.items() if name != "origin"}
+    with pytest.raises(Forged):
+        receive(replace(request, headers=headers))
+
+
+def test_the_own_origin_over_plain_http_on_this_machine() -> None:
+    request = post(host="127.0.0.1:8000", origin="http://127.0.0.1:8000", x_forwarded_proto="http")
+    assert receive(request).envelopes
+
+
+def test_a_set_origin_counts_instead_of_the_host() -> None:
+    own = "https://bot.example"
+    assert receive(post(origin=own), web_origin=own).envelopes
+    with pytest.raises(Forged):
+        receive(post(), web_origin=own)
+
+
+@pytest.mark.parametrize(
+    "cookies",
+    [{}, {COOKIE: ""}, {COOKIE: cookie(key="another")}, {COOKIE: "x" + cookie()[1:]}],
+)
+def test_without_a_cookie_of_ours_nobody_is_served(cookies: dict[str, str]) -> None:
+    with pytest.raises(Forged) as refusal:
+        receive(replace(post(), cookies=cookies))
+    assert refusal.value.status == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b"[]", 400),
+        (b"\xff", 400),
+        (b'{"text": ' + b"[" * 60_000, 400),
+        (b" " * (MAX_BODY + 1), 413),
+        ({**BODY, "text": ""}, 400),
+        ({**BODY, "text": " \n"}, 400),
+        ({**BODY, "text": None}, 400),
+        ({**BODY, "text": ["a"]}, 400),
+        ({**BODY, "text": "x" * (MAX_TEXT + 1)}, 400),
+        ({**BODY, "id": ""}, 400),
+        ({**BODY, "id": "x" * 65}, 400),
+        ({**BODY, "id": "a\n"}, 400),
+        ({**BODY, "id": "é"}, 400),
+        ({**BODY, "id": 7}, 400),
+        ({**BODY, "sent_at": str(NOON)}, 400),
+        ({**BODY, "sent_at": float(NOON)}, 400),
+        ({**BODY, "sent_at": True}, 400),
+        ({**BODY, "sent_at": None}, 400),
+        ({**BODY, "sent_at": 10**400}, 400),
+        ({**BODY, "sent_at": NOON + MAX_AHEAD + 1}, 400),
+        ({**BODY, "sent_at": NOON - MAX_OLD - 1}, 400),
+        ({"text": "a"}, 400),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_bad_input_is_told_to_the_page_with_the_time_here(body: object, status: int) -> None:
+    received = receive(post(body))
+    assert not received.envelopes
+    assert len(received.ignored) == 1
+    assert received.response is not None
+    assert received.response.status == status
+    told = json.loads(received.response.body)
+    assert told["error"]
+    assert told["now"] == NOON
+
+
+@pytest.mark.parametrize("sent_at", [NOON + MAX_AHEAD, NOON - MAX_OLD])
+def test_the_edges_of_the_time_are_taken(sent_at: int) -> None:
+    assert receive(post({**BODY, "sent_at": sent_at, "text": "x" * MAX_TEXT})).envelopes
+
+
+@pytest.mark.parametrize("media_type", ["", "text/plain", "application/x-www-form-urlencoded"])
+def test_only_json_is_taken(media_type: str) -> None:
+    received = receive(post(content_type=media_type))
+    assert received.response is not None
+    assert received.response.status == 415
+
+
+def envelope(text: object) -> Envelope:
+    return Envelope("web", f"web:{SESSION}", "1:message", NOON, {"text": text})
+
+
+def test_reads_text_and_commands() -> None:
+    said = read(envelope("hello"))
+    assert (said.kind, said.text, said.author.id) == (Kind.TEXT, "hello", SESSION)
+    command = read(envelope("/Reset now"))
+    assert (command.kind, command.command, command.arguments) == (Kind.COMMAND, "reset", "now")
+    assert command.key == envelope("").key
+
+
+@pytest.mark.parametrize("text", [None, "", 7])
+def test_an_envelope_without_text_is_malformed(text: object) -> None:
+    with pytest.raises(Malformed):
+        read(envelope(text))
+
+
+def test_there_is_nothing_to_post() -> None:
+    assert WebChannel().settling is Settling.NOTHING_TO_POST
+    assert WebChannel().split(Reply("words")) == ()

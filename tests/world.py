@@ -1,0 +1,122 @@
+"""The worker with everything around it made of doubles: one queue, one table, one clock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NoReturn
+
+from chatbot.batch import Batch
+from chatbot.conversation import Conversation
+from chatbot.delivery import Delivery
+from chatbot.messages import Envelope, Outcome, Record, State, Turn
+from chatbot.ports import Settling
+from chatbot.settings import Settings
+from tests.fakes import (
+    FakeChannel,
+    FakeClock,
+    FakeJournal,
+    FakeModel,
+    FakeQueue,
+    MemoryHistory,
+)
+
+CONVERSATION = "telegram:42"
+INVOCATION = 60
+"""Seconds an invocation may take."""
+
+
+class ProcessEnded(BaseException):
+    """What ending the process is in a test."""
+
+
+class World:
+    """`settings` are overrides; `settling` is the channel's."""
+
+    def __init__(
+        self,
+        *script: str | Exception,
+        settling: Settling = Settling.OPERATOR,
+        limit: int = 4096,
+        **settings: object,
+    ) -> None:
+        self.clock = FakeClock()
+        self.journal = FakeJournal()
+        self.history = MemoryHistory()
+        self.model = FakeModel(*script)
+        self.channel = FakeChannel(self.clock, settling=settling, limit=limit)
+        self.queue = FakeQueue(self.clock)
+        self.settings = replace(Settings(), **settings)  # type: ignore[arg-type]
+        self.credentials_refused = 0
+        delivery = Delivery(
+            self.history,
+            self.settings,
+            self.journal,
+            self.clock,
+            self.clock.sleep,
+            self._credential_refused,
+        )
+        self.conversation = Conversation(
+            {"telegram": self.channel},
+            self.history,
+            self.model,
+            delivery,
+            self.settings,
+            self.journal,
+            self.clock,
+        )
+        self.batch = Batch(
+            self.conversation, self.queue, self.settings, self.journal, self.clock, _end
+        )
+        self._events = 0
+
+    def envelope(self, text: str, conversation: str = CONVERSATION, **payload: object) -> Envelope:
+        """A new event: each a second after the one before."""
+        self._events += 1
+        return Envelope(
+            "telegram",
+            conversation,
+            f"{self._events:012d}:message",
+            self.clock() - 1_000_000 + self._events * 1000,
+            {"text": text, **payload},
+        )
+
+    def record(self, envelope: Envelope, receive_count: int = 1, age: float = 0) -> Record:
+        return Record(
+            message_id=envelope.event_id,
+            receipt="r",
+            group=envelope.conversation,
+            receive_count=receive_count,
+            sent_at=self.clock() - round(age * 1000),
+            body=envelope.to_json(),
+        )
+
+    def handle(self, envelope: Envelope, receive_count: int = 1, age: float = 0) -> Outcome:
+        """One delivery of one event, past the queue."""
+        record = self.record(envelope, receive_count, age)
+        return self.conversation.handle(record, self.deadline, lambda: None)
+
+    @property
+    def deadline(self) -> int:
+        return self.clock() + INVOCATION * 1000
+
+    def invoke(self) -> list[str]:
+        """One invocation with what the queue hands out, successes deleted as Lambda does."""
+        records = self.queue.receive()
+        again = self.batch.run(records, self.deadline)
+        self.queue.delete([record for record in records if record.message_id not in again])
+        return again
+
+    def turn(self, envelope: Envelope) -> Turn:
+        turn = self.history.find(envelope.key)
+        assert turn is not None
+        return turn
+
+    def state(self, envelope: Envelope) -> State:
+        return self.turn(envelope).state
+
+    def _credential_refused(self) -> None:
+        self.credentials_refused += 1
+
+
+def _end() -> NoReturn:
+    raise ProcessEnded
