@@ -1,5 +1,5 @@
 PYTEST = .venv/bin/python -m pytest
-SOURCES = functions layers/chatbot local tests
+SOURCES = benchmarks functions layers/chatbot local ops scripts tests
 # sam and boto3 ask for a region even where they call nothing.
 export AWS_DEFAULT_REGION ?= eu-central-1
 export SAM_CLI_TELEMETRY = 0
@@ -17,14 +17,39 @@ run: .venv/.installed ## run the whole stack on this machine (PORT=8000)
 
 .PHONY: test
 test: .venv/.installed ## unit, component and end-to-end tests
-	$(PYTEST) tests/unit tests/component tests/e2e
+	$(PYTEST) tests/unit tests/component tests/e2e tests/faults
 
 .PHONY: test-build
 test-build: .venv/.installed ## build, then run what was built in the Lambda runtime (python3.13)
 	$(PYTEST) -n 0 --timeout 600 tests/build
 
+.PHONY: fuzz
+fuzz: .venv/.installed ## 100,000 generated and mutilated requests (FUZZ_CASES=, FUZZ_SEED=)
+	FUZZ_CASES=$(or $(FUZZ_CASES),100000) $(PYTEST) -n 0 -sq --timeout 1800 \
+		-k no_request_breaks tests/component/test_fuzz.py
+
+.PHONY: bench
+bench: .venv/.installed ## build and measure: speed and cost beside the least that does the same
+	.venv/bin/python -m benchmarks
+
+.PHONY: bench-quick
+bench-quick: .venv/.installed ## what no machine changes: calls to AWS, bytes read, the page's weight
+	.venv/bin/python -m benchmarks --quick
+
+.PHONY: faults
+faults: .venv/.installed ## every boundary × fault × channel, on real processes (ONLY=, JOBS=)
+	.venv/bin/python -m tests.faults $(if $(ONLY),--only '$(ONLY)') $(if $(JOBS),--jobs $(JOBS))
+
+.PHONY: mutants
+mutants: .venv/.installed ## breaks the code step by step: tests and faults must notice each
+	.venv/bin/python -m tests.faults.mutants
+
+.PHONY: storm
+storm: .venv/.installed ## 5,000 messages while everything fails and workers are killed (SEED=)
+	.venv/bin/python -m tests.storm --kills $(if $(SEED),--seed $(SEED))
+
 .PHONY: check
-check: lint types imports templates test ## the gate: lint, types, imports, templates, tests
+check: lint types imports templates scan test ## the gate: lint, types, imports, templates, scan, tests
 
 .PHONY: lint
 lint: .venv/.installed ## style and formatting
@@ -44,6 +69,23 @@ templates: .venv/.installed ## template.yaml, as written (its translation is lin
 	.venv/bin/sam validate
 	.venv/bin/sam validate --lint
 
+# Offline: what it would download is only its own opinion of severities.
+.PHONY: scan
+scan: .venv-checkov/.installed ## security scan of template.yaml; what is let pass says why there
+	.venv-checkov/bin/checkov --file template.yaml --framework cloudformation \
+		--skip-download --compact --quiet
+
+# Each lock by itself. Without its database pip-audit would find nothing and call that good.
+.PHONY: audit
+audit: .venv-checkov/.installed ## known vulnerabilities of what is locked; needs the internet
+	@for lock in layers/dependencies/requirements.txt requirements/*.txt; do \
+		echo "$$lock"; \
+		.venv-checkov/bin/pip-audit --strict --disable-pip --requirement $$lock || { \
+			echo "make audit: $$lock has vulnerabilities (listed above), or the database" \
+				"(pypi.org, a service without mirrors) did not answer, and then nothing was checked" >&2; \
+			exit 1; }; \
+	done
+
 .PHONY: build
 build: .venv/.installed ## what `sam deploy` deploys, in .aws-sam/build
 	PATH="$(CURDIR)/.venv/bin:$$PATH" sam build
@@ -59,6 +101,7 @@ COMPILE = .venv/bin/uv pip compile --quiet --generate-hashes --no-header $(UPGRA
 lock: .venv/.installed ## lock the requirements again (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) --universal --python-version 3.11 -o requirements/development.txt \
 		requirements/development.in
+	$(COMPILE) --universal --python-version 3.11 -o requirements/checkov.txt requirements/checkov.in
 	for name in installer runtime; do $(COMPILE) --universal --python-version 3.11 \
 		-c requirements/development.txt -o requirements/$$name.txt requirements/$$name.in || exit; done
 	$(COMPILE) --python-platform x86_64-manylinux_2_28 --python-version 3.13 \
@@ -68,9 +111,17 @@ lock: .venv/.installed ## lock the requirements again (UPGRADE=--upgrade for new
 .PHONY: clean
 clean: ## remove what was built; the environment stays
 	rm -rf .aws-sam .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	find functions layers local tests -name __pycache__ -prune -exec rm -rf {} +
+	find benchmarks functions layers local ops scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.installed: scripts/environment.sh requirements/development.txt requirements/installer.txt \
 		layers/chatbot/pyproject.toml
 	@sh scripts/environment.sh
+	@touch $@
+
+.venv-checkov/.installed: requirements/checkov.txt | .venv/.installed
+	.venv/bin/uv venv --quiet --clear --python .venv/bin/python .venv-checkov
+	.venv/bin/uv pip sync --quiet --python .venv-checkov/bin/python --require-hashes \
+		requirements/checkov.txt || \
+		.venv/bin/python -m pip --python .venv-checkov/bin/python install --quiet \
+			--require-hashes --no-deps --requirement requirements/checkov.txt
 	@touch $@

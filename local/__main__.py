@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from local.stack import Stack
 
 DEFAULT_PORT = 8000
-FUNCTIONS = ("WebhookFunction", "WorkerFunction", "WebFunction")
+FUNCTIONS = ("WebhookFunction", "WorkerFunction", "WebFunction", "SetupFunction")
 
 
 def main() -> int:
@@ -39,6 +39,7 @@ def main() -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     from local.console import LineWriter, Pretty
+    from local.invoke import register
     from local.stack import Options, Stack
 
     stop = threading.Event()
@@ -59,6 +60,7 @@ def _run(arguments: argparse.Namespace) -> int:
             if not answer.ok:
                 print(f"the page answers {answer.status_code}", file=sys.stderr)
                 return 1
+            register(stack)
             print(f"ready: {stack.url}", file=out, flush=True)
             if console:
                 print(_hints(stack), file=out, flush=True)

@@ -91,6 +91,12 @@ class Aws:
         self.ids = {
             resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources
         }
+        for name, resource in template.stack["Resources"].items():
+            if "TimeToLiveSpecification" in resource["Properties"]:  # moto does not heed it
+                self.client("dynamodb").update_time_to_live(
+                    TableName=self.ids[name],
+                    TimeToLiveSpecification=resource["Properties"]["TimeToLiveSpecification"],
+                )
         functions = {
             function["FunctionName"]: function
             for function in self.client("lambda").list_functions()["Functions"]
@@ -141,6 +147,9 @@ def _one_at_a_time(app: WSGIApplication) -> WSGIApplication:
 def _main() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+    from local import fifo
+
+    fifo.mend()
     # Imports every service there is: better now, beside the stack's own start, than when it asks.
     create_backend_app("cloudformation")
     server = serve(_one_at_a_time(DomainDispatcherApplication(create_backend_app)))

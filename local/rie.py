@@ -36,11 +36,19 @@ _START_SECONDS = 10.0
 
 
 class Rie:
-    """A slot in a process of its own. `path` is what PYTHONPATH names besides its folder."""
+    """A slot in a process of its own. `path` is what PYTHONPATH names besides its folder.
+
+    `python` is the interpreter, and perhaps its options.
+    """
 
     def __init__(
-        self, function: Function, lines: Lines, path: tuple[Path, ...] = (ROOT / "layers/chatbot",)
+        self,
+        function: Function,
+        lines: Lines,
+        path: tuple[Path, ...] = (ROOT / "layers/chatbot",),
+        python: tuple[str, ...] = (sys.executable,),
     ) -> None:
+        self._python = python
         self._function = function
         self._lines = lines
         self._path = path
@@ -62,9 +70,13 @@ class Rie:
             return Result(error=f"Runtime.Unreachable: {type(error).__name__}")
         return _judge(answer.status, answer.data.decode(errors="replace"))
 
+    def pids(self) -> list[int]:
+        """The function's own processes: none before its first invocation."""
+        return _descendants(self._process.pid)
+
     def kill(self) -> None:
         """The emulator answers for its dead child, and starts another for the next invocation."""
-        for pid in _descendants(self._process.pid):
+        for pid in self.pids():
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -92,7 +104,7 @@ class Rie:
                 f"{HOST}:{self._port}",
                 "--runtime-api-address",
                 f"{HOST}:{runtime_port}",
-                sys.executable,
+                *self._python,
                 "-m",
                 "awslambdaric",
                 self._function.handler,

@@ -110,7 +110,7 @@ def _finished(record: Mapping[str, Any], post: Post) -> bool:
     ours = {
         entry["messageId"]
         for entry in json.loads(record["request"]).get("Records", ())
-        if post.marker in json.loads(entry["body"])["event_id"]
+        if post.marker in entry["body"]
     }
     failures = (json.loads(record["response"]) or {}).get("batchItemFailures") or ()
     return bool(ours) and not any(failure["itemIdentifier"] in ours for failure in failures)

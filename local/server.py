@@ -5,30 +5,62 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HOST = "127.0.0.1"
+_BACKLOG = 128
 
 
-@dataclass(frozen=True)
 class Running:
     """A server that answers at `url` (no slash at its end) until it is closed."""
 
-    url: str
-    port: int
-    _server: BaseWSGIServer
-    _thread: threading.Thread
+    def __init__(self, app: WSGIApplication, port: int) -> None:
+        self._app = OwnHostOnly(app)
+        # werkzeug's own binding prints and exits the process when the port is taken.
+        self._listener = socket.create_server((HOST, port), backlog=_BACKLOG)
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http://{HOST}:{self.port}"
+        self._start()
+
+    def refuse(self) -> None:
+        """Have connections refused, as where nothing listens; the port stays ours."""
+        self.close()
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind((HOST, self.port))
+
+    def listen(self) -> None:
+        """Answer again after `refuse`."""
+        self._listener.listen(_BACKLOG)
+        self._start()
 
     def close(self) -> None:
         """Stop listening; the port is free on return. Requests in progress die with the process."""
+        self._stop()
+        self._listener.close()
+
+    def _start(self) -> None:
+        self._server = make_server(
+            HOST,
+            self.port,
+            self._app,
+            threaded=True,
+            request_handler=_QuietHandler,
+            fd=self._listener.fileno(),
+        )
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
+        self._thread.start()
+
+    def _stop(self) -> None:
         self._server.shutdown()
         self._thread.join()
 
@@ -38,21 +70,7 @@ def serve(app: WSGIApplication, port: int = 0) -> Running:
 
     Port 0 takes a free one. Raises OSError (errno EADDRINUSE) where the port is taken.
     """
-    # werkzeug's own binding prints and exits the process when the port is taken.
-    with socket.create_server((HOST, port), backlog=128) as listener:
-        server = make_server(
-            HOST,
-            port,
-            OwnHostOnly(app),
-            threaded=True,
-            request_handler=_QuietHandler,
-            fd=listener.fileno(),
-        )
-    thread = threading.Thread(
-        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-    )
-    thread.start()
-    return Running(f"http://{HOST}:{server.port}", server.port, server, thread)
+    return Running(app, port)
 
 
 class OwnHostOnly:

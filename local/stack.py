@@ -51,6 +51,7 @@ class Options:
     parameters: Mapping[str, str] = field(default_factory=dict)
     timeouts: Mapping[str, int] = field(default_factory=dict)
     lines: Lines = print  # takes what functions in processes of their own print
+    poller: type[Poller] = Poller
     root: Path = ROOT
 
 
@@ -68,6 +69,7 @@ class Stack:
     table: Table
     queue_url: str
     dead_letter_queue_url: str
+    servers: dict[str, Running]  # by name: aws, telegram, graph, openai
     _pools: dict[str, Pool]
 
     def __init__(self, options: Options | None = None) -> None:
@@ -148,8 +150,12 @@ class Stack:
         self.dead_letter_queue_url = environment["DEAD_LETTER_QUEUE_URL"]
         self.aws.put_settings(environment["PARAMETER_PATH"], self.settings)
 
-        self._make_pools(opening, template, self._serve_others(opening))
-        self._beside: dict[str, WSGIApplication] = {"/_local/records": self._records}
+        served = self._serve_others(opening)
+        self._make_pools(opening, template, served)
+        self._beside: dict[str, WSGIApplication] = {
+            "/_local/records": self._records,
+            "/_local/resources": self._resources(environment["PARAMETER_PATH"], served),
+        }
         api = self.recorder.around("api", Front(template.routes, self.invoke), _route)
         self._front = beside(self._beside, api)
         if self.options.poll:
@@ -169,11 +175,10 @@ class Stack:
     def _serve_others(self, opening: ExitStack) -> dict[str, str]:
         """Everything the functions talk to, behind the recorder; what they must be told of it."""
         aws = FaultyApp(Upstream(self.aws.url), self.aws_faults, aws_operation, aws_error)
-        served = {
-            "AWS_ENDPOINT_URL": self._serve(
-                opening, self.recorder.around("aws", aws, aws_operation)
-            ).url
+        self.servers = {
+            "aws": self._serve(opening, self.recorder.around("aws", aws, aws_operation))
         }
+        served = {"AWS_ENDPOINT_URL": self.servers["aws"].url}
         for name, standin, setting, suffix in (
             ("telegram", self.telegram, "TELEGRAM_API_URL", ""),
             ("graph", self.graph, "GRAPH_API_URL", "/v26.0"),
@@ -182,7 +187,8 @@ class Stack:
             base_url = self.settings.get(setting)
             app = Upstream(base_url) if base_url else standin
             recorded = self.recorder.around(name, app, standin.operation_of)
-            url = self._serve(opening, recorded).url
+            self.servers[name] = self._serve(opening, recorded)
+            url = self.servers[name].url
             served[setting] = url if base_url else url + suffix
         return served
 
@@ -210,8 +216,9 @@ class Stack:
             size = self.options.workers if name in workers else _SLOTS
             self._pools[name] = Pool(self._maker(function, starters), size)
             opening.callback(self._pools[name].close)
+        awaited = workers | {route.function for route in template.routes}
         with ThreadPoolExecutor() as warming:
-            list(warming.map(Pool.warm, self._pools.values()))
+            list(warming.map(Pool.warm, [self._pools[name] for name in awaited]))
 
     def _maker(self, function: Function, starters: ThreadPoolExecutor) -> Callable[[], Slot]:
         if self.options.runtime == "inprocess":
@@ -221,7 +228,7 @@ class Stack:
     def _poll(self, opening: ExitStack, template: Template) -> None:
         for source in template.sources:
             url = self.aws.ids[source.queue]
-            poller = Poller(
+            poller = self.poller = self.options.poller(
                 self.sqs,
                 url,
                 self._arn(url),
@@ -240,6 +247,28 @@ class Stack:
 
     def _records(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self.recorder.page(Request(environ))(environ, start_response)
+
+    def _resources(self, path: str, served: Mapping[str, str]) -> Response:
+        """What an operator's programs need of the stack, by the names of the template's outputs.
+
+        `settings` are where the platforms are served: the functions have it in their environment.
+        """
+        settings = dict(served)
+        endpoint = settings.pop("AWS_ENDPOINT_URL")
+        outputs = {
+            "ApiUrl": self.url,
+            "ParameterPath": path,
+            "QueueUrl": self.queue_url,
+            "DeadLetterQueueUrl": self.dead_letter_queue_url,
+            "TableName": self.table.name,
+        }
+        body = {
+            "endpoint": endpoint,
+            "region": config.REGION,
+            "outputs": outputs,
+            "settings": settings,
+        }
+        return Response(json.dumps(body), mimetype="application/json")
 
 
 def _not_yet(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -1,7 +1,12 @@
 """WorkerFunction: answers the queue's messages. The way of one message: chatbot/conversation.py."""
 
+import gc
 import os
 
-from chatbot.wiring.worker import build
+gc.disable()  # what loads now stays: to look for garbage in it is an eighth of a cold start
+
+from chatbot.wiring.worker import build  # noqa: E402
 
 handler = build(os.environ)
+gc.freeze()
+gc.enable()

@@ -40,7 +40,8 @@ class Fault:
 
     kind: Kind
     match: str = "*"  # the operation, with * and ? as in file names
-    contains: str = ""  # only requests whose body holds this text (as written: mind JSON escapes)
+    # Only requests whose body (of a GET: query) holds these texts, as written: mind JSON escapes.
+    contains: str | tuple[str, ...] = ""
     skip: int = 0  # so many matching requests pass unharmed first
     times: int = 1
     status: int = 500
@@ -50,6 +51,13 @@ class Fault:
     delay_s: float = 0  # before the fault shows
     work: bool = True  # malformed and no_answer: the request is carried out
     chunks: int = 0
+    # Called with the request's environment when it fires: after it was carried out where it is
+    # ("slow" and "cut": before), and before the client can tell.
+    then: Callable[[WSGIEnvironment], None] | None = None
+
+    def concerns(self, operation: str, body: bytes) -> bool:
+        texts = (self.contains,) if isinstance(self.contains, str) else self.contains
+        return fnmatchcase(operation, self.match) and all(text.encode() in body for text in texts)
 
 
 @dataclass(frozen=True)
@@ -93,8 +101,7 @@ class Faults:
         """The fault for this request, used up by one, atomically."""
         with self._changed:
             for rule in self._rules:
-                fault = rule.fault
-                if not fnmatchcase(operation, fault.match) or fault.contains.encode() not in body:
+                if not rule.fault.concerns(operation, body):
                     continue
                 if rule.skip:
                     rule.skip -= 1
@@ -102,7 +109,7 @@ class Faults:
                 rule.left -= 1
                 if rule.left == 0:
                     self._rules.remove(rule)
-                return fault
+                return rule.fault
         return None
 
     def record(self, fault: Fault, operation: str) -> Fired:
@@ -146,12 +153,14 @@ class FaultyApp:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         body = _buffer(environ)
         operation = environ["faults.operation"] = self._operation_of(environ, body)
-        fault = self._faults.take(operation, body)
+        fault = self._faults.take(operation, body or environ["QUERY_STRING"].encode())
         if fault is None:
             return self._app(environ, start_response)
         if fault.kind == "hang_up_after" or (fault.work and fault.kind in _WORKED):
             Response.from_app(self._app, environ.copy(), buffered=True).close()
         fired = self._faults.record(fault, operation)
+        if fault.then:
+            fault.then(environ)
         time.sleep(fault.delay_s)
         connection: socket.socket = environ["werkzeug.socket"]
         if fault.kind == "slow":

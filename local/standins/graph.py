@@ -1,6 +1,7 @@
 """Stand-in of Meta's Graph API as far as a Messenger page needs it (facts: `graph-api.json`).
 
-Stricter than Meta: unknown parameters are refused, and a token in the address does not count.
+Stricter than Meta: unknown parameters are refused, and a token in the address does not count. A
+callback may be on this machine.
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ class OpenAIStandIn(StandIn):
         return json_response({"id": "modr-1", "model": "moderation", "results": results})
 
     def _models(self, request: Request, params: dict[str, Any]) -> Response:
-        names = sorted(self.models or {"gpt-5.4-mini"})
+        names = sorted(self.models or {"gpt-5.4-mini", "local-model"})
         models = [{"id": n, "object": "model", "created": 0, "owned_by": "local"} for n in names]
         self.accept("models", params, names)
         return json_response({"object": "list", "data": models})

@@ -1,7 +1,8 @@
 """Stand-in of the Telegram Bot API: takes what Telegram takes, refuses what Telegram refuses.
 
 Stricter than Telegram: unknown parameters are refused, and so is `parse_mode` (entities cannot
-fail to parse, markup can). Telegram's rate limits come as faults only.
+fail to parse, markup can). Telegram's rate limits come as faults only. A webhook may be on this
+machine.
 """
 
 from __future__ import annotations

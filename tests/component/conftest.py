@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 MADE = ("ConversationTable", "MessageQueue", "DeadLetterQueue")
+OUTPUTS = ("TableName", "QueueUrl", "DeadLetterQueueUrl")
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,10 @@ def _tables_and_queues() -> str:
     template = yaml_parse(TEMPLATE.read_text())
     parts = {
         "Parameters": template["Parameters"],
+        "Conditions": template["Conditions"],
         "Mappings": template["Mappings"],
         "Resources": {name: template["Resources"][name] for name in MADE},
+        "Outputs": {name: template["Outputs"][name] for name in OUTPUTS},
     }
     return json.dumps(parts)
 

@@ -37,6 +37,7 @@ def test_functions_are_run_from_their_folders(template: Template) -> None:
         "WebhookFunction": ROOT / "functions/webhook",
         "WorkerFunction": ROOT / "functions/worker",
         "WebFunction": ROOT / "functions/web",
+        "SetupFunction": ROOT / "functions/setup",
     }
     assert set(template.handlers.values()) == {"app.handler"}
 

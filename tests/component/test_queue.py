@@ -63,6 +63,7 @@ class RefusingSqs:
         self.calls: list[list[str]] = []
         self.accepted: list[str] = []
         self.error: Exception | None = None
+        self.garbled = 0  # so many answers come without a word
 
     def send_message_batch(self, **request: Any) -> Any:
         entries = request["Entries"]
@@ -70,14 +71,18 @@ class RefusingSqs:
         self.calls.append(events)
         if self.error:
             raise self.error
-        failed = []
+        if self.garbled:
+            self.garbled -= 1
+            return {}
+        failed, taken = [], []
         for entry, event in zip(entries, events, strict=True):
             if self.refusals.get(event, 0) > 0:
                 self.refusals[event] -= 1
                 failed.append({"Id": entry["Id"], "Code": "InternalError", "SenderFault": False})
             else:
                 self.accepted.append(event)
-        return {"Successful": [], "Failed": failed}
+                taken.append({"Id": entry["Id"]})
+        return {"Successful": taken, "Failed": failed}
 
     def sender(self, journal: FakeJournal | None = None) -> Sender:
         sqs = cast("SQSClient", self)
@@ -165,6 +170,25 @@ def test_a_batch_refused_whole_is_sent_again_and_then_given_up() -> None:
     with pytest.raises(QueueUnavailable):
         fake.sender().send([envelope("a", "a1"), envelope("a", "a2")])
     assert fake.calls == [["a1"]] * TRIES
+
+
+def test_an_answer_that_names_nothing_accepted_nothing() -> None:
+    """What the SDK makes of a body that it cannot read."""
+    fake = RefusingSqs({})
+    fake.garbled = 1
+    fake.sender().send([envelope("a", "a1"), envelope("a", "a2")])
+    assert fake.calls == [["a1"], ["a1"], ["a2"]]
+    assert fake.accepted == ["a1", "a2"]
+
+
+def test_a_dead_letter_without_an_id_was_not_taken() -> None:
+    class GarblingSqs:
+        def send_message(self, **request: Any) -> Any:
+            return {}
+
+    queue = WorkerQueue(cast("SQSClient", GarblingSqs()), "url", "dead")
+    with pytest.raises(QueueUnavailable):
+        queue.dead_letter(Record("1", "receipt", "a", 1, 0, "{}"))
 
 
 def test_a_queue_out_of_reach_ends_it_at_once() -> None:

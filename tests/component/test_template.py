@@ -24,8 +24,10 @@ FUNCTIONS = {
     "webhook": "WebhookFunction",
     "worker": "WorkerFunction",
     "web": "WebFunction",
+    "setup": "SetupFunction",
 }
 QUEUES = ("MessageQueue", "DeadLetterQueue")
+NO_VALUE = {"Ref": "AWS::NoValue"}
 FOURTEEN_DAYS = 14 * 24 * 3600
 
 
@@ -58,10 +60,20 @@ def _at_defaults(value: Any, template: dict[str, Any], **chosen: str) -> Any:
         case {"Fn::FindInMap": [name, first, second]}:
             keys = [_at_defaults(key, template, **chosen) for key in (first, second)]
             return template["Mappings"][name][keys[0]][keys[1]]
+        case {"Fn::If": [condition, so, otherwise]}:
+            holds = _at_defaults(template["Conditions"][condition], template, **chosen)
+            return _at_defaults(so if holds else otherwise, template, **chosen)
+        case {"Fn::Equals": [one, other]}:
+            one, other = (_at_defaults(item, template, **chosen) for item in (one, other))
+            return str(one) == str(other)
+        case {"Fn::Not": [condition]}:
+            return not _at_defaults(condition, template, **chosen)
         case dict():
-            return {key: _at_defaults(item, template, **chosen) for key, item in value.items()}
+            made = {key: _at_defaults(item, template, **chosen) for key, item in value.items()}
+            return {key: item for key, item in made.items() if item != NO_VALUE}
         case list():
-            return [_at_defaults(item, template, **chosen) for item in value]
+            items = [_at_defaults(item, template, **chosen) for item in value]
+            return [item for item in items if item != NO_VALUE]
     return value
 
 
@@ -142,6 +154,7 @@ def test_functions_log_to_groups_that_forget(
         ("webhook", {"QUEUE_URL"}),
         ("worker", {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "TABLE_NAME"}),
         ("web", {"TABLE_NAME"}),
+        ("setup", set()),
     ],
 )
 def test_functions_are_told_what_they_use(
@@ -190,6 +203,21 @@ def test_queues_keep_what_they_hold_long_and_secret(
     assert statement["Effect"] == "Deny"
     assert statement["Action"] == "sqs:*"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": False}}
+
+
+def test_a_key_of_ones_own_encrypts_queues_and_table(translated: dict[str, Any]) -> None:
+    key = "arn:aws:kms:eu-central-1:123456789012:key/0"
+    resources = _at_defaults(translated["Resources"], translated, KmsKeyArn=key)
+    for queue in QUEUES:
+        made = resources[queue]["Properties"]
+        assert made["KmsMasterKeyId"] == key
+        assert "SqsManagedSseEnabled" not in made  # SQS refuses both
+    table = resources["ConversationTable"]["Properties"]
+    assert table["SSESpecification"] == {
+        "SSEEnabled": True,
+        "SSEType": "KMS",
+        "KMSMasterKeyId": key,
+    }
 
 
 def test_dead_letters_come_from_the_queue_alone(properties: dict[str, dict[str, Any]]) -> None:
@@ -265,6 +293,7 @@ def test_roles_name_actions_and_resources(
             },
         ),
         ("web", {"ConversationTable": {"dynamodb:Query"}}),
+        ("setup", {}),
     ],
 )
 def test_functions_may_do_what_they_do(
@@ -294,8 +323,23 @@ def test_functions_may_read_their_own_secrets_only(
     assert sorted(names) == sorted([*secrets_of(function), "SETTINGS"])
 
 
+def test_the_platforms_are_told_when_the_door_is_open(translated: dict[str, Any]) -> None:
+    registration = translated["Resources"]["Registration"]
+    assert registration["Type"] == "AWS::CloudFormation::CustomResource"
+    assert set(registration["DependsOn"]) <= set(translated["Resources"])
+    assert "ApiApiGatewayDefaultStage" in registration["DependsOn"]
+    told = registration["Properties"]
+    assert told["Url"] == translated["Outputs"]["ApiUrl"]["Value"]
+    assert told["ServiceTimeout"] == 60
+    assert told["Revision"]["Ref"].startswith("ChatbotLayer")  # its name changes with its content
+    assert translated["Resources"]["SetupFunction"]["Properties"]["Timeout"] <= 60
+
+
 def test_outputs_say_where_things_are(translated: dict[str, Any]) -> None:
     assert translated["Outputs"].keys() == {
+        "Telegram",
+        "Messenger",
+        "ParameterPath",
         "ApiUrl",
         "TelegramWebhookUrl",
         "MessengerWebhookUrl",

@@ -142,6 +142,7 @@ def test_the_turns_of_the_cookies_conversation(call: Call, aws: Aws, table: str)
         "sent_at": NOON + 1,
         "text": "<b>/start</b>",
         "answer": "answer 1",
+        "html": "<p>answer 1</p>\n",
         "state": "delivered",
         "origin": "model",
     }

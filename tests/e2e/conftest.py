@@ -10,11 +10,15 @@ import pytest
 from local.people import Person, Signer
 from local.stack import Options, Stack
 from tests.e2e.chat import Chat
+from tests.leaks import LEAKS, pytest_runtest_call, pytest_runtest_setup, pytest_runtest_teardown
+
+__all__ = ["pytest_runtest_call", "pytest_runtest_setup", "pytest_runtest_teardown"]
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     with Stack(Options(settings={"RETRY_DELAY": "100ms", "SETTLE": "1s"})) as running:
+        LEAKS.watch(running)
         yield running
 
 

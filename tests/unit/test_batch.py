@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from chatbot.batch import LEASE_SLACK
-from chatbot.errors import ModelUnavailable, PostRefused, QueueUnavailable
-from chatbot.messages import Completion, PromptLine
+from chatbot.errors import HistoryUnavailable, ModelUnavailable, PostRefused, QueueUnavailable
+from chatbot.messages import Completion, PromptLine, Record, Window
 from tests.world import INVOCATION, ProcessEnded, World
 
 
@@ -118,6 +118,28 @@ def test_without_time_for_one_more_the_rest_is_handed_back_untried() -> None:
     assert len(world.batch.run(records, deadline)) == 2
     assert world.model.prompts == []
     assert {letter.visible_at for letter in world.queue.letters} == {world.clock()}
+
+
+def test_a_slow_lease_does_not_hide_for_longer_what_was_handed_back() -> None:
+    world = World()
+    world.queue.send(world.envelope("one"))
+    records = world.queue.receive()
+    handed_back, plain = threading.Event(), world.queue.hide
+
+    def hide(records: Sequence[Record], seconds: float) -> set[str]:
+        if seconds > INVOCATION:
+            handed_back.wait(0.1)
+        else:
+            handed_back.set()
+        return plain(records, seconds)
+
+    def read(conversation: str, turns: int) -> Window:
+        raise HistoryUnavailable("throttled")
+
+    world.queue.hide = hide  # type: ignore[method-assign]
+    world.history.read = read  # type: ignore[method-assign]
+    assert len(world.batch.run(records, world.deadline)) == 1
+    assert [letter.visible_at - world.clock() for letter in world.queue.letters] == [1000]
 
 
 def test_a_poison_record_goes_to_the_dead_letters_and_its_group_goes_on() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from chatbot.conversation import MOST_RECEIVES
 from chatbot.errors import (
+    AmbiguousPost,
     ContentFiltered,
     HistoryUnavailable,
     LeaseLost,
@@ -131,6 +133,25 @@ def test_a_turn_left_open_in_the_dead_letters_is_posted_by_the_redrive() -> None
     assert world.channel.received == ["Next.", "Hi."]
 
 
+def test_a_post_that_stays_unknown_leaves_before_the_queues_own_net() -> None:
+    world = World("Hi.", "Next.")
+    hello, following = world.envelope("Hello"), world.envelope("Next")
+    world.channel.outcomes.append(AmbiguousPost("cut"))
+    world.handle(hello)
+    world.clock.advance(100)
+    assert world.handle(hello, receive_count=MOST_RECEIVES) == DeadLetter("unsettled")
+    world.handle(following)
+    assert world.handle(hello) == Done()
+    assert world.channel.received == ["Next.", "Hi."]
+
+
+def test_an_answer_is_counted_with_the_time_it_took() -> None:
+    world = World()
+    world.handle(world.envelope("Hello"), age=3)
+    assert world.journal.counted("Answered") == 1
+    assert world.journal.counted("AnswerSeconds") == 3
+
+
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"v":2}', '{"v":1,"channel":7}', "nonsense"])
 def test_a_poison_record_is_a_dead_letter_at_once(body: str) -> None:
     world = World()
@@ -193,6 +214,18 @@ def test_a_refusal_is_answered_at_once(error: Exception, says: str, origin: Orig
     assert world.handle(hello) == Done()
     assert world.channel.received == [getattr(world.settings, says)]
     assert world.turn(hello).origin is origin
+
+
+@pytest.mark.parametrize(
+    ("reason", "denied"),
+    [("authentication", 1), ("insufficient_quota", 1), ("unknown_model", 1), ("bad_request", 0)],
+)
+def test_a_model_that_answers_nobody_is_counted_by_itself(reason: str, denied: int) -> None:
+    """By the service alone: the key is the same on every channel."""
+    world = World(ModelRefused(reason))
+    world.handle(world.envelope("Hello"))
+    assert world.journal.metrics["ModelDenied", ""] == denied
+    assert world.journal.counted("ModelRefused") == 1
 
 
 def test_a_cut_answer_ends_with_an_ellipsis() -> None:

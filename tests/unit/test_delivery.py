@@ -226,6 +226,20 @@ def test_the_loser_of_the_put_follows_the_winners_turn() -> None:
     assert (world.channel.received, other.channel.received) == ([], ["theirs"])
 
 
+def test_the_loser_of_the_put_waits_for_a_winner_that_still_posts() -> None:
+    world = World("mine")
+    hello = world.envelope("Hello")
+    real_put = world.history.put
+
+    def put_late(turn: Turn) -> None:
+        real_put(replace(turn, claim=Claim("quicker", world.clock() + 9000)))
+        real_put(turn)
+
+    world.history.put = put_late  # type: ignore[method-assign]
+    assert world.handle(hello) == HandBack(9)
+    assert world.channel.received == []
+
+
 def test_the_loser_of_a_take_over_reads_again_and_waits() -> None:
     world = World("Hi.")
     hello = world.envelope("Hello")

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from chatbot.errors import Unreadable
-from chatbot.http import MAX_DEPTH, Request, Response, parse_json
+from chatbot.http import MAX_DEPTH, STRICT_HEADERS, Request, Response, parse_json
 
 
 def event(**more: object) -> dict[str, object]:
@@ -50,10 +50,15 @@ def test_an_event_without_body_headers_and_query() -> None:
 def test_a_response_hands_its_cookie_over_as_payload_2_wants_it() -> None:
     made = Response.of_json({"a": "é"}, 202, {"set-cookie": "c=1"}).to_event()
     assert made["cookies"] == ["c=1"]
-    assert made["headers"] == {"content-type": "application/json"}
+    assert made["headers"] == {**STRICT_HEADERS, "content-type": "application/json"}
     assert json.loads(made["body"]) == {"a": "é"}
     assert made["statusCode"] == 202
     assert "cookies" not in Response().to_event()
+
+
+def test_a_response_may_say_otherwise_than_the_strict_headers() -> None:
+    page = Response(headers={"cache-control": "public"}).to_event()["headers"]
+    assert page == {**STRICT_HEADERS, "cache-control": "public"}
 
 
 @pytest.mark.parametrize(

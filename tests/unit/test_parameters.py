@@ -136,6 +136,19 @@ def test_a_store_that_is_down_leaves_the_last_settings(world: World, error: Exce
     assert parameters.settings().web_session_key == "rotated"
 
 
+def test_an_answer_that_cannot_be_read_leaves_the_last_settings(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK makes an empty answer of it."""
+    parameters = world.parameters()
+    first = parameters.settings()
+    world.clock.now += 60
+    monkeypatch.setattr(world.ssm, "get_parameters", lambda **request: {})
+    assert parameters.settings() is first
+    with pytest.raises(ParametersUnavailable):
+        world.parameters().settings()
+
+
 def test_a_store_that_is_down_from_the_start(world: World) -> None:
     world.ssm.error = down()
     parameters = world.parameters()

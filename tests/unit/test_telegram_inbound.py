@@ -101,7 +101,6 @@ def test_no_secret_set_opens_no_door() -> None:
         update(message=message(text="hi", date="today")),
         update(message=message(text=["hi"], chat=GROUP)),
         update(message=message(chat=GROUP, text="hi", entities={})),
-        update(message=message(chat=GROUP, text="hi", entities=[{"type": "mention"}])),
         update(message=message(text="hi", is_topic_message=True)),
         update(message={**message(text="hi"), "from": None}),
         update(callback_query=[]),
@@ -255,6 +254,14 @@ def test_several_mentions_go_and_other_names_stay() -> None:
     entities = [{"type": "mention", "offset": at, "length": 8} for at in (0, 9, 18)]
     said = read_back(chat=GROUP, text="@ada_bot @eve_bot @ada_bot hi", entities=entities)
     assert said.text == "@eve_bot hi"
+
+
+@pytest.mark.parametrize(
+    "odd", [{"type": "mention"}, {"type": "text_mention", "offset": 0, "length": 2}, None, {}]
+)
+def test_an_entity_of_another_form_does_not_cost_the_message(odd: Any) -> None:
+    entities = [odd, {"type": "mention", "offset": 0, "length": 8}]
+    assert read_back(chat=GROUP, text="@ada_bot hi", entities=entities).text == "hi"
 
 
 def test_an_anonymous_administrator_is_the_group() -> None:

@@ -27,23 +27,28 @@ function keep(change) {
   localStorage.setItem(STORE, JSON.stringify(change(waiting())));
 }
 
-function show({ id, sent_at, text, answer, origin }) {
+// `html` comes from the server, which lets nothing but formatting through.
+function show({ id, sent_at, text, answer, html, origin }) {
   let item = document.getElementById(`turn-${id}`);
   if (!item) {
     item = document.createElement("li");
     item.id = `turn-${id}`;
     item.dataset.at = sent_at;
     for (const author of ["person", "bot"]) {
-      item.append(Object.assign(document.createElement("p"), { className: author }));
+      item.append(Object.assign(document.createElement("div"), { className: author }));
     }
     const later = [...turns.children].find((other) => Number(other.dataset.at) > sent_at);
     turns.insertBefore(item, later || null);
   }
   const [person, bot] = item.children;
   const reply = origin ? answer : "…";
-  if (person.textContent === text && bot.textContent === reply) return;
+  if (person.textContent === text && item.dataset.reply === reply) return;
   person.textContent = text;
-  bot.textContent = reply;
+  item.dataset.reply = reply;
+  const content = document.createElement("template");
+  if (html) content.innerHTML = html;
+  else content.content.append(reply);
+  bot.replaceChildren(content.content);
   bot.hidden = !reply;
   newest = Math.max(newest, sent_at);
   item.scrollIntoView({ block: "end" });

@@ -96,7 +96,7 @@ class Batch:
         for done, record in enumerate(records):
             rest = records[done:]
             if self._left(deadline) < self._conversation.time_needed():
-                return self._hand_back(rest, HandBack(0))
+                return self._hand_back(rest, HandBack(0), lease)
             try:
                 outcome = self._conversation.handle(record, deadline, confirm)
             except LeaseLost:
@@ -105,7 +105,7 @@ class Batch:
             if isinstance(outcome, DeadLetter):
                 outcome = self._bury(record, outcome)
             if isinstance(outcome, HandBack):
-                return self._hand_back(rest, outcome)
+                return self._hand_back(rest, outcome, lease)
         return ()
 
     def _bury(self, record: Record, outcome: DeadLetter) -> Outcome:
@@ -118,8 +118,11 @@ class Batch:
         self._journal.trouble("dead_letter", reason=outcome.reason, message_id=record.message_id)
         return Done()
 
-    def _hand_back(self, rest: Sequence[Record], outcome: HandBack) -> Sequence[Record]:
+    def _hand_back(
+        self, rest: Sequence[Record], outcome: HandBack, lease: Future[set[str]]
+    ) -> Sequence[Record]:
         """All of them for the same time: one still hidden would block the group for longer."""
+        lease.result()  # or else it may come later, and hide them for as long as itself
         try:
             self._queue.hide(rest, outcome.delay)
         except QueueUnavailable:

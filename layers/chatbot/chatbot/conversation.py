@@ -37,8 +37,16 @@ from chatbot.settings import Settings
 
 DEATHS_BEFORE_FALLBACK = 3
 DEATHS_BEFORE_DEAD_LETTER = 4
+MOST_RECEIVES = 90
+"""A post that stays unknown for so long leaves before the queue's own net (maxReceiveCount 100),
+which would not write down that the turn is still open."""
 LEAST_MODEL_TIME = 3.0
 """Seconds: with less left than this and the post's own need, a record is not begun."""
+LONGEST_TEXT = 50_000
+"""Characters kept of a message, far beyond what people can send: an item holds 400 KB."""
+
+NOBODY_IS_ANSWERED = ("authentication", "insufficient_quota", "unknown_model")
+"""Refusals that concern no single message: until an operator acts, every answer is the fallback."""
 
 Confirm = Callable[[], None]
 """Returns once the queue has granted the lease; raises LeaseLost when it refused."""
@@ -122,10 +130,12 @@ class Conversation:
             return Done()
         if turn is not None and (wait := self._delivery.wait_for_claim(turn)):
             return wait
-        if deaths > DEATHS_BEFORE_DEAD_LETTER:
-            if turn is not None and turn.state is State.SENDING:
+        still_open = turn is not None and turn.state is State.SENDING
+        hopeless = still_open and attempt.receive_count >= MOST_RECEIVES
+        if hopeless or deaths > DEATHS_BEFORE_DEAD_LETTER:
+            if still_open:
                 self._history.abandon(key, self._clock())
-            return DeadLetter("died")
+            return DeadLetter("unsettled" if hopeless else "died")
         self._settle_earlier(key, window)
         attempt = replace(attempt, known=_recorded_ids(window))
         if turn is not None:
@@ -140,12 +150,7 @@ class Conversation:
             return HandBack(0)
         else:
             turn = self._answer(message, window, channel, attempt)
-        outcome = self._delivery.begin(turn, channel, attempt)
-        if isinstance(outcome, Done):
-            self._journal.count("Answered", channel=envelope.channel)
-            waited = (self._clock() - attempt.sent_at) / 1000
-            self._journal.count("SecondsToAnswer", waited, channel=envelope.channel)
-        return outcome
+        return self._delivery.begin(turn, channel, attempt)
 
     def _answer(self, message: Message, window: Window, channel: Channel, attempt: Attempt) -> Turn:
         if message.kind is Kind.STAFF:
@@ -170,6 +175,8 @@ class Conversation:
             return _turn(message, self._settings.filtered_text, Origin.FILTERED)
         except ModelRefused as refused:
             self._journal.count("ModelRefused", channel=message.channel)
+            if refused.reason in NOBODY_IS_ANSWERED:
+                self._journal.count("ModelDenied", channel="")
             return self._fallback(message, refused.reason)
         seconds = (self._clock() - asked) / 1000
         for metric, value in (
@@ -241,7 +248,7 @@ def _turn(message: Message, answer: str, origin: Origin) -> Turn:
         key=message.key,
         channel=message.channel,
         author=message.author,
-        text=message.text,
+        text=message.text[:LONGEST_TEXT],
         reply=Reply(answer),
         state=State.ANSWERED,
         origin=origin,

@@ -137,7 +137,7 @@ class Delivery:
         """Take an unclaimed turn to its end. Raises TurnExists when somebody was quicker."""
         open_part = turn.state is State.SENDING
         if open_part and channel.settling is Settling.NOTHING_TO_POST:
-            return self._delivered(turn)
+            return self._delivered(turn, attempt)
         if (
             open_part
             and channel.settling is Settling.OPERATOR
@@ -181,7 +181,7 @@ class Delivery:
                 turn = replace(turn, posted=(*turn.posted, posted))
             else:
                 turn = self._progress(turn, posted)
-        return self._delivered(turn)
+        return self._delivered(turn, attempt)
 
     def _post_part(
         self, turn: Turn, part: Part, channel: Channel, attempt: Attempt
@@ -237,9 +237,12 @@ class Delivery:
         self._insist(turn, lambda: self._history.save(turn))
         return turn
 
-    def _delivered(self, turn: Turn) -> Done:
+    def _delivered(self, turn: Turn, attempt: Attempt) -> Done:
         self._insist(turn, lambda: self._history.mark_delivered(turn.key, turn.posted))
-        self._journal.hop("delivered", **facts(turn), parts=len(turn.posted))
+        seconds = (self._clock() - attempt.sent_at) / 1000
+        self._journal.hop("delivered", **facts(turn), parts=len(turn.posted), seconds=seconds)
+        self._journal.count("Answered", channel=turn.channel)
+        self._journal.count("AnswerSeconds", seconds, channel=turn.channel)
         return Done()
 
     def _insist(self, turn: Turn, write: Callable[[], None]) -> None:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 PERSON = "~state"
 TRIES = "~try"
 
-# Below every turn in a query that reads backwards: ~state, ~draft, ~stop, ~try; then merged
-# messages, which count against the query's limit but are no turns to show to a model.
-_ROOM = 4 + 10
+# A query that reads backwards meets ~state first, in nearly every conversation. What else may take
+# a turn's place (~draft, ~stop, ~try, merged messages) is rare enough to read on for.
+_ROOM = 1
 
 _AFTER_TURNS = TURN_PREFIX[:-1] + chr(ord(TURN_PREFIX[-1]) + 1)
 _LONGEST_SORT_KEY = 1024  # bytes, DynamoDB's limit
@@ -47,19 +47,27 @@ class Table:
         self._retention = retention_days * 86400
 
     def read(self, conversation: str, turns: int) -> Window:
-        with _dynamodb("Query"):
-            page = self._client.query(
-                TableName=self._table,
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": conversation}},
-                ScanIndexForward=False,
-                ConsistentRead=True,
-                Limit=turns + _ROOM,
-            )
-        person = next((item for item in page["Items"] if items.text(item, "sk") == PERSON), {})
+        found: list[Item] = []
+        more: dict[str, Any] = {}
+        while True:
+            with _dynamodb("Query"):
+                page = self._client.query(
+                    TableName=self._table,
+                    KeyConditionExpression="pk = :pk",
+                    ExpressionAttributeValues={":pk": {"S": conversation}},
+                    ScanIndexForward=False,
+                    ConsistentRead=True,
+                    Limit=turns + _ROOM,
+                    **more,
+                )
+                found += page["Items"]
+            if not page.get("LastEvaluatedKey") or _shown(found) >= turns:
+                break
+            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        person = next((item for item in found if items.text(item, "sk") == PERSON), {})
         return Window(
             person=items.item_to_person(person),
-            turns=_turns(page["Items"]),
+            turns=_turns(found),
             complete=not page.get("LastEvaluatedKey"),
         )
 
@@ -85,14 +93,20 @@ class Table:
                 ConsistentRead=True,
                 Limit=limit + 1,  # BETWEEN includes `after` itself
             )
-        turns = tuple(turn for turn in _turns(page["Items"]) if turn.key.sort != after)[:limit]
+            found = page["Items"]
+        turns = tuple(turn for turn in _turns(found) if turn.key.sort != after)[:limit]
         return turns if after else turns[::-1]
 
     def find(self, key: TurnKey) -> Turn | None:
         with _dynamodb("GetItem"):
             answer = self._client.get_item(
-                TableName=self._table, Key=items.key_of(key), ConsistentRead=True
+                TableName=self._table,
+                Key=items.key_of(key),
+                ConsistentRead=True,
+                ReturnConsumedCapacity="TOTAL",
             )
+            # Else "there is no such turn" would be what the SDK makes of an unreadable answer.
+            _ = answer["ConsumedCapacity"]
         return items.item_to_turn(answer["Item"]) if "Item" in answer else None
 
     def put(self, turn: Turn) -> None:
@@ -239,7 +253,7 @@ class Table:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **optional,
             )
-        return answer["Attributes"]
+            return answer["Attributes"]
 
     def _expiry(self) -> int:
         return self._clock() // 1000 + self._retention
@@ -269,11 +283,20 @@ def _dynamodb(operation: str) -> Iterator[None]:
         raise HistoryUnavailable(f"{operation}: invalid parameters") from None
     except BotoCoreError as error:
         raise HistoryUnavailable(f"{operation}: {type(error).__name__}") from error
+    except KeyError:  # the SDK makes an empty answer of a body that it cannot read
+        raise HistoryUnavailable(f"{operation}: unreadable answer") from None
 
 
 def _turns(page: Iterable[Item]) -> tuple[Turn, ...]:
     return tuple(
         items.item_to_turn(item) for item in page if items.text(item, "sk").startswith(TURN_PREFIX)
+    )
+
+
+def _shown(page: Iterable[Item]) -> int:
+    """How many are turns of their own."""
+    return sum(
+        items.text(item, "sk").startswith(TURN_PREFIX) and "leader" not in item for item in page
     )
 
 

@@ -17,6 +17,14 @@ Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 """A Lambda function behind the HTTP API: event and context in, response out."""
 
 MAX_DEPTH = 64
+STRICT_HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "strict-transport-security": "max-age=31536000",
+    "x-content-type-options": "nosniff",
+}
+"""Of every response, errors included, that does not say otherwise."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -77,10 +85,10 @@ class Response:
         return cls(status, body, {"content-type": "application/json", **(headers or {})})
 
     def to_event(self) -> dict[str, Any]:
-        headers = {name: text for name, text in self.headers.items() if name != "set-cookie"}
+        own = {name: text for name, text in self.headers.items() if name != "set-cookie"}
         event: dict[str, Any] = {
             "statusCode": self.status,
-            "headers": headers,
+            "headers": STRICT_HEADERS | own,
             "body": self.body,
             "isBase64Encoded": False,
         }

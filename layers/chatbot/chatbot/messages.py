@@ -130,9 +130,13 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One post of a reply: fits the platform's limit, is never empty."""
+    """One post of a reply: fits the platform's limit, is never empty.
+
+    `entities` are the text's formatting as Telegram takes it, offsets in UTF-16 units.
+    """
 
     text: str
+    entities: tuple[Mapping[str, Any], ...] = ()
 
 
 class State(StrEnum):

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, OpenAI, Timeout
+from openai.types.chat import ChatCompletion
 
 from chatbot.errors import ContentFiltered, ContextTooLong, ModelRefused, ModelUnavailable
 from chatbot.messages import Completion, PromptLine
 from chatbot.settings import Settings
-
-if TYPE_CHECKING:
-    from openai.types.chat import ChatCompletion
 
 _CONNECT = 5.0  # most seconds for opening a connection
 _LEAST = 1.0  # seconds below which asking is pointless
@@ -51,8 +49,7 @@ class ChatModel:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
-        # The SDK imports a resource when it is first named: better now than in a person's wait.
-        self._completions = (client or connect(settings)).chat.completions
+        self._client = client or connect(settings)
         self._sleep = sleep
         self._clock = clock
 
@@ -83,8 +80,16 @@ class ChatModel:
             pause *= 2
 
     def _ask(self, model: str, prompt: Sequence[PromptLine], seconds: float) -> Completion:
+        opening = min(_CONNECT, seconds / 4)
         try:
-            answer = self._completions.create(**self._request(model, prompt, seconds))
+            # `chat.completions.create` looks through every line of the prompt for something to
+            # convert, which takes longer than all else that it does.
+            answer = self._client.post(
+                "/chat/completions",
+                cast_to=ChatCompletion,
+                body=self._request(model, prompt),
+                options={"timeout": Timeout(seconds - opening, connect=opening)},
+            )
         except APITimeoutError:
             raise ModelUnavailable("timeout") from None
         except APIConnectionError:
@@ -99,14 +104,12 @@ class ChatModel:
             # The SDK builds its objects from whatever JSON came, without a check.
             raise ModelUnavailable("not a chat completion") from None
 
-    def _request(self, model: str, prompt: Sequence[PromptLine], seconds: float) -> dict[str, Any]:
+    def _request(self, model: str, prompt: Sequence[PromptLine]) -> dict[str, Any]:
         settings = self._settings
-        opening = min(_CONNECT, seconds / 4)
         request: dict[str, Any] = {
             "model": model,
             "messages": [{"role": line.role, "content": line.content} for line in prompt],
             settings.max_tokens_parameter: settings.max_tokens,
-            "timeout": Timeout(seconds - opening, connect=opening),
         }
         if settings.temperature is not None:
             request["temperature"] = settings.temperature

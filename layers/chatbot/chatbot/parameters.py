@@ -66,7 +66,8 @@ class Parameters:
     def _refresh(self, known: Settings | None) -> Settings:
         try:
             settings = load(self._environ, *self._stored())
-        except (BotoCoreError, ClientError, InvalidSetting, ValueError) as error:
+        except (BotoCoreError, ClientError, InvalidSetting, KeyError, ValueError) as error:
+            # KeyError: of a body that it cannot read, the SDK makes an empty answer.
             # A decoder's text may quote what it read; an InvalidSetting names the setting alone.
             reason = str(error) if isinstance(error, InvalidSetting) else type(error).__name__
             if known is None:

@@ -137,17 +137,18 @@ class Sender:
             return parcels
         except BotoCoreError as error:
             raise QueueUnavailable(type(error).__name__) from error
-        failures = answer.get("Failed", [])
-        for failure in failures:
+        for failure in answer.get("Failed", []):
             self._journal.trouble("entry_refused", reason=failure["Code"])
-        return [parcels[int(failure["Id"])] for failure in failures]
+        # Of a body that it cannot read the SDK makes an empty answer: that accepts nothing.
+        taken = {entry["Id"] for entry in answer.get("Successful", [])}
+        return [parcel for number, parcel in enumerate(parcels) if str(number) not in taken]
 
 
 def _facts(envelope: Envelope) -> dict[str, str]:
     return {
         "channel": envelope.channel,
         "conversation": envelope.conversation,
-        "event": envelope.event_id,
+        "event_id": envelope.event_id,
     }
 
 
@@ -198,7 +199,7 @@ class WorkerQueue:
         and the same when a worker died between copying and deleting.
         """
         try:
-            self._sqs.send_message(
+            answer = self._sqs.send_message(
                 QueueUrl=self._dead_letter_queue_url,
                 MessageBody=record.body,
                 MessageGroupId=record.group,
@@ -206,6 +207,8 @@ class WorkerQueue:
             )
         except (BotoCoreError, ClientError) as error:
             raise QueueUnavailable(_code(error)) from error
+        if "MessageId" not in answer:  # of a body that the SDK cannot read
+            raise QueueUnavailable("unreadable answer")
 
     def _settle(
         self, call: Callable[..., Any], records: Sequence[Record], more: Mapping[str, int]

@@ -25,7 +25,7 @@ def _setting(default: Any, meaning: str, **rules: Any) -> Any:
 
 
 def _secret(meaning: str, *readers: str) -> Any:
-    """`readers` are the functions that may read it: webhook, worker, web."""
+    """`readers` are the functions that may read it: webhook, worker, web, setup."""
     return field(default="", repr=False, metadata={"meaning": meaning, "readers": readers})
 
 
@@ -34,16 +34,20 @@ class Settings:
     """All settings, parsed. A channel whose secrets are empty is off."""
 
     # Telegram
-    telegram_bot_token: str = _secret("Bot token from @BotFather", "webhook", "worker")
+    telegram_bot_token: str = _secret("Bot token from @BotFather", "webhook", "worker", "setup")
     telegram_webhook_secret: str = _secret(
-        "Secret that Telegram repeats in every webhook call", "webhook"
+        "Secret that Telegram repeats in every webhook call", "webhook", "setup"
     )
     telegram_bot_username: str = _setting("", "The bot's @name, without @; needed in groups")
     telegram_api_url: str = _setting("https://api.telegram.org", "Base URL of the Bot API")
     # Messenger
-    messenger_app_secret: str = _secret("App secret: signs events and calls", "webhook", "worker")
-    messenger_verify_token: str = _secret("Word that Meta repeats when it subscribes", "webhook")
-    messenger_page_token: str = _secret("Page access token", "worker")
+    messenger_app_secret: str = _secret(
+        "App secret: signs events and calls", "webhook", "worker", "setup"
+    )
+    messenger_verify_token: str = _secret(
+        "Word that Meta repeats when it subscribes", "webhook", "setup"
+    )
+    messenger_page_token: str = _secret("Page access token", "worker", "setup")
     messenger_app_id: str = _setting("", "App id: tells own echoes from the staff's messages")
     messenger_page_id: str = _setting("", "Page id; events of other pages are ignored")
     graph_api_url: str = _setting(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _LINE = re.compile(r"\n")
@@ -12,11 +12,27 @@ _LINE = re.compile(r"\n")
 _SENTENCE = re.compile(r"(?:[.!?…][\"'”’»)\]]*(?=\s)|[。！？][”’」』）]*)")
 _WORD = re.compile(r"\s")
 _SPACE = re.compile(r"\s*")
+# Unicode sets these aside for use inside a program: no text holds them.
+_HIDDEN = {ord(" "): "\ufdd0", ord("\t"): "\ufdd1", ord("\n"): "\ufdd2"}
+_SHOWN = {ord(hidden): chr(space) for space, hidden in _HIDDEN.items()}
 
 
 def utf16_length(text: str) -> int:
     """Length in UTF-16 code units, as Telegram counts (Bot API, MessageEntity)."""
     return len(text) + sum(char > "\uffff" for char in text)
+
+
+def bound(code: str, limit: int) -> str:
+    """`code` with its white space hidden, so that none is lost at cuts, until `unbound`.
+
+    It is not cut where it can help it, and at the ends of lines where it is longer than `limit`.
+    """
+    hidden = code.translate(_HIDDEN)
+    return hidden if len(code) <= limit else hidden.replace(_HIDDEN[ord("\n")], "\n")
+
+
+def unbound(text: str) -> str:
+    return text.translate(_SHOWN)
 
 
 def split_text(text: str, limit: int, length: Callable[[str], int] = len) -> list[str]:
@@ -26,16 +42,21 @@ def split_text(text: str, limit: int, length: Callable[[str], int] = len) -> lis
     A run without any is cut anywhere but inside a character. `length` must be additive, and no
     character longer than `limit`.
     """
-    text = text.strip()
-    parts = []
-    start = 0
+    return [text[start:end] for start, end in split_spans(text, limit, length)]
+
+
+def split_spans(
+    text: str, limit: int, length: Callable[[str], int] = len
+) -> Iterator[tuple[int, int]]:
+    """Where the parts of `split_text` begin and end."""
+    start = len(text) - len(text.lstrip())
+    text = text.rstrip()
     while start < len(text):
         end = _reach(text, start, limit, length)
         cut = len(text) if end == len(text) else _best_cut(text, start, end)
-        parts.append(text[start:cut].rstrip())
+        yield start, start + len(text[start:cut].rstrip())
         space = _SPACE.match(text, cut)
         start = space.end() if space else cut
-    return parts
 
 
 def _reach(text: str, start: int, limit: int, length: Callable[[str], int]) -> int:

@@ -9,10 +9,10 @@ from typing import Any
 
 import requests
 
+from chatbot.channels.markdown import parts_of
 from chatbot.channels.messenger.inbound import NAME, OWN_METADATA, person_of, read
 from chatbot.channels.posting import Answer, courtesy, new_session, send
 from chatbot.channels.shape import need, want
-from chatbot.channels.split import split_text
 from chatbot.errors import (
     AmbiguousPost,
     ChatbotError,
@@ -63,7 +63,7 @@ class MessengerChannel:
         self._show(message, "typing_on")
 
     def split(self, reply: Reply) -> Sequence[Part]:
-        return [Part(text) for text in split_text(reply.text, TEXT_LIMIT)]
+        return parts_of(reply.text, TEXT_LIMIT, len, formatting=False)
 
     def post(self, turn: Turn, part: Part) -> str:
         """See ports.Channel. The metadata names the turn, and marks the echo as our own."""

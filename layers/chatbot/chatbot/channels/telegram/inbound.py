@@ -196,18 +196,26 @@ def _mentions(text: str, entities: list[Any], bot: Bot) -> Iterator[slice]:
     """Where the text names us, in bytes of UTF-16 (Bot API, MessageEntity)."""
     units = text.encode("utf-16-le", "surrogatepass")
     for entity in entities:
-        kind = want(entity, "type", str)
-        if kind not in ("mention", "text_mention"):
-            continue
-        start = 2 * need(entity, "offset", int)
-        where = slice(start, start + 2 * need(entity, "length", int))
-        if kind == "text_mention":
-            ours = need(need(entity, "user", dict), "id", int) == bot.id
-        else:
-            name = units[where].decode("utf-16-le", "replace").removeprefix("@")
-            ours = bool(bot.username) and name.lower() == bot.username.lower()
-        if ours:
+        try:
+            where = _mention(entity, units, bot)
+        except Malformed:
+            continue  # formatting that nobody can read must not cost the message
+        if where:
             yield where
+
+
+def _mention(entity: Any, units: bytes, bot: Bot) -> slice | None:
+    kind = want(entity, "type", str)
+    if kind not in ("mention", "text_mention"):
+        return None
+    start = 2 * need(entity, "offset", int)
+    where = slice(start, start + 2 * need(entity, "length", int))
+    if kind == "text_mention":
+        ours = need(need(entity, "user", dict), "id", int) == bot.id
+    else:
+        name = units[where].decode("utf-16-le", "replace").removeprefix("@")
+        ours = bool(bot.username) and name.lower() == bot.username.lower()
+    return where if ours else None
 
 
 def _without_mentions(text: str, entities: list[Any], bot: Bot) -> str:

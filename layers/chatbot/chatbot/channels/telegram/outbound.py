@@ -9,9 +9,10 @@ from typing import Any
 
 import requests
 
+from chatbot.channels.markdown import parts_of
 from chatbot.channels.posting import Answer, courtesy, new_session, send
 from chatbot.channels.shape import need, want
-from chatbot.channels.split import split_text, utf16_length
+from chatbot.channels.split import utf16_length
 from chatbot.channels.telegram.inbound import NAME, Bot, place_of, read
 from chatbot.errors import (
     AmbiguousPost,
@@ -29,7 +30,6 @@ TEXT_LIMIT = 4096
 """UTF-16 units, of sendMessage."""
 
 _LEAST_TIME = 1.0
-_FORMATTING = ("entities", "parse_mode")
 _NEVER = {
     "blocked by the user": "blocked",
     "user is deactivated": "deactivated",
@@ -69,11 +69,13 @@ class TelegramChannel:
         self._courtesy("sendChatAction", {**place, "action": "typing"})
 
     def split(self, reply: Reply) -> Sequence[Part]:
-        return [Part(text) for text in split_text(reply.text, TEXT_LIMIT, utf16_length)]
+        return parts_of(reply.text, TEXT_LIMIT, utf16_length, formatting=True)
 
     def post(self, turn: Turn, part: Part) -> str:
         """See ports.Channel. In groups the first part quotes the message it answers."""
         fields: dict[str, Any] = {**place_of(turn.key.conversation), "text": part.text}
+        if part.entities:
+            fields["entities"] = part.entities
         if turn.quote and not turn.posted:
             fields["reply_parameters"] = {
                 "message_id": int(turn.quote),
@@ -116,8 +118,9 @@ def _mended(fields: dict[str, Any], answer: Answer) -> dict[str, Any] | None:
         # Message ids do not move along: the quoted one could be another there.
         kept = {name: value for name, value in fields.items() if name != "reply_parameters"}
         return {**kept, "chat_id": moved_to}
-    if "can't parse" in _description(answer):
-        return {name: value for name, value in fields.items() if name not in _FORMATTING}
+    # Better plain than never: whatever else is wrong with the post is wrong with this one too.
+    if "can't parse" in _description(answer) or "entities" in fields:
+        return {name: value for name, value in fields.items() if name != "entities"}
     return None
 
 

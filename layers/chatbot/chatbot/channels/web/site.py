@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from chatbot.channels.web.formatting import plain_html, safe_html
 from chatbot.channels.web.inbound import conversation_of, event_id_of
 from chatbot.channels.web.session import new_session, session_of, set_cookie
 from chatbot.errors import Forged, Unreadable
 from chatbot.http import Request, Response
-from chatbot.messages import TURN_PREFIX, Turn
+from chatbot.messages import TURN_PREFIX, Origin, Turn
 
 PAGE_TURNS = 50
 ASSET_SECONDS = 300
@@ -79,6 +80,8 @@ def _asset(file: Path) -> Response:
 def messages(request: Request, key: str, reader: TurnReader) -> Response:
     """`{"turns", "cursor"}` of the cookie's conversation, oldest first, at most PAGE_TURNS.
 
+    A turn's `html` is its answer, safe to be shown as it is; `answer` is the Markdown.
+
     `?after=` takes a cursor of an earlier answer; without it the newest turns come. A turn is
     there as soon as its answer is stored, in its place by `sent_at`: a page that awaits an answer
     goes on reading from the cursor it had before it sent the message.
@@ -97,11 +100,13 @@ def messages(request: Request, key: str, reader: TurnReader) -> Response:
 
 
 def _shown(turn: Turn) -> Mapping[str, Any]:
+    answer = turn.reply.text
     return {
         "id": turn.key.event_id.removesuffix(event_id_of("")),
         "sent_at": turn.key.occurred_at,
         "text": turn.text,
-        "answer": turn.reply.text,
+        "answer": answer,
+        "html": safe_html(answer) if turn.origin is Origin.MODEL else plain_html(answer),
         "state": turn.state.value,
         "origin": turn.origin.value,
     }

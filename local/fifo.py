@@ -1,0 +1,55 @@
+"""What moto's FIFO queues do differently from SQS', mended.
+
+Order: moto frees messages one by one while it looks through the queue, and skips each that a later
+one of its group still seems to block; of several that show again at once the last comes first.
+Receipts: moto takes stale ones, and hides what is not in flight, past its group's block.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.sqs.exceptions import ReceiptHandleIsInvalid
+from moto.sqs.models import Queue, SQSBackend
+
+
+def mend() -> None:
+    """Patch moto in this process."""
+    receive = SQSBackend.receive_message
+    change = SQSBackend.change_message_visibility
+    delete = SQSBackend.delete_message
+
+    def received(self: Any, queue_name: str, *arguments: Any, **named: Any) -> Any:
+        _visible(self.get_queue(queue_name))  # before moto notes which groups are blocked
+        return receive(self, queue_name, *arguments, **named)
+
+    def changed(self: Any, queue_name: str, receipt_handle: str, visibility_timeout: int) -> None:
+        _check(self.get_queue(queue_name), receipt_handle)
+        change(self, queue_name, receipt_handle, visibility_timeout)
+
+    def deleted(self: Any, queue_name: str, receipt_handle: str) -> None:
+        queue = self.get_queue(queue_name)
+        if receipt_handle not in queue.deleted_messages:
+            _check(queue, receipt_handle)
+        delete(self, queue_name, receipt_handle)
+
+    SQSBackend.receive_message = received  # type: ignore[method-assign]
+    SQSBackend.change_message_visibility = changed  # type: ignore[method-assign]
+    SQSBackend.delete_message = deleted  # type: ignore[method-assign]
+    Queue.messages = property(_visible)  # type: ignore[assignment,method-assign]
+
+
+def _visible(queue: Any) -> list[Any]:
+    """In place of moto's own: frees at one moment whatever is visible again."""
+    shown = [message for message in queue._messages if message.visible and not message.delayed]
+    queue.pending_messages.difference_update(shown)
+    return shown
+
+
+def _check(queue: Any, receipt: str) -> None:
+    """SQS, ChangeMessageVisibility and DeleteMessage: the newest receipt, while it lasts."""
+    held = any(
+        message.receipt_handle == receipt and not message.visible for message in queue._messages
+    )
+    if queue.fifo_queue and not held:
+        raise ReceiptHandleIsInvalid

@@ -1,0 +1,45 @@
+"""Answers of DynamoDB that the SDK cannot read: it makes empty ones of them, and no error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from chatbot.errors import HistoryUnavailable
+from chatbot.history import Table
+from chatbot.messages import TurnKey
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEY = TurnKey("telegram:42", "turn#1795262400000#7:message")
+
+
+class Garbled:
+    """A client as it behaves behind answers of status 200 with bodies that are no JSON."""
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        return {}
+
+    get_item = update_item = query
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda table: table.read(KEY.conversation, 10),
+        lambda table: table.turns_after(KEY.conversation, "", 10),
+        lambda table: table.find(KEY),
+        lambda table: table.raise_try(KEY),
+        lambda table: table.lower_try(KEY),
+        lambda table: table.mark_delivered(KEY, ("1",)),
+        lambda table: table.abandon(KEY, 0),
+    ],
+)
+def test_an_unreadable_answer_is_an_unavailable_table(call: Callable[[Table], object]) -> None:
+    """Not an error of its own kind: a delivered turn's last write is repeated for this one only."""
+    table = Table(cast("DynamoDBClient", Garbled()), "conversations", lambda: 0, 90)
+    with pytest.raises(HistoryUnavailable, match="unreadable"):
+        call(table)
