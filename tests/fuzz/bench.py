@@ -12,6 +12,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import requests
 
 from chatbot import items
@@ -20,7 +21,16 @@ from chatbot.channels.telegram.outbound import TelegramChannel
 from chatbot.channels.web.outbound import WebChannel
 from chatbot.conversation import Conversation
 from chatbot.delivery import Delivery
-from chatbot.messages import Done, Envelope, Outcome, Record, Turn
+from chatbot.messages import (
+    Completion,
+    DeadLetter,
+    Done,
+    Envelope,
+    Outcome,
+    PromptLine,
+    Record,
+    Turn,
+)
 from chatbot.ports import Channel
 from chatbot.settings import load
 from chatbot.wiring import webhook
@@ -54,12 +64,9 @@ class Bench:
         self.outcomes: dict[str, int] = {}
         self._clock = FakeClock(now)
         self._queue = _Queue()
-        sdk = SimpleNamespace(client=lambda service, config: self._queue)
-        boto3, webhook.boto3 = webhook.boto3, sdk  # type: ignore[assignment]
-        try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("boto3.client", lambda service, config: self._queue)
             self._webhook = webhook.build({"QUEUE_URL": "queue", **SECRETS, **PLAIN})
-        finally:
-            webhook.boto3 = boto3
         self._platform = _Platform()
         settings = load(SECRETS, PLAIN)
         journal = FakeJournal()
@@ -113,28 +120,34 @@ class Bench:
 
     def _work(self, case: Case, envelopes: Sequence[Envelope]) -> None:
         history = _History()
-        model = FakeModel()
+        model = _Model()
         delivery = Delivery(history, self._settings, self._journal, self._clock, _no_sleep)
         conversation = Conversation(
             self._channels, history, model, delivery, self._settings, self._journal, self._clock
         )
         self._journal.troubles.clear()
         self._journal.hops.clear()
-        for body in self._queue.bodies:
+        self._platform.posts.clear()
+        allowed: tuple[Outcome, ...] = (Done(),)
+        if not case.documented:
+            # Nobody can read it: it waits for a version of the code that can.
+            allowed = (Done(), DeadLetter("malformed"))
+        for envelope, body in zip(envelopes, self._queue.bodies, strict=True):
             self.sent += 1
-            first = self._deliver(conversation, body)
-            expect(first == Done(), f"the worker ends with {first}: {self._journal.troubles}")
+            first = self._deliver(conversation, envelope, body)
+            expect(first in allowed, f"the worker ends with {first}: {self._journal.troubles}")
         posts, asked = len(self._platform.posts), len(model.prompts)
-        for body in self._queue.bodies:
-            again = self._deliver(conversation, body)
-            expect(again == Done(), f"the worker ends with {again} the second time")
+        for envelope, body in zip(envelopes, self._queue.bodies, strict=True):
+            again = self._deliver(conversation, envelope, body)
+            expect(again in allowed, f"the worker ends with {again} the second time")
         expect(len(self._platform.posts) == posts, "nothing is posted twice")
         expect(len(model.prompts) == asked, "the model is not asked twice")
-        self._platform.check()
+        if case.documented:
+            self._platform.check()
 
-    def _deliver(self, conversation: Conversation, body: str) -> Outcome:
+    def _deliver(self, conversation: Conversation, envelope: Envelope, body: str) -> Outcome:
         now = self._clock()
-        record = Record("id", "receipt", Envelope.from_json(body).conversation, 1, now, body)
+        record = Record("id", "receipt", envelope.conversation, 1, now, body)
         return conversation.handle(record, now + 60_000, lambda: None)
 
     def _note(self, failure: threading.ExceptHookArgs) -> None:
@@ -162,7 +175,15 @@ class _Queue:
             expect(not _NOT_TAKEN.search(entry["MessageBody"]), "SQS takes the body")
         expect(size <= _MOST_BYTES, "SQS takes the batch")
         self.bodies += [entry["MessageBody"] for entry in Entries]
-        return {}
+        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
+
+
+class _Model(FakeModel):
+    """Answers at length, but within MAX_TOKENS."""
+
+    def answer(self, prompt: Sequence[PromptLine], seconds: float) -> Completion:
+        completion = super().answer(prompt, seconds)
+        return replace(completion, text=completion.text[:10_000])
 
 
 class _History(MemoryHistory):
@@ -173,7 +194,7 @@ class _History(MemoryHistory):
         expect(len(item.encode()) <= _MOST_ITEM_BYTES, "the turn fits an item")
         expect(len(turn.key.sort.encode()) <= 1024, "the turn's key fits")
         expect(len(turn.key.conversation.encode()) <= 2048, "the conversation's key fits")
-        super().put(replace(turn))
+        super().put(turn)
 
 
 class _Platform(requests.Session):
@@ -198,19 +219,14 @@ class _Platform(requests.Session):
             if "graph" in url:
                 action = "sender_action" if "sender_action" in fields else "messages"
                 self._contracts["messenger"].params(f"POST {action}", fields, encoded=False)
-                text, length = fields.get("message", {}).get("text"), len
+                text = fields.get("message", {}).get("text")
+                length = len(text or "")
             else:
                 operation = url.rpartition("/")[2]
                 self._contracts["telegram"].params(operation, fields, encoded=False)
-                text, length = fields.get("text"), _utf16
+                text = fields.get("text")
+                length = len((text or "").encode("utf-16-le")) // 2
             if text is not None:
                 most = _MOST_TEXT["messenger" if "graph" in url else "telegram"]
                 expect(text.strip(), "a post says something")
-                expect(length(text) <= most, "a post fits")
-        self.posts.clear()
-
-
-def _utf16(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
-
-
+                expect(length <= most, "a post fits")

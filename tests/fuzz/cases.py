@@ -60,6 +60,8 @@ def case(seed: str, number: int, now: int) -> Case:
     """Case `number` of the run with this seed, the same each time but for `now` (epoch ms)."""
     rng = random.Random(f"{seed}:{number}")
     channel = ("telegram", "messenger", "telegram", "web")[number % 4]
+    if channel == "messenger" and rng.random() < 0.05:
+        return _handshake(rng)
     turn = number // 4 * 2 + number % 4 // 2
     data = _data(rng, channel, turn, now)
     documented, what = True, next((name for name in data if name != "update_id"), "")
@@ -75,6 +77,19 @@ def case(seed: str, number: int, now: int) -> Case:
     path = "/web/messages" if channel == "web" else f"/{channel}"
     event = _event(rng, path, sent)
     return Case(channel, event, sent.body, sent.authentic, documented, what)
+
+
+def _handshake(rng: random.Random) -> Case:
+    right = SECRETS["MESSENGER_VERIFY_TOKEN"]
+    token = right if rng.random() < 0.5 else _wrong(rng, right)
+    mode = rng.choice(("subscribe", "subscribe", "unsubscribe", ""))
+    query = {"hub.mode": mode, "hub.challenge": rng.choice(("1158201444", "<b>", "é", ""))}
+    if token is not None:
+        query["hub.verify_token"] = token
+    event = _event(rng, "/messenger", _Sent(b"", {})) | {"queryStringParameters": query}
+    event["requestContext"] = {"http": {"method": "GET", "path": "/messenger"}}
+    authentic = token == right and mode == "subscribe"
+    return Case("messenger", event, b"", authentic, True, "handshake")
 
 
 def _data(rng: random.Random, channel: str, turn: int, now: int) -> Any:

@@ -1,4 +1,4 @@
-"""Webhook bodies of Messenger, from a grammar of its documentation (Messenger Platform, Webhooks)."""
+"""Webhook bodies of Messenger, from a grammar of its documentation (Webhooks)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _entry(rng: random.Random) -> dict[str, Any]:
 def _event(rng: random.Random) -> dict[str, Any]:
     kind = rng.choice(_WEIGHTED)
     person = {"id": rng.choice(_PEOPLE)}
-    event = {"sender": person, "recipient": {"id": PAGE}, "timestamp": _time(rng)}
+    event: dict[str, Any] = {"sender": person, "recipient": {"id": PAGE}, "timestamp": _time(rng)}
     event[kind] = _EVENTS[kind](rng)
     if kind == "message" and event[kind].get("is_echo"):
         event["sender"], event["recipient"] = event["recipient"], event["sender"]
@@ -64,7 +64,10 @@ def _message(rng: random.Random) -> dict[str, Any]:
 
 def _attachment(rng: random.Random) -> dict[str, Any]:
     kind = rng.choice(("image", "audio", "video", "file", "template", "fallback", "reel", "new"))
-    return {"type": kind, "payload": {"url": "https://cdn.example/x", "sticker_id": 369239263222822}}
+    return {
+        "type": kind,
+        "payload": {"url": "https://cdn.example/x", "sticker_id": 369239263222822},
+    }
 
 
 def _postback(rng: random.Random) -> dict[str, Any]:

@@ -17,6 +17,7 @@ _NOON = 1_795_262_400
 _PLACES: dict[str, Callable[[random.Random], Any]] = {
     # What the contract calls an Integer or a String, and Telegram keeps narrower.
     "Update.update_id": lambda rng: rng.randrange(10**9),
+    "CallbackQuery.id": lambda rng: str(rng.randrange(1, 2**60)),
     "Chat.type": lambda rng: rng.choice(("private", "group", "supergroup", "channel")),
     "Chat.id": lambda rng: rng.choice((7, -100123, -(10**12), 2**52)),
     "User.id": lambda rng: rng.choice((7, BOT_ID, 2**52)),

@@ -137,7 +137,19 @@ def mutilate(rng: random.Random, body: bytes) -> bytes:
         elif kind == 1:
             body = body[:where] + body[where + rng.choice((1, 2, 10, len(body))) :]
         elif kind == 2:
-            odd = (b"\xff", b"\0", b'"', b"{", b"}", b"]", b"\\", b"NaN", b"1e999", b"\\ud83d", b",")
+            odd = (
+                b"\xff",
+                b"\0",
+                b'"',
+                b"{",
+                b"}",
+                b"]",
+                b"\\",
+                b"NaN",
+                b"1e999",
+                b"\\ud83d",
+                b",",
+            )
             body = body[:where] + rng.choice(odd) + body[where:]
         else:
             body = body[:where] + body[where // 2 : where] + body[where:]

@@ -1,0 +1,98 @@
+"""Whatever comes in: webhook and worker under generated, misshapen and mutilated requests.
+
+FUZZ_CASES is how many are run, FUZZ_SEED makes a run again, FUZZ_CASE is the only case of it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from tests.fuzz import telegram
+from tests.fuzz.bench import Bench, Broken
+from tests.fuzz.cases import Case, case
+
+CASES = 2_000
+STEP = 5_000
+
+
+def now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def test_no_request_breaks_webhook_or_worker() -> None:
+    only, cases = os.environ.get("FUZZ_CASE"), int(os.environ.get("FUZZ_CASES", CASES))
+    # The gate must not fail by chance: only the long run looks for what is new each time.
+    fresh = str(random.SystemRandom().randrange(10**9)) if cases > CASES else "1"
+    seed = os.environ.get("FUZZ_SEED") or fresh
+    bench = Bench(now())
+    _say(f"FUZZ_SEED={seed}: {cases} cases")
+    for number in [int(only)] if only else range(cases):
+        one = case(seed, number, now())
+        try:
+            bench.run(one)
+        except Exception as broken:
+            again = f"FUZZ_SEED={seed} FUZZ_CASE={number}"
+            raise Broken(f"{again} ({one.channel} {one.what}): {broken!r}\n{one}") from broken
+        if (number + 1) % STEP == 0:
+            _say(f"{number + 1} cases, {bench.sent} events reached the worker")
+    _say(f"held; answered: {bench.outcomes}")
+    if not only:
+        _covered(bench)
+
+
+def _say(line: str) -> None:
+    """The long run takes minutes; pytest shows it with -s."""
+    sys.stderr.write(line + "\n")
+
+
+def _covered(bench: Bench) -> None:
+    """The generator reaches what it claims to."""
+    updates = telegram.updates()
+    message = set(updates.optional("Message"))
+    assert {field for name, field in updates.made if name == "Message"} == message
+    for outcome in ("authentic 200", "forged 401"):
+        assert bench.outcomes[f"telegram {outcome}"]
+        assert bench.outcomes[f"messenger {outcome}"]
+    for status in ("authentic 202", "authentic 400", "forged 401", "forged 403"):
+        assert bench.outcomes[f"web {status}"]
+    assert bench.sent > sum(bench.outcomes.values()) / 4
+
+
+def test_every_kind_of_update_is_made() -> None:
+    updates = telegram.Updates()
+    rng = random.Random(1)
+    made = [updates.update(rng, number) for number in range(4 * len(updates.kinds))]
+    kinds = {name for update in made for name in update} - {"update_id"}
+    assert kinds == set(updates.kinds)
+
+
+def taken(channel: str) -> Case:
+    """A plain case that goes all the way to an answer."""
+    bench = Bench(now())
+    for number in range(1_000):
+        one = case("plain", number, now())
+        if one.channel == channel and one.documented and one.authentic:
+            bench.run(one)
+            if bench.sent:
+                return one
+    raise AssertionError(f"no {channel} case")
+
+
+@pytest.mark.parametrize("channel", ["telegram", "messenger", "web"])
+def test_the_bench_notices(channel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = taken(channel)
+    forged = replace(one, authentic=False)
+    with pytest.raises(Broken, match="a forgery is refused"):
+        Bench(now()).run(forged)
+    monkeypatch.setattr("chatbot.conversation.is_settled", None)
+    with pytest.raises(Broken, match="the worker ends with HandBack"):
+        Bench(now()).run(one)
+    monkeypatch.setattr("chatbot.wiring.webhook.enter", None)
+    with pytest.raises(Broken, match="500"):
+        Bench(now()).run(one)

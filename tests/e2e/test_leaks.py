@@ -1,0 +1,39 @@
+"""The search for leaks (tests/leaks.py) sees what the functions write."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from chatbot import doors
+from local.people import CHANNELS
+from tests.e2e.chat import Chat
+from tests.leaks import LEAKS
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_logs_and_metrics_are_searched(chat: Callable[[str], Chat], channel: str) -> None:
+    chatting = chat(channel)
+    conversation = chatting.person.conversation(channel)
+    chatting.say("A sentence that nobody may log")
+    written = LEAKS.written
+    assert f'"conversation":"{conversation}"' in written
+    assert '"Answered"' in written
+    assert "webhook" in written
+    assert {"e that nobod", "You said: A "} <= LEAKS.pieces
+    assert LEAKS.found() == []
+
+
+def test_a_leak_is_noticed(chat: Callable[[str], Chat], monkeypatch: pytest.MonkeyPatch) -> None:
+    enter = doors.enter
+    words = "A sentence that somebody logs"
+
+    def talkative(request, *more):  # type: ignore[no-untyped-def]
+        sys.stdout.write(f"{request.body!r}\n")
+        return enter(request, *more)
+
+    monkeypatch.setattr("chatbot.wiring.webhook.enter", talkative)
+    chat("telegram").say(words)
+    assert any(words in leak for leak in LEAKS.found())

@@ -1,0 +1,25 @@
+"""A short storm: the long one, with real processes that are killed, is `make storm`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_short_storm_passes() -> None:
+    """In a process of its own: a process can hold one stack of in-process functions."""
+    arguments = "--seed 7 --conversations 12 --messages 5 --runtime inprocess"
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.storm", *arguments.split()],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "lost 0, doubled 0, reordered 0, paid_twice 0, stuck 0" in done.stdout
+    assert "60 sent of 60, 60 answered" in done.stdout

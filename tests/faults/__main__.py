@@ -1,0 +1,73 @@
+"""`python -m tests.faults`: every boundary × fault × channel against the real functions."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import time
+from contextlib import redirect_stdout
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from tests.faults import report
+from tests.faults.cases import Case, every
+from tests.faults.matrix import run_all
+from tests.faults.run import Finding
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="PATTERN",
+        help="cases whose name (channel/boundary/fault) holds it; * and ? as in file names",
+    )
+    parser.add_argument("--list", action="store_true", help="print the cases' names")
+    parser.add_argument("--jobs", type=int, default=12, help="cases side by side (default 12)")
+    parser.add_argument("--runtime", choices=("rie", "inprocess"), default="rie")
+    parser.add_argument("--report", type=Path, default=Path("faults-report.json"))
+    options = parser.parse_args()
+    chosen = choose(options.only, options.runtime)
+    if options.list:
+        print("\n".join(case.name for case in chosen))
+        return 0
+    if not chosen:
+        print("no such case", file=sys.stderr)
+        return 2
+    began, done = time.monotonic(), 0
+    terminal = sys.stdout
+
+    def told(case: Case, finding: Finding) -> None:
+        nonlocal done
+        done += 1
+        print(report.line(done, len(chosen), case, finding), file=terminal, flush=True)
+
+    # Warns of metrics of its own that it did not send anywhere.
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # the functions' logs
+        findings = run_all(chosen, options.runtime, options.jobs, told)
+    report.write(findings, options.runtime, options.report)
+    print("\n" + report.text(findings, time.monotonic() - began))
+    return 0 if all(finding.good for finding in findings.values()) else 1
+
+
+def choose(patterns: list[str] | None, runtime: str) -> list[Case]:
+    able = [case for case in every() if runtime == "rie" or not case.needs_processes]
+    names = {case.name for case in able}
+    return [
+        case
+        for case in able
+        if not patterns
+        or any(
+            case.name == pattern
+            or (pattern not in names and fnmatchcase(case.name, f"*{pattern}*"))
+            for pattern in patterns
+        )
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""Boundaries as calls, and faults as what happens to such a call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from local.standins.faults import Fault
+from tests.faults import cases
+from tests.faults.cases import Case
+from tests.faults.talk import Talk
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_PLATFORM = {"telegram": "telegram", "messenger": "graph"}
+_POST = {"telegram": "sendMessage", "messenger": "POST messages"}
+_TYPING = {"telegram": "sendChatAction", "messenger": "POST sender_action"}
+FUNCTION = {
+    cases.SECRETS_WEBHOOK: ("WebhookFunction", "TELEGRAM_WEBHOOK_SECRET"),
+    cases.SECRETS_WORKER: ("WorkerFunction", "OPENAI_API_KEY"),
+}
+_THROTTLED = {
+    "SendMessageBatch": "RequestThrottled",
+    "ChangeMessageVisibilityBatch": "RequestThrottled",
+    "DeleteMessageBatch": "RequestThrottled",
+    "GetParameters": "ThrottlingException",
+}
+_SDK_TRIES = 3
+_EVERY_TRY = 4  # of a write after a sure post
+
+
+@dataclass(frozen=True)
+class Call:
+    """The call that a boundary is: which server sees it, and how it is told from others."""
+
+    server: str
+    operation: str
+    holds: tuple[str, ...]
+    skip: int = 0
+
+
+def call_of(boundary: str, talk: Talk, receipt: str = "") -> Call:
+    """`receipt` is that of the message in the queue, for the boundaries that name only that."""
+    whose = talk.conversation
+    if boundary in FUNCTION:
+        return Call("aws", "GetParameters", (FUNCTION[boundary][1],))
+    if boundary in (cases.LEASE, cases.DELETION):
+        lease = boundary == cases.LEASE
+        operation = "ChangeMessageVisibilityBatch" if lease else "DeleteMessageBatch"
+        return Call("aws", operation, (receipt,))
+    if boundary == cases.MODEL:
+        return Call("openai", "chat/completions", (talk.text(2),))
+    if boundary in (cases.FIRST, cases.SECOND):
+        skip = int(boundary == cases.SECOND)
+        return Call(_PLATFORM[talk.channel], _POST[talk.channel], (talk.recipient,), skip)
+    if boundary == cases.TYPING:
+        return Call(_PLATFORM[talk.channel], _TYPING[talk.channel], (talk.recipient,))
+    if boundary == cases.READ_BACK:
+        return Call("graph", "GET conversations", (talk.recipient,))
+    operation, *holds = {
+        cases.ENQUEUE: ("SendMessageBatch",),
+        cases.QUERY: ("Query",),
+        cases.PUT: ("PutItem",),
+        cases.PROGRESS: ("UpdateItem", "SET #s = :state"),
+        cases.TAKE_OVER: ("UpdateItem", "opened_at = if_not_exists"),
+        cases.DELIVERED: ("UpdateItem", ":delivered"),
+    }[boundary]
+    return Call("aws", operation, (whose, *holds))
+
+
+Then = Callable[["WSGIEnvironment"], None]
+
+
+def fault_of(case: Case, call: Call, kill: Then, freeze: Then, rival: Then) -> Fault:
+    """`kill` and `freeze` act on the process that calls, `rival` on the table."""
+    aws = call.server == "aws"
+    tries = _SDK_TRIES if aws else 1
+    fault = {
+        cases.KILLED_BEFORE: Fault("hang_up_before", then=kill),
+        cases.KILLED_AFTER: Fault("hang_up_after", then=kill),
+        cases.TIME_LIMIT: Fault("hang_up_after", then=freeze),
+        cases.CLOSED_BEFORE: Fault("hang_up_before", times=tries),
+        cases.CLOSED_AFTER: Fault("hang_up_after"),
+        cases.NO_ANSWER: Fault("no_answer"),
+        cases.WAIT: Fault("status", status=429, retry_after=1),
+        cases.TOO_MANY: Fault("status", status=429, times=3),
+        cases.BROKEN: Fault("status", status=500, times=tries),
+        cases.MALFORMED: Fault("malformed"),
+        cases.THROTTLED: Fault(
+            "status",
+            status=400,
+            code=_THROTTLED.get(call.operation, "ProvisionedThroughputExceededException"),
+            times=tries,
+        ),
+        cases.CONDITION: Fault("slow", then=rival),
+        cases.RECEIPT: Fault("malformed", work=False, body=_failed("ReceiptHandleIsInvalid")),
+        cases.ENTRY: Fault("malformed", work=False, body=_failed("InternalError"), times=3),
+        cases.DENIED: Fault("status", status=400, code="AccessDeniedException", times=_EVERY_TRY),
+        cases.SLOW: Fault("slow", delay_s=1.5),
+    }[case.fault]
+    return replace(fault, match=call.operation, contains=call.holds, skip=call.skip)
+
+
+def _failed(code: str) -> str:
+    failed = {"Id": "0", "SenderFault": code != "InternalError", "Code": code, "Message": ""}
+    return json.dumps({"Successful": [], "Failed": [failed]})

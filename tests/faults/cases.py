@@ -1,0 +1,153 @@
+"""The table of cases: boundary × fault × channel, and what of each the design admits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from local.people import CHANNELS
+
+KILLED_BEFORE = "killed before"
+KILLED_AFTER = "killed after"
+TIME_LIMIT = "time limit"
+REFUSED = "connection refused"
+CLOSED_BEFORE = "closed before"
+CLOSED_AFTER = "closed after"
+NO_ANSWER = "no answer"
+WAIT = "429 retry-after"
+TOO_MANY = "429"
+BROKEN = "500"
+MALFORMED = "malformed"
+THROTTLED = "throttled"
+CONDITION = "condition failed"
+# What only some boundaries know.
+RECEIPT = "receipt refused"
+DENIED = "denied"
+ENTRY = "entry refused"
+TWICE = "delivered twice"
+LOST = "answer lost"
+SLOW = "slow"
+OUTAGE = "long outage"
+BATCH = "batch stops"
+
+DEATHS = (KILLED_BEFORE, KILLED_AFTER, TIME_LIMIT)
+_CUT = (REFUSED, CLOSED_BEFORE, CLOSED_AFTER, NO_ANSWER)
+_AWS = (*DEATHS, *_CUT, BROKEN, MALFORMED, THROTTLED)
+_HTTP = (*DEATHS, *_CUT, WAIT, TOO_MANY, BROKEN, MALFORMED)
+
+SECRETS_WEBHOOK = "secret read (webhook)"
+SECRETS_WORKER = "secret read (worker)"
+ENQUEUE = "enqueue"
+RECEIVE = "receive"
+LEASE = "lease"
+QUERY = "history query"
+TYPING = "typing"
+MODEL = "model call"
+PUT = "turn put"
+FIRST = "first part"
+PROGRESS = "part recorded"
+SECOND = "second part"
+TAKE_OVER = "take-over"
+READ_BACK = "read-back"
+DELIVERED = "delivered update"
+DELETION = "deletion"
+
+FAULTS = (
+    *(KILLED_BEFORE, KILLED_AFTER, TIME_LIMIT, REFUSED, CLOSED_BEFORE, CLOSED_AFTER, NO_ANSWER),
+    *(WAIT, TOO_MANY, BROKEN, MALFORMED, THROTTLED, CONDITION),
+    *(RECEIPT, DENIED, ENTRY, LOST, TWICE, BATCH, SLOW, OUTAGE),
+)
+# In the order of a message's way.
+BOUNDARIES: dict[str, tuple[str, ...]] = {
+    SECRETS_WEBHOOK: _AWS,
+    ENQUEUE: (*_AWS, ENTRY),
+    RECEIVE: (KILLED_BEFORE, LOST, TWICE, BATCH),
+    SECRETS_WORKER: _AWS,
+    # Lease and query go side by side: one refused connection hits both.
+    LEASE: (*(fault for fault in _AWS if fault != REFUSED), RECEIPT),
+    QUERY: _AWS,
+    TYPING: _HTTP,
+    MODEL: (*_HTTP, SLOW, OUTAGE),
+    PUT: (*_AWS, CONDITION),
+    FIRST: _HTTP,
+    PROGRESS: (*_AWS, DENIED),
+    SECOND: _HTTP,
+    TAKE_OVER: (*_AWS, CONDITION),
+    READ_BACK: _HTTP,
+    DELIVERED: (*_AWS, DENIED),
+    DELETION: (*_AWS, RECEIPT, LOST),
+}
+_NOT_ON_WEB = {TYPING, FIRST, PROGRESS, SECOND, TAKE_OVER, READ_BACK}
+
+# Boundaries whose call is carried out in "closed after", "no answer", "malformed", "time limit".
+_CARRIED_OUT = {KILLED_AFTER, TIME_LIMIT, CLOSED_AFTER, NO_ANSWER, MALFORMED}
+_REFUSED_PUT = {KILLED_BEFORE, REFUSED, CLOSED_BEFORE, BROKEN, THROTTLED}
+
+
+@dataclass(frozen=True, order=True)
+class Case:
+    boundary: str
+    fault: str
+    channel: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.channel}/{self.boundary}/{self.fault}"
+
+    @property
+    def alone(self) -> bool:
+        """Whether its fault would hit other conversations of the same stack."""
+        return (
+            self.fault in (REFUSED, BATCH)
+            or self.boundary in (SECRETS_WEBHOOK, SECRETS_WORKER)
+            or (self.boundary, self.fault) == (RECEIVE, KILLED_BEFORE)
+        )
+
+    @property
+    def needs_processes(self) -> bool:
+        """Whether it can only be shown on functions in processes of their own."""
+        return self.fault in DEATHS or (
+            # A function's first read of the secrets is that of a fresh process.
+            self.boundary in (SECRETS_WEBHOOK, SECRETS_WORKER)
+        )
+
+    @property
+    def refused_put(self) -> bool:
+        """Whether a batch stops because of it: nothing is posted to the page that could fail."""
+        return self.fault == BATCH and self.channel == "web"
+
+    @property
+    def may_repeat(self) -> str:
+        """Why a part of the answer may come again, or ""."""
+        if self.channel != "telegram":
+            return ""  # Messenger is read back, and the page reads the one turn there is
+        posted_unrecorded = self.fault == KILLED_BEFORE and self.boundary in (PROGRESS, DELIVERED)
+        if posted_unrecorded:
+            return "Telegram cannot be asked what was posted before its worker died"
+        if self.boundary in (FIRST, SECOND) and self.fault in _CARRIED_OUT:
+            return "Telegram cannot be asked whether a post without an answer arrived"
+        return ""
+
+    @property
+    def may_ask_twice(self) -> str:
+        """Why the model may be asked twice for the message, or ""."""
+        if self.boundary == MODEL and self.fault in _CARRIED_OUT:
+            return "the model's answer never came"
+        if self.boundary == TYPING and self.fault in DEATHS:
+            return "the worker died while the model answered"
+        if (self.boundary == PUT and self.fault in _REFUSED_PUT) or self.refused_put:
+            return "the table refused the answer"
+        if self.fault == TWICE:
+            return "of two workers at once the table refused one's answer"
+        return ""
+
+
+def every() -> Iterator[Case]:
+    for channel in CHANNELS:
+        for boundary, faults in BOUNDARIES.items():
+            if channel == "web" and boundary in _NOT_ON_WEB:
+                continue
+            if channel == "telegram" and boundary == READ_BACK:
+                continue  # bots cannot read back
+            for fault in faults:
+                yield Case(boundary, fault, channel)

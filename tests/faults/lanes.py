@@ -1,0 +1,113 @@
+"""The event source mapping of the fault cases: each conversation in an invocation of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal
+
+from local.poller import Poller, to_event
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+Way = Literal["as usual", "never", "twice", "not deleted"]
+"""What becomes of received messages: handed to a worker once, to none, to two at once, or their
+deletion never reaches the queue."""
+Meets = Callable[[Sequence["MessageTypeDef"]], Way]
+
+
+class Lanes(Poller):
+    """A fault then hits nobody else, as it could where AWS batches conversations.
+
+    `meet` tells what becomes of the next messages of a conversation; `pair` has the next ones of
+    two conversations share an invocation.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._pool = ThreadPoolExecutor(64, "lane")
+        self._state = threading.Condition()
+        self._meets: dict[str, Meets] = {}
+        self._pairs: dict[str, str] = {}
+        self._waiting: defaultdict[str, list[MessageTypeDef]] = defaultdict(list)
+        self._busy: Counter[str] = Counter()
+        self._looking = False
+        self._open = threading.Event()
+        self._open.set()
+
+    def stop(self, timeout: float = 5) -> None:
+        self._open.set()
+        super().stop(timeout)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def meet(self, group: str, meets: Meets) -> None:
+        self._meets[group] = meets
+
+    def pair(self, one: str, other: str) -> None:
+        with self._state:
+            self._pairs |= {one: other, other: one}
+
+    def hold(self) -> None:
+        """Receive nothing until `release`: what is sent meanwhile comes as one batch."""
+        self._open.clear()
+        while self._looking:
+            self._stirred.set()
+            time.sleep(0.01)
+
+    def release(self) -> None:
+        self._open.set()
+        self._stirred.set()
+
+    def wait_idle(self, group: str, timeout: float) -> bool:
+        """Wait until no worker has anything of the conversation; false when time is over."""
+        with self._state:
+            return self._state.wait_for(lambda: not self._busy[group], timeout)
+
+    def _receive(self) -> list[MessageTypeDef]:
+        self._looking = True
+        try:
+            if self._open.is_set():
+                return super()._receive()
+        finally:
+            self._looking = False
+        self._open.wait(1)
+        return []
+
+    def _serve(self, messages: list[MessageTypeDef]) -> None:
+        lanes: defaultdict[str, list[MessageTypeDef]] = defaultdict(list)
+        for message in messages:
+            lanes[message["Attributes"]["MessageGroupId"]].append(message)
+        with self._state:
+            for group, members in lanes.items():
+                other = self._pairs.get(group)
+                together = members
+                if other:
+                    self._waiting[group] += members
+                    if not self._waiting[other]:
+                        continue
+                    together = self._waiting.pop(group) + self._waiting.pop(other)
+                    del self._pairs[group], self._pairs[other]
+                self._busy.update({group} | ({other} if other else set()))
+                self._pool.submit(self._run, {group, other or group}, together)
+
+    def _run(self, groups: set[str], messages: list[MessageTypeDef]) -> None:
+        try:
+            meets = [self._meets.pop(group) for group in groups & self._meets.keys()]
+            way = meets[0](messages) if meets else "as usual"
+            if way == "twice":
+                other = self._pool.submit(super()._serve, messages)
+                super()._serve(messages)
+                other.result()
+            elif way == "not deleted":
+                self._invoke(to_event(messages, self._arn))
+            elif way == "as usual":
+                super()._serve(messages)
+        finally:
+            with self._state:
+                self._busy.subtract(groups)
+                self._state.notify_all()
+            self._stirred.set()

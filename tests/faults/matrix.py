@@ -1,0 +1,92 @@
+"""Runs cases side by side: those that share a stack, and beside them those that need it alone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+
+from local.stack import Runtime, Stack
+from tests.faults import cases
+from tests.faults.cases import Case
+from tests.faults.run import Finding, run, running
+
+ALONE_STACKS = 3
+Told = Callable[[Case, Finding], None]
+
+OUTAGE_SETTINGS = {"GIVE_UP_AFTER": "4s", "MODEL_TIMEOUT": "2s", "RETRY_DELAY_MAX": "500ms"}
+
+
+def run_all(chosen: Sequence[Case], runtime: Runtime, jobs: int, told: Told) -> dict[Case, Finding]:
+    """`told` hears of each as soon as it is over, one at a time."""
+    outages = [case for case in chosen if case.fault == cases.OUTAGE]
+    alone = [case for case in chosen if case.alone]
+    shared = [case for case in chosen if not case.alone and case not in outages]
+    findings: dict[Case, Finding] = {}
+    lock = threading.Lock()
+
+    def tell(case: Case, finding: Finding) -> None:
+        with lock:
+            findings[case] = finding
+            told(case, finding)
+
+    queue: SimpleQueue[Case] = SimpleQueue()
+    for case in alone:
+        queue.put(case)
+    # Of stacks whose functions are in this process only one may run at a time.
+    stacks = ALONE_STACKS + 2 if runtime == "rie" else 1
+    with ThreadPoolExecutor(stacks) as pool:
+        groups = [
+            pool.submit(_one_by_one, runtime, queue, tell)
+            for _ in range(min(ALONE_STACKS, stacks, len(alone)))
+        ]
+        if shared:
+            groups.append(pool.submit(_share, runtime, _in_turns(shared), jobs, tell))
+        if outages:
+            groups.append(pool.submit(_share, runtime, outages, 3, tell, **OUTAGE_SETTINGS))
+        for group in groups:
+            group.result()
+    return findings
+
+
+def _share(
+    runtime: Runtime, chosen: Sequence[Case], jobs: int, tell: Told, **settings: str
+) -> None:
+    with (
+        running(runtime, min(jobs, len(chosen)) + 2, **settings) as stack,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
+        for done in [pool.submit(_run, case, stack, tell) for case in chosen]:
+            done.result()
+
+
+def _one_by_one(runtime: Runtime, queue: SimpleQueue[Case], tell: Told) -> None:
+    with running(runtime, 1) as stack:
+        while True:
+            try:
+                case = queue.get_nowait()
+            except Empty:
+                return
+            _run(case, stack, tell)
+
+
+def _run(case: Case, stack: Stack, tell: Told) -> None:
+    try:
+        finding = run(case, stack)
+    except Exception as error:  # noqa: BLE001 - one case must not end the others
+        note = f"{type(error).__name__}: {error}"
+        finding = Finding(0, 0, 0, fired=False, stuck=True, note=note)
+    tell(case, finding)
+
+
+def _in_turns(chosen: Iterable[Case]) -> list[Case]:
+    """Those that wait long beside those that do not: else all processors are busy, then none."""
+    slow = [case for case in chosen if case.fault in cases.DEATHS]
+    quick = [case for case in chosen if case.fault not in cases.DEATHS]
+    share = max(1, len(quick) // max(1, len(slow)))
+    mixed: list[Case] = []
+    while slow or quick:
+        mixed += slow[:1] + quick[:share]
+        slow, quick = slow[1:], quick[share:]
+    return mixed

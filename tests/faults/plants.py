@@ -1,0 +1,245 @@
+"""How the fault of a case comes about: what is planted into the stack between two messages."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from local.stack import Stack
+from local.standins.faults import Fault, Faults
+from tests.faults import cases, processes
+from tests.faults.calls import FUNCTION, Call, call_of, fault_of
+from tests.faults.cases import Case
+from tests.faults.lanes import Lanes, Way
+from tests.faults.talk import Talk
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+REFUSED_SECONDS = 1.0
+REFUSED_AT_MOST = 8.0
+RIVAL_SECONDS = 1.5
+
+
+class Plant:
+    """The fault of one case. `before` the message that it hits; `fired` tells whether it did."""
+
+    def __init__(self, case: Case, talk: Talk) -> None:
+        self.case = case
+        self.talk = talk
+        self.stack: Stack = talk.stack
+        self.lanes = cast(Lanes, talk.stack.poller)
+        self.companion: Talk | None = None
+        self._met = False
+        self._struck = case.fault not in cases.DEATHS
+        self._planted: list[tuple[Faults, Fault]] = []
+        self._refusal: _Refusal | None = None
+        self._last_record = 0
+
+    def before(self) -> None:
+        boundary, fault = self.case.boundary, self.case.fault
+        self._last_record = self.stack.recorder.last
+        self._lead()
+        if boundary in FUNCTION:
+            self._kill_idle(FUNCTION[boundary][0])
+        if boundary == cases.DELETION and fault != cases.LOST:
+            self._pair()
+        if boundary == cases.RECEIVE or fault == cases.LOST:
+            self._receive()
+        elif fault == cases.REFUSED:
+            self._refuse()
+        elif boundary in (cases.LEASE, cases.DELETION):
+            self.lanes.meet(self.talk.conversation, self._plant_on_receipt)
+        else:
+            self._plant(call_of(boundary, self.talk))
+        if boundary in FUNCTION:
+            self._absorb(FUNCTION[boundary][0])
+
+    def fired(self) -> bool:
+        if self._idle_killed:
+            return any(
+                record.operation == "WorkerFunction" and record.status != 200
+                for record in self.stack.recorder.after(self._last_record)
+            )
+        if self._refusal:
+            return self._refusal.fired()
+        met = self._met or not self._meets
+        planted = [any(f.fault is fault for f in faults.fired) for faults, fault in self._planted]
+        return met and self._struck and all(planted) and (self._meets or bool(planted))
+
+    @property
+    def _idle_killed(self) -> bool:
+        return (self.case.boundary, self.case.fault) == (cases.RECEIVE, cases.KILLED_BEFORE)
+
+    @property
+    def _meets(self) -> bool:
+        """Whether the fault begins with what the lane makes of the received message."""
+        return self.case.boundary in (cases.RECEIVE, cases.LEASE, cases.DELETION)
+
+    def _lead(self) -> None:
+        """What goes wrong earlier, for the boundaries that are reached only then."""
+        if self.case.boundary == cases.READ_BACK:
+            call = call_of(cases.FIRST, self.talk)
+            self._add(call, Fault("hang_up_after", match=call.operation, contains=call.holds))
+        if self.case.boundary == cases.TAKE_OVER or self.case.fault == cases.BATCH:
+            self._refuse_posts()
+
+    def _refuse_posts(self) -> None:
+        """The first record of the batch is handed back: its post (page: its turn) is refused."""
+        call = call_of(cases.PUT if self.case.refused_put else cases.FIRST, self.talk)
+        status = 500 if self.case.refused_put else 429
+        fault = Fault("status", match=call.operation, contains=call.holds, status=status, times=3)
+        self._add(call, fault)
+
+    def _plant(self, call: Call) -> None:
+        self._add(call, fault_of(self.case, call, self._kill, self._freeze, self._rival))
+
+    def _kill(self, environ: WSGIEnvironment) -> None:
+        processes.kill(environ)
+        self._struck = True
+
+    def _kill_idle(self, function: str) -> None:
+        processes.kill_idle(function, self.stack.servers["aws"].url)
+
+    def _freeze(self, environ: WSGIEnvironment) -> None:
+        processes.freeze(environ)
+        self._struck = True
+
+    def _plant_on_receipt(self, messages: Sequence[MessageTypeDef]) -> Way:
+        mine = [m for m in messages if _group(m) == self.talk.conversation]
+        self._plant(call_of(self.case.boundary, self.talk, mine[0]["ReceiptHandle"]))
+        self._met = True
+        return "as usual"
+
+    def _add(self, call: Call, fault: Fault) -> None:
+        faults = {
+            "aws": self.stack.aws_faults,
+            "telegram": self.stack.telegram.faults,
+            "graph": self.stack.graph.faults,
+            "openai": self.stack.openai.faults,
+        }[call.server]
+        self._planted.append((faults, fault))
+        faults.add(fault)
+
+    def _pair(self) -> None:
+        """A slow neighbour in the batch: only then the worker deletes what is done itself."""
+        self.companion = Talk(self.stack, self.talk.channel, long=0)
+        self.lanes.pair(self.talk.conversation, self.companion.conversation)
+        words = self.companion.text(1)
+        self.stack.openai.faults.add(Fault("slow", contains=words, delay_s=2))
+
+    def _receive(self) -> None:
+        if self.case.fault == cases.KILLED_BEFORE:
+            self._kill_idle("WorkerFunction")
+            return
+        ways: dict[str, Way] = {cases.LOST: "never", cases.TWICE: "twice", cases.BATCH: "as usual"}
+        way = "not deleted" if self.case.boundary == cases.DELETION else ways[self.case.fault]
+
+        def meets(messages: Sequence[MessageTypeDef]) -> Way:
+            self._met = self.case.fault != cases.BATCH or len(messages) > 1
+            return way
+
+        self.lanes.meet(self.talk.conversation, meets)
+
+    def _refuse(self) -> None:
+        """The listener is gone when the step before has its answer, and comes back soon after."""
+        boundary, talk = self.case.boundary, self.talk
+        server = "aws" if boundary in FUNCTION else call_of(boundary, talk).server
+        last = cases.PUT if talk.channel == "web" else cases.SECOND
+        self._refusal = refusal = _Refusal(self.stack, server)
+        step_before = {
+            cases.TYPING: cases.QUERY,
+            cases.MODEL: cases.QUERY,
+            cases.PUT: cases.MODEL,
+            cases.FIRST: cases.PUT,
+            cases.PROGRESS: cases.FIRST,
+            cases.SECOND: cases.PROGRESS,
+            cases.TAKE_OVER: cases.QUERY,
+            cases.READ_BACK: cases.TAKE_OVER,
+            cases.DELIVERED: last,
+            cases.DELETION: cases.DELIVERED,
+        }.get(boundary)
+        if step_before:
+            call = call_of(step_before, talk)
+            second_query = int(boundary == cases.TAKE_OVER)
+            trigger = Fault(
+                "slow",
+                match=call.operation,
+                contains=call.holds,
+                skip=call.skip + second_query,
+                then=lambda _: refusal.begin(),
+            )
+            self._add(call, trigger)
+        elif boundary == cases.QUERY:
+            self.lanes.meet(talk.conversation, refusal.meets)
+        else:
+            refusal.begin()
+
+    def _absorb(self, function: str) -> None:
+        """The call that tells the emulator that its process is gone."""
+        if function == "WorkerFunction":
+            self.stack.invoke(function, {"Records": []})
+        else:
+            self.stack.invoke(function, {"requestContext": {"http": {"method": "GET"}}})
+
+    def _rival(self, environ: WSGIEnvironment) -> None:
+        """Another worker was quicker: it claimed the turn, and died of it."""
+        body: dict[str, Any] = json.load(environ["wsgi.input"])
+        environ["wsgi.input"].seek(0)
+        dynamodb = self.stack.aws.client("dynamodb")
+        ends = str(int((time.time() + RIVAL_SECONDS) * 1000))
+        claim = {"claim_token": {"S": uuid.uuid4().hex}, "claim_ends": {"N": ends}}
+        if "Item" in body:
+            dynamodb.put_item(TableName=body["TableName"], Item={**body["Item"], **claim})
+            return
+        dynamodb.update_item(
+            TableName=body["TableName"],
+            Key=body["Key"],
+            UpdateExpression="SET #s = :sending, claim_token = :token, claim_ends = :ends",
+            ExpressionAttributeNames={"#s": "state"},
+            ExpressionAttributeValues={
+                ":sending": {"S": "sending"},
+                ":token": claim["claim_token"],
+                ":ends": claim["claim_ends"],
+            },
+        )
+
+
+class _Refusal:
+    """A server whose port refuses connections until one was refused, and a second longer."""
+
+    def __init__(self, stack: Stack, server: str) -> None:
+        self._server = stack.servers[server]
+        self._failed = False
+        self._over = threading.Event()
+
+    def begin(self) -> None:
+        before = processes.failed_connections()
+        self._server.refuse()
+        threading.Thread(target=self._end, args=[before], daemon=True).start()
+
+    def meets(self, messages: Sequence[MessageTypeDef]) -> Way:
+        self.begin()
+        return "as usual"
+
+    def fired(self) -> bool:
+        """By the kernel's own count of connections that failed meanwhile."""
+        return self._over.is_set() and self._failed
+
+    def _end(self, before: int) -> None:
+        end = time.monotonic() + REFUSED_AT_MOST
+        while not self._failed and time.monotonic() < end:
+            time.sleep(0.02)
+            self._failed = processes.failed_connections() > before
+        time.sleep(REFUSED_SECONDS)
+        self._server.listen()
+        self._over.set()
+
+
+def _group(message: MessageTypeDef) -> str:
+    return message["Attributes"]["MessageGroupId"]

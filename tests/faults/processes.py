@@ -1,0 +1,74 @@
+"""The functions' processes, found by what Linux tells of them: which one makes this call."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_LOOPBACK = "0100007F"
+_EMULATORS = (b"aws-lambda-rie-x86_64", b"aws-lambda-rie-arm64")
+
+
+def kill(environ: WSGIEnvironment) -> None:
+    """Crash the process that makes this request."""
+    os.kill(_client(environ), signal.SIGKILL)
+
+
+def freeze(environ: WSGIEnvironment) -> None:
+    """Stop the process that makes this request for good: only its time limit ends it."""
+    os.kill(_client(environ), signal.SIGSTOP)
+
+
+def kill_idle(function: str, endpoint: str) -> None:
+    """Crash every process of a function, by its logical id, of the stack whose AWS is there."""
+    marks = {
+        f"AWS_LAMBDA_FUNCTION_NAME={function}".encode(),
+        f"AWS_ENDPOINT_URL={endpoint}".encode(),
+    }
+    for pid in _runtimes():
+        with suppress(OSError):
+            if marks <= {*Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")}:
+                os.kill(pid, signal.SIGKILL)
+
+
+def failed_connections() -> int:
+    """Attempts to connect that failed, counted by the kernel (/proc/net/snmp, AttemptFails)."""
+    names, values = re.findall(r"^Tcp: (.+)$", Path("/proc/net/snmp").read_text(), re.MULTILINE)
+    return int(dict(zip(names.split(), values.split(), strict=True))["AttemptFails"])
+
+
+def _client(environ: WSGIEnvironment) -> int:
+    """Raises LookupError when no runtime process holds the other end of the connection."""
+    wanted = f"socket:[{_inode(int(environ['REMOTE_PORT']), int(environ['SERVER_PORT']))}]"
+    for pid in _runtimes():
+        with suppress(OSError):
+            for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+                with suppress(OSError):
+                    if os.readlink(descriptor) == wanted:
+                        return pid
+    raise LookupError("no function's process made this request")
+
+
+def _inode(port: int, server_port: int) -> str:
+    ends = [f"{_LOOPBACK}:{port:04X}", f"{_LOOPBACK}:{server_port:04X}"]
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[1:3] == ends:
+            return fields[9]
+    raise LookupError("the connection is gone")
+
+
+def _runtimes() -> Iterator[int]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (folder / "cmdline").read_bytes().split(b"\0")
+            if b"awslambdaric" in command and not command[0].endswith(_EMULATORS):
+                yield int(folder.name)

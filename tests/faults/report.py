@@ -1,0 +1,92 @@
+"""What the cases came to: a line each, a table for each channel, and `faults-report.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.people import CHANNELS
+from tests.faults.cases import BOUNDARIES, FAULTS, Case, every
+from tests.faults.run import Finding
+
+Findings = Mapping[Case, Finding]
+SUMS = ("lost", "doubled", "reordered", "paid_twice", "stuck")
+
+
+def line(number: int, of: int, case: Case, finding: Finding) -> str:
+    note = f"  {finding.note}" if finding.note and not finding.good else ""
+    place = f"{number:3}/{of}"
+    return f"{place} {finding.seconds:5.1f}s  {case.name:60} {finding.outcome}{note}"
+
+
+def table(findings: Findings, channel: str) -> str:
+    """Boundaries down, faults across; `ok`, `exc` (admitted), or `BAD`."""
+    mine = {
+        (case.boundary, case.fault): finding
+        for case, finding in findings.items()
+        if case.channel == channel
+    }
+    present = {fault for _, fault in mine}
+    faults = [fault for fault in FAULTS if fault in present]
+    widths = [max(len(word) for word in fault.split()) for fault in faults]
+    first = max(len(boundary) for boundary in BOUNDARIES)
+    lines = []
+    for row in range(max((len(fault.split()) for fault in faults), default=0)):
+        heads = [(fault.split() + [""] * 9)[row] for fault in faults]
+        lines.append(_row(channel if row == 0 else "", heads, first, widths))
+    for boundary in BOUNDARIES:
+        cells = [_cell(mine.get((boundary, fault))) for fault in faults]
+        if any(cells):
+            lines.append(_row(boundary, cells, first, widths))
+    return "\n".join(lines)
+
+
+def _row(name: str, cells: list[str], first: int, widths: list[int]) -> str:
+    columns = (f"{cell:{width}}" for cell, width in zip(cells, widths, strict=True))
+    return f"{name:{first}}  " + " ".join(columns).rstrip()
+
+
+def _cell(finding: Finding | None) -> str:
+    if finding is None:
+        return ""
+    if finding.good:
+        return "exc" if finding.excepted else "ok"
+    return "BAD"
+
+
+def sums(findings: Findings) -> dict[str, int]:
+    counted = {name: sum(getattr(f, name) for f in findings.values()) for name in SUMS}
+    excepted = sum(bool(f.excepted) for f in findings.values() if f.good)
+    return {"cases": len(findings), **counted, "excepted": excepted}
+
+
+def write(findings: Findings, runtime: str, path: Path) -> None:
+    rows = [
+        {
+            "boundary": case.boundary,
+            "fault": case.fault,
+            "channel": case.channel,
+            "runtime": runtime,
+            "sent": finding.sent,
+            "received": finding.received,
+            "model_calls": finding.model_calls,
+            "fired": finding.fired,
+            "outcome": finding.outcome,
+        }
+        for case in every()
+        if (finding := findings.get(case))
+    ]
+    path.write_text(json.dumps({"rows": rows, **sums(findings)}, indent=1) + "\n")
+
+
+def text(findings: Findings, seconds: float) -> str:
+    """All of it, for a terminal."""
+    tables = [
+        table(findings, channel)
+        for channel in CHANNELS
+        if any(case.channel == channel for case in findings)
+    ]
+    counted = "  ".join(f"{name} {number}" for name, number in sums(findings).items())
+    missed = sum(not finding.fired for finding in findings.values())
+    return "\n\n".join([*tables, f"{counted}  not fired {missed}  ({seconds:.0f} s)"])

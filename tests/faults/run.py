@@ -1,0 +1,230 @@
+"""One case: a conversation of several messages, the fault at its second, and what came of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+
+from local.stack import Options, Runtime, Stack
+from local.standins.faults import Fault
+from tests.faults import cases
+from tests.faults.cases import Case
+from tests.faults.lanes import Lanes
+from tests.faults.plants import Plant
+from tests.faults.talk import Label, Talk
+
+WORKER_SECONDS = 15
+SETTLE = 1.5
+SETTINGS = {
+    "SETTLE": f"{SETTLE}s",
+    "POST_TIMEOUT": "1s",
+    "MAX_TOKENS": "2000",
+    "RETRY_DELAY": "100ms",
+    "RETRY_DELAY_MAX": "1s",
+    "GIVE_UP_AFTER": "1h",
+}
+# Longer than a lease, which ends 2 s after the last claim.
+VISIBILITY = 21
+PATIENCE = 40.0
+
+
+_STARTING = threading.Lock()
+
+
+@contextmanager
+def running(runtime: Runtime, workers: int, **settings: str) -> Iterator[Stack]:
+    """A stack with times so short that a crash costs seconds, and `workers` warm workers."""
+    options = Options(
+        runtime=runtime,
+        workers=workers,
+        settings=SETTINGS | settings,
+        timeouts={"WorkerFunction": WORKER_SECONDS, "WebhookFunction": 8},
+        lines=lambda line: None,
+        poller=Lanes,
+    )
+    with ExitStack() as closing:
+        with _STARTING:  # one after another: a cold start must not take a message's whole time
+            stack = closing.enter_context(Stack(options))
+            stack.sqs.set_queue_attributes(
+                QueueUrl=stack.queue_url, Attributes={"VisibilityTimeout": str(VISIBILITY)}
+            )
+            with ThreadPoolExecutor(workers) as pool:
+                nothing = [{"Records": list[str]()}] * workers
+                list(pool.map(lambda event: stack.invoke("WorkerFunction", event), nothing))
+        yield stack
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a case came to. `excepted` says why what happened is admitted."""
+
+    sent: int
+    received: int
+    model_calls: int
+    fired: bool
+    lost: bool = False
+    doubled: bool = False
+    reordered: bool = False
+    paid_twice: bool = False
+    stuck: bool = False
+    excepted: tuple[str, ...] = ()
+    seconds: float = 0
+    note: str = ""
+
+    @property
+    def outcome(self) -> str:
+        bad = [
+            name.replace("_", " ")
+            for name in ("lost", "doubled", "reordered", "paid_twice", "stuck")
+            if getattr(self, name)
+        ]
+        if not self.fired:
+            bad.append("not fired")
+        if bad:
+            return ", ".join(bad)
+        return "excepted: " + "; ".join(self.excepted) if self.excepted else "ok"
+
+    @property
+    def good(self) -> bool:
+        return self.outcome == "ok" or self.outcome.startswith("excepted")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of a conversation from outside. `states` are those of the table's turns."""
+
+    expected: list[Label]
+    received: list[Label]
+    asked: Counter[int]
+    states: list[str] = field(default_factory=list)
+    idle: bool = True
+
+
+def judge(case: Case, seen: Seen, fired: bool, sent: int) -> Finding:
+    """What the design admits counts apart, and only where it happened."""
+    counts = Counter(seen.received)
+    hit = 2
+    excepted = []
+    doubles = {label for label, times in counts.items() if times > 1}
+    if doubles and case.may_repeat and {number for number, _ in doubles} == {hit}:
+        excepted.append(case.may_repeat)
+        doubles = set()
+    repeated = {number for number, times in seen.asked.items() if times > 1}
+    if repeated == {hit} and case.may_ask_twice and seen.asked[hit] == 2:
+        excepted.append(case.may_ask_twice)
+        repeated = set()
+    return Finding(
+        sent=sent,
+        received=len(seen.received),
+        model_calls=sum(seen.asked.values()),
+        fired=fired,
+        lost=not set(seen.expected) <= counts.keys(),
+        doubled=bool(doubles),
+        reordered=seen.received != sorted(seen.received),
+        paid_twice=bool(repeated),
+        stuck=not seen.idle or len(seen.states) != sent or set(seen.states) != {"delivered"},
+        excepted=tuple(excepted),
+    )
+
+
+def run(case: Case, stack: Stack) -> Finding:
+    """`stack` is shared with other cases unless the case must be alone."""
+    began = time.monotonic()
+    finding = _outage(case, stack) if case.fault == cases.OUTAGE else _faulty(case, stack)
+    return replace(finding, seconds=time.monotonic() - began)
+
+
+def _faulty(case: Case, stack: Stack) -> Finding:
+    talk = Talk(stack, case.channel)
+    talk.say()
+    if not talk.until(lambda: talk.answered(1) and talk.delivered(), PATIENCE):
+        raise TimeoutError("the first message was not answered")
+    plant = Plant(case, talk)
+    plant.before()
+    if case.fault == cases.BATCH:
+        plant.lanes.hold()
+    talk.say()
+    if plant.companion:
+        plant.companion.say()
+    for _ in range(2 if case.fault in (cases.BATCH, cases.SLOW) else 1):
+        talk.say()
+    plant.lanes.release()
+    talk.until(lambda: talk.answered(len(talk.sent)), PATIENCE)
+    fired = talk.until(plant.fired, 1)
+    talk.until(talk.claims_over, PATIENCE)
+    # The next message, which also mends what the last write of an earlier one missed.
+    talk.say()
+    finding = _found(case, talk, fired)
+    if plant.companion and not plant.companion.until(
+        lambda: plant.companion is not None and plant.companion.answered(1), PATIENCE
+    ):
+        return replace(finding, lost=True, note="of the neighbour")
+    return finding
+
+
+def _found(case: Case, talk: Talk, fired: bool) -> Finding:
+    talk.until(lambda: talk.answered(len(talk.sent)), PATIENCE)
+    talk.until(talk.delivered, PATIENCE)
+    lanes = talk.stack.poller
+    assert isinstance(lanes, Lanes)
+    seen = Seen(
+        expected=[
+            label for number in range(1, len(talk.sent) + 1) for label in talk.expected(number)
+        ],
+        idle=lanes.wait_idle(talk.conversation, PATIENCE),
+        received=talk.received(),
+        asked=talk.model_calls(),
+        states=[turn["state"] for turn in talk.turns()],
+    )
+    finding = judge(case, seen, fired, len(talk.sent))
+    if finding.good:
+        return finding
+    note = f"{seen.received} {dict(seen.asked)} {seen.states} idle={seen.idle}"
+    return replace(finding, note=note)
+
+
+def _outage(case: Case, stack: Stack) -> Finding:
+    """Five messages wait while the model is away for longer than GIVE_UP_AFTER."""
+    talk = Talk(stack, case.channel, long=0)
+    fault = Fault("status", status=500, contains=talk.tag, times=0)
+    stack.openai.faults.add(fault)
+    for _ in range(5):
+        talk.say()
+    talk.until(talk.delivered, PATIENCE)
+    turns = talk.turns()
+    fallbacks = [turn for turn in turns if turn["origin"] == "fallback"]
+    texts = [str(turn["reply"]) for turn in turns] if case.channel == "web" else [*talk.texts()]
+    ids = [str(turn["posted"][0]) for turn in turns if turn.get("posted")]
+    fired = any(hit.fault is fault for hit in stack.openai.faults.fired)
+    stack.openai.faults.clear()
+    talk.say()
+    next_answered = talk.until(talk.delivered, PATIENCE)
+    dead = stack.sqs.get_queue_attributes(
+        QueueUrl=stack.dead_letter_queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+    )["Attributes"]["ApproximateNumberOfMessages"]
+    return Finding(
+        sent=6,
+        received=len(texts),
+        model_calls=sum(talk.model_calls().values()),
+        fired=fired,
+        lost=len(texts) < 5 or len(fallbacks) != 5 or dead != "0",
+        doubled=len(texts) > 5,
+        reordered=_posted_order(talk, ids) != ids,
+        stuck=not next_answered,
+        note=f"{len(fallbacks)} fallbacks, {dead} dead letters",
+    )
+
+
+def _posted_order(talk: Talk, ids: list[str]) -> list[str]:
+    """The ids that the turns recorded, in the order in which the platform gave them."""
+    if talk.channel == "web":
+        return ids
+    standin = talk.stack.telegram if talk.channel == "telegram" else talk.stack.graph
+    results = [call.result for call in standin.accepted if isinstance(call.result, dict)]
+    taken = [str(result.get("message_id")) for result in results]
+    return [name for name in taken if name in ids]

@@ -1,0 +1,160 @@
+"""A conversation as it is seen from outside: by its person, and in the table."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import requests
+from boto3.dynamodb.conditions import Key
+
+from local.people import Person, Post, Signer
+from local.stack import Stack
+from local.standins.base import Call
+
+LONG = {"telegram": 700, "messenger": 300}
+"""Words of an answer of two parts."""
+
+_AGAIN = 0.3  # seconds until a platform sends again
+_TRIES = 60
+_LOOK = 0.15
+
+Label = tuple[int, int]
+"""Message and part of its answer, both counted from 1."""
+
+
+@dataclass
+class Talk:
+    stack: Stack
+    channel: str
+    tag: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    long: int = 2  # the message that gets an answer of two parts
+    sent: list[Post] = field(default_factory=list)
+    deliveries: int = 0  # of webhooks, those repeated included
+    asked: Counter[int] = field(default_factory=Counter)  # model calls by message
+    _posts: list[str] = field(default_factory=list)
+    _seen_posts: int = 0
+    _seen_prompts: int = 0
+
+    def __post_init__(self) -> None:
+        self.person = Person(f"ada-{self.tag}", Signer(self.stack.settings))
+        self.conversation = self.person.conversation(self.channel)
+        self.recipient = self.conversation.partition(":")[2]
+
+    def text(self, number: int) -> str:
+        words = f"{self.tag}-{number}"
+        if number == self.long and self.channel in LONG:
+            words += f" [[length:{LONG[self.channel]}]]"
+        return words
+
+    def say(self) -> int:
+        """Send the next message, again and again until it is taken, as platforms do."""
+        number = len(self.sent) + 1
+        post = self.person.write(self.channel, self.text(number), self.stack.url)
+        self.sent.append(post)
+        for _ in range(_TRIES):
+            self.deliveries += 1
+            if self._deliver(post):
+                return number
+            time.sleep(_AGAIN)
+        raise TimeoutError("the webhook never took it")
+
+    def _deliver(self, post: Post) -> bool:
+        answer = requests.post(
+            self.stack.url + post.path, post.body, headers=dict(post.headers), timeout=60
+        )
+        return answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def expected(self, number: int) -> list[Label]:
+        parts = 2 if number == self.long and self.channel in LONG else 1
+        return [(number, part) for part in range(1, parts + 1)]
+
+    def received(self) -> list[Label]:
+        """What the person got, in order."""
+        if self.channel == "web":
+            return [
+                (self._number(turn["text"]), 1) for turn in self._turns_read() if turn["answer"]
+            ]
+        return [self._label(text) for text in self.texts()]
+
+    def texts(self) -> list[str]:
+        """The posts that the platform accepted, in order."""
+        standin = self.stack.telegram if self.channel == "telegram" else self.stack.graph
+        calls = standin.accepted[self._seen_posts :]
+        self._seen_posts += len(calls)
+        self._posts += [text for call in calls if (text := self._text_posted(call)) is not None]
+        return self._posts
+
+    def model_calls(self) -> Counter[int]:
+        """How often the model was asked, by message."""
+        calls = self.stack.openai.accepted[self._seen_prompts :]
+        self._seen_prompts += len(calls)
+        for call in calls:
+            last: str = call.params["messages"][-1]["content"]
+            if last.startswith(self.tag):
+                self.asked[self._number(last)] += 1
+        return self.asked
+
+    def turns(self) -> list[dict[str, Any]]:
+        """What the table holds, oldest first."""
+        condition = Key("pk").eq(self.conversation) & Key("sk").begins_with("turn#")
+        page = self.stack.table.query(KeyConditionExpression=condition, ConsistentRead=True)
+        return [dict(item) for item in page["Items"]]
+
+    def answered(self, number: int) -> bool:
+        """Whether all of the answers up to this message have arrived."""
+        if self.channel == "web":
+            return len(self.turns()) >= number
+        got = set(self.received())
+        return all(label in got for n in range(1, number + 1) for label in self.expected(n))
+
+    def delivered(self) -> bool:
+        """Whether the table holds a finished turn for each message sent."""
+        states = [turn["state"] for turn in self.turns()]
+        return len(states) == len(self.sent) and set(states) <= {"delivered"}
+
+    def claims_over(self) -> bool:
+        """Whether nobody may still be posting."""
+        now = time.time() * 1000
+        return all(
+            turn["state"] == "delivered" or turn.get("claim_ends", 0) < now for turn in self.turns()
+        )
+
+    def until(self, holds: Callable[[], bool], seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while not holds():
+            if time.monotonic() > end:
+                return False
+            time.sleep(_LOOK)
+        return True
+
+    def _text_posted(self, call: Call) -> str | None:
+        params: dict[str, Any] = call.params
+        if call.method == "sendMessage" and str(params["chat_id"]) == self.recipient:
+            return str(params["text"])
+        if call.method == "POST messages" and params["recipient"]["id"] == self.recipient:
+            return str(params["message"]["text"])
+        return None
+
+    def _label(self, text: str) -> Label:
+        short = re.match(rf"You said: {self.tag}-(\d+)", text)
+        if short:
+            return int(short[1]), 1
+        return self.long, 1 if text.startswith("word1 ") else 2
+
+    def _number(self, text: str) -> int:
+        return int(text.removeprefix(f"{self.tag}-").split()[0])
+
+    def _turns_read(self) -> list[dict[str, Any]]:
+        cookie = self.person.signer.web_cookie(self.person.session)
+        answer = requests.get(
+            f"{self.stack.url}/web/messages", headers={"cookie": cookie}, timeout=30
+        )
+        turns: list[dict[str, Any]] = answer.json()["turns"]
+        return turns

@@ -1,0 +1,118 @@
+"""A part of the matrix (`make faults` is the whole), and that its judge can say no."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+import pytest
+
+from tests.faults import cases, report
+from tests.faults.cases import Case, every
+from tests.faults.matrix import run_all
+from tests.faults.run import Finding, Seen, judge
+
+EXPECTED = [(1, 1), (2, 1), (2, 2), (3, 1)]
+ONCE = Counter({1: 1, 2: 1, 3: 1})
+CASE = Case(cases.PUT, cases.MALFORMED, "telegram")
+STRUCK = Case(cases.SECOND, cases.KILLED_AFTER, "telegram")
+REFUSED = Case(cases.PUT, cases.BROKEN, "messenger")
+
+
+def judged(
+    case: Case = CASE,
+    received: list[tuple[int, int]] = EXPECTED,
+    asked: Counter[int] = ONCE,
+    states: tuple[str, ...] = ("delivered",) * 3,
+    fired: bool = True,
+) -> str:
+    return judge(case, Seen(EXPECTED, received, asked, [*states]), fired, 3).outcome
+
+
+def test_all_well() -> None:
+    assert judged() == "ok"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "seen"),
+    [
+        ("lost", {"received": [(1, 1), (2, 1), (3, 1)]}),
+        ("doubled", {"received": [(1, 1), (2, 1), (2, 1), (2, 2), (3, 1)]}),
+        ("reordered", {"received": [(1, 1), (2, 2), (2, 1), (3, 1)]}),
+        ("paid twice", {"asked": Counter({1: 1, 2: 2, 3: 1})}),
+        ("stuck", {"states": ("delivered", "sending", "delivered")}),
+        ("stuck", {"states": ("delivered", "delivered")}),
+        ("not fired", {"fired": False}),
+    ],
+)
+def test_what_is_wrong_is_said(outcome: str, seen: dict[str, object]) -> None:
+    assert judged(**seen) == outcome  # type: ignore[arg-type]
+
+
+def test_an_admitted_repetition_counts_apart() -> None:
+    again = [(1, 1), (2, 1), (2, 2), (2, 2), (3, 1)]
+    assert judged(STRUCK, again).startswith("excepted: Telegram")
+    assert judged(CASE, again) == "doubled"
+    assert judged(STRUCK, [(1, 1), (1, 1), (2, 1), (2, 2), (3, 1)]) == "doubled"
+    assert judged(STRUCK) == "ok"
+
+
+def test_an_admitted_second_question_counts_apart() -> None:
+    asked = Counter({1: 1, 2: 2, 3: 1})
+    assert judged(REFUSED, asked=asked).startswith("excepted: the table")
+    assert judged(REFUSED, asked=Counter({1: 1, 2: 3, 3: 1})) == "paid twice"
+    assert judged(REFUSED, asked=Counter({1: 2, 2: 1, 3: 1})) == "paid twice"
+
+
+def test_nothing_excuses_a_loss() -> None:
+    assert judged(STRUCK, [(1, 1), (2, 2), (2, 2), (3, 1)]) == "lost"
+
+
+def test_the_matrix_is_whole() -> None:
+    named = [case.name for case in every()]
+    assert len(named) == len(set(named)) >= 400
+    assert {case.boundary for case in every()} == {*cases.BOUNDARIES}
+    assert {case.fault for case in every()} == {*cases.FAULTS}
+
+
+def test_the_table_shows_each_outcome() -> None:
+    findings = {
+        CASE: Finding(4, 5, 4, fired=True),
+        STRUCK: Finding(4, 6, 4, fired=True, excepted=("why",)),
+        Case(cases.FIRST, cases.BROKEN, "telegram"): Finding(4, 4, 4, fired=True, lost=True),
+    }
+    rows = {line.split("  ")[0]: line for line in report.table(findings, "telegram").split("\n")}
+    assert rows["turn put"].split()[-1] == "ok"
+    assert rows["second part"].split()[-1] == "exc"
+    assert rows["first part"].split()[-1] == "BAD"
+    assert report.sums(findings) == {
+        "cases": 3,
+        "lost": 1,
+        "doubled": 0,
+        "reordered": 0,
+        "paid_twice": 0,
+        "stuck": 0,
+        "excepted": 1,
+    }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the runtime emulator needs Linux")
+def test_faults() -> None:
+    """One stack for all: the slowest waits for a dead worker's lease."""
+    chosen = [
+        Case(cases.ENQUEUE, cases.ENTRY, "messenger"),
+        Case(cases.RECEIVE, cases.TWICE, "telegram"),
+        Case(cases.PUT, cases.KILLED_BEFORE, "web"),
+        Case(cases.PUT, cases.KILLED_AFTER, "messenger"),
+        Case(cases.PUT, cases.CONDITION, "telegram"),
+        Case(cases.FIRST, cases.CLOSED_AFTER, "messenger"),
+        Case(cases.SECOND, cases.KILLED_AFTER, "messenger"),
+        Case(cases.SECOND, cases.KILLED_AFTER, "telegram"),
+        Case(cases.READ_BACK, cases.BROKEN, "messenger"),
+        Case(cases.DELIVERED, cases.CLOSED_AFTER, "telegram"),
+        Case(cases.DELETION, cases.BROKEN, "web"),
+    ]
+    findings = run_all(chosen, "rie", 6, lambda case, finding: None)
+    wrong = {case.name: f"{f.outcome} {f.note}" for case, f in findings.items() if not f.good}
+    assert not wrong
+    assert len(findings) == len(chosen)

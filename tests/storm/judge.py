@@ -1,0 +1,223 @@
+"""The five zeros, from outside: what was sent, what platforms and model got, what the table holds.
+
+A repetition is admitted where nobody can know better: Telegram is told again when its answer was
+lost or the worker died around the post; the model is asked again when its answer was lost, the
+worker died, or the table refused to keep what it had said. Messenger is read back instead.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from local.stack import Stack
+from tests.storm.load import Sent
+from tests.storm.watch import TOKEN, Event, Watch
+
+RULES = (
+    "lost",
+    "doubled",
+    "reordered",
+    "paid_twice",
+    "stuck",
+    "dead_lettered",
+    "misremembered",  # a prompt that does not hold what was said just before
+    "stray",  # an answer to nothing
+)
+
+_FIRST = "0000000000000.0"
+"""A cursor of the page before every turn."""
+
+
+@dataclass
+class Verdict:
+    violations: dict[str, list[Event]] = field(default_factory=lambda: {rule: [] for rule in RULES})
+    answered: int = 0
+    told_again: int = 0  # admitted
+    asked_again: int = 0  # admitted
+    fallbacks: int = 0
+    latencies: list[float] = field(default_factory=list)  # seconds, sorted
+
+    @property
+    def good(self) -> bool:
+        return not any(self.violations.values())
+
+
+@dataclass(frozen=True)
+class Arrival:
+    event: Event
+    at: float  # epoch seconds
+
+
+Turns = Mapping[Event, Mapping[str, Any]]
+
+
+def judge(stack: Stack, talks: Sequence[Sequence[Sent]], watch: Watch) -> Verdict:
+    """Faults must be over."""
+    verdict = Verdict()
+    turns = _turns(stack)
+    events = {sent.event: sent for talk in talks for sent in talk if sent.event_id}
+    tokens = {sent.token: sent for sent in events.values()}
+    arrivals: dict[str, list[Arrival]] = defaultdict(list)
+    for arrival in (
+        *_telegram(stack, turns, tokens),
+        *_messenger(stack),
+        *_web(stack, talks, turns),
+    ):
+        if arrival.event not in events:
+            verdict.violations["stray"].append(arrival.event)
+        arrivals[arrival.event[0]].append(arrival)
+    for talk in talks:
+        said = [sent for sent in talk if sent.event_id]
+        if said:
+            _judge_talk(said, arrivals[said[0].conversation], turns, watch, verdict)
+    _judge_prompts(stack, talks, watch, verdict)
+    verdict.violations["dead_lettered"] = list(_dead_letters(stack))
+    verdict.latencies.sort()
+    return verdict
+
+
+def _judge_talk(
+    said: Sequence[Sent], arrivals: Sequence[Arrival], turns: Turns, watch: Watch, verdict: Verdict
+) -> None:
+    found = verdict.violations
+    place = {sent.event: sent.index for sent in said}
+    counts = Counter(arrival.event for arrival in arrivals)
+    first: dict[Event, float] = {}
+    last = -1
+    for arrival in arrivals:
+        first.setdefault(arrival.event, arrival.at)
+        index = place.get(arrival.event, last)
+        if index < last:
+            found["reordered"].append(arrival.event)
+        last = max(last, index)
+    for sent in said:
+        turn = turns.get(sent.event, {})
+        if turn.get("state") != "delivered":
+            found["stuck"].append(sent.event)
+        verdict.fallbacks += turn.get("origin") == "fallback"
+        again = counts[sent.event] - 1
+        if again < 0:
+            found["lost"].append(sent.event)
+            continue
+        verdict.answered += 1
+        verdict.latencies.append(first[sent.event] - sent.at)
+        clear = watch.clear_posts[sent.token]
+        if again and (sent.channel != "telegram" or clear > 1 + watch.deaths[sent.event]):
+            found["doubled"].append(sent.event)
+        else:
+            verdict.told_again += again
+
+
+def _judge_prompts(
+    stack: Stack, talks: Sequence[Sequence[Sent]], watch: Watch, verdict: Verdict
+) -> None:
+    """Asked once, in order, and with the message before."""
+    asked: Counter[str] = Counter()
+    wrong = verdict.violations["misremembered"]
+    tokens = {sent.token: sent for talk in talks for sent in talk}
+    for call in stack.openai.accepted:
+        lines = [line for line in call.params["messages"] if line["role"] == "user"]
+        shown = [_token(line["content"]) for line in lines]
+        sent = tokens[shown[-1]]
+        asked[sent.token] += 1
+        talk = sent.token.partition("x")[0]
+        begin = sent.index + 1 - len(shown)
+        due = [f"{talk}x{index}" for index in range(begin, sent.index + 1)]
+        if shown != due or (sent.index and len(shown) == 1):
+            wrong.append(sent.event)
+    for token, times in asked.items():
+        sent = tokens[token]
+        allowed = 1 + watch.deaths[sent.event] + watch.puts_failed(sent.event)
+        if watch.clear_prompts[token] > allowed:
+            verdict.violations["paid_twice"].append(sent.event)
+        else:
+            verdict.asked_again += times - 1
+
+
+def _token(text: str) -> str:
+    found = TOKEN.search(text)
+    return found[0] if found else ""
+
+
+def _telegram(stack: Stack, turns: Turns, tokens: Mapping[str, Sent]) -> Iterator[Arrival]:
+    """By the words, or, of a fallback, by the message id that the turn recorded."""
+    recorded = {
+        (event[0], message_id): event
+        for event, turn in turns.items()
+        for message_id in turn.get("posted", ())
+    }
+    open_fallbacks = [e for e, turn in turns.items() if turn["origin"] == "fallback"]
+    for call in stack.telegram.accepted:
+        if call.method == "sendMessage":
+            conversation = f"telegram:{call.params['chat_id']}"
+            sent = tokens.get(_token(call.params["text"]))
+            event = recorded.get((conversation, str(call.result["message_id"])))
+            if sent:
+                event = sent.event
+            if event is None:
+                event = next((e for e in open_fallbacks if e[0] == conversation), None)
+            yield Arrival(event or (conversation, "unknown"), call.at)
+
+
+def _messenger(stack: Stack) -> Iterator[Arrival]:
+    """By the metadata, which names the event."""
+    for call in stack.graph.accepted:
+        if call.method == "POST messages":
+            conversation = f"messenger:{call.params['recipient']['id']}"
+            event_id = call.params["message"]["metadata"].partition(":")[2]
+            yield Arrival((conversation, event_id), call.at)
+
+
+def _web(stack: Stack, talks: Iterable[Sequence[Sent]], turns: Turns) -> Iterator[Arrival]:
+    """What the page reads, in the order in which it was stored."""
+    for talk in talks:
+        if talk[0].channel != "web":
+            continue
+        conversation = talk[0].conversation
+        headers = {"cookie": talk[0].person.signer.web_cookie(talk[0].person.session)}
+        shown: list[dict[str, Any]] = []
+        after = _FIRST
+        while after:
+            url = f"{stack.url}/web/messages"
+            answer = requests.get(url, params={"after": after}, headers=headers, timeout=60)
+            page = answer.json()
+            shown += [turn for turn in page["turns"] if turn["answer"]]
+            after = page["cursor"] if page["turns"] else ""
+        found = []
+        for turn in shown:
+            event = conversation, f"{turn['id']}:message"
+            found.append(Arrival(event, int(turns[event]["opened_at"]) / 1000))
+        yield from sorted(found, key=lambda arrival: arrival.at)
+
+
+def _turns(stack: Stack) -> Turns:
+    found = {}
+    more: dict[str, Any] = {}
+    while True:
+        page = stack.table.scan(**more)
+        for item in page["Items"]:
+            kind, _, rest = str(item["sk"]).partition("#")
+            if kind == "turn":
+                found[str(item["pk"]), rest.partition("#")[2]] = item
+        if "LastEvaluatedKey" not in page:
+            return found
+        more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def _dead_letters(stack: Stack) -> Iterator[Event]:
+    while True:
+        answer = stack.sqs.receive_message(
+            QueueUrl=stack.dead_letter_queue_url, MaxNumberOfMessages=10, VisibilityTimeout=600
+        )
+        messages = answer.get("Messages", [])
+        if not messages:
+            return
+        for message in messages:
+            envelope = json.loads(message["Body"])
+            yield envelope["conversation"], envelope["event_id"]

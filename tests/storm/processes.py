@@ -1,0 +1,67 @@
+"""The functions' processes, as Linux shows them: only those that this process started."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_AT_REST = 2  # threads
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True)
+class Process:
+    pid: int
+    started: int  # in clock ticks since the machine's start
+    threads: int
+    memory: int  # bytes that are resident
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a worker is in an invocation: then it has threads for its conversations."""
+        return self.threads > _AT_REST
+
+
+def of_function(name: str) -> list[Process]:
+    """The Lambda processes of a function, oldest first."""
+    found = []
+    for pid in _descendants(os.getpid()):
+        with suppress(OSError):  # it ended meanwhile
+            process = _read(pid, name)
+            if process:
+                found.append(process)
+    return sorted(found, key=lambda process: process.started)
+
+
+def own_memory() -> int:
+    """Bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
+
+
+def kill(process: Process) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGKILL)
+
+
+def _read(pid: int, name: str) -> Process | None:
+    root = Path(f"/proc/{pid}")
+    command = (root / "cmdline").read_bytes().split(b"\0")
+    environment = (root / "environ").read_bytes().split(b"\0")
+    is_runtime = b"awslambdaric" in command and b"rapid" not in command[0]
+    if not is_runtime or f"AWS_LAMBDA_FUNCTION_NAME={name}".encode() not in environment:
+        return None
+    figures = (root / "stat").read_text().rpartition(")")[2].split()  # from the third on: man proc
+    resident = int((root / "statm").read_text().split()[1]) * _PAGE
+    return Process(pid, int(figures[19]), int(figures[17]), resident)
+
+
+def _descendants(pid: int) -> list[int]:
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, task.read_text().split()):
+                found += [child, *_descendants(child)]
+    return found

@@ -1,0 +1,108 @@
+"""What the recorder saw that decides whether a repetition was admitted."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import Counter
+from typing import Any
+
+from local.recorder import Record
+
+TOKEN = re.compile(r"\bm\d+x\d+\b")
+"""The word by which a message, its prompt and its answer are known."""
+_WELL_IN_TIME = 0.2
+"""Share of its timeout: who answers later may not have been heard, on a busy machine."""
+
+Event = tuple[str, str]
+"""Conversation and event id."""
+
+
+class Watch:
+    """A listener of the recorder. `post_timeout` and `model_timeout` in seconds.
+
+    A call is clear when its answer came back whole and well in time: whoever asked must have heard
+    it, unless it died. So each event may have one clear post and one clear prompt, and one more
+    for each death of an invocation that held it.
+    """
+
+    def __init__(self, post_timeout: float, model_timeout: float) -> None:
+        self.clear_posts: Counter[str] = Counter()  # by token
+        self.clear_prompts: Counter[str] = Counter()
+        self.deaths: Counter[Event] = Counter()
+        self.dead_invocations = 0
+        self._queued: list[dict[str, Any]] = []
+        self._refused_puts: Counter[Event] = Counter()
+        self._unheard_puts: Counter[Event] = Counter()
+        self._lock = threading.Lock()
+        self._limits = {
+            "telegram": post_timeout * _WELL_IN_TIME * 1000,
+            "graph": post_timeout * _WELL_IN_TIME * 1000,
+            "openai": model_timeout * _WELL_IN_TIME * 1000,
+        }
+
+    def puts_failed(self, event: Event) -> int:
+        """How often the table refused, or seemed to refuse, a put for good.
+
+        The SDK tries three times, but takes an answer that it cannot read for the last word.
+        """
+        return self._unheard_puts[event] + self._refused_puts[event] // 3
+
+    def take_queued(self) -> list[dict[str, Any]]:
+        """The entries that the queue was asked to take since the last time."""
+        with self._lock:
+            queued, self._queued = self._queued, []
+            return queued
+
+    def see(self, record: Record) -> None:
+        with self._lock:
+            if record.server == "aws":
+                self._see_aws(record)
+            elif record.server == "lambda":
+                self._see_invocation(record)
+            elif record.operation in ("sendMessage", "POST messages"):
+                self._see_call(record, self.clear_posts)
+            elif record.operation == "chat/completions":
+                self._see_call(record, self.clear_prompts)
+
+    def _see_call(self, record: Record, clear: Counter[str]) -> None:
+        if not _answered(record) or record.ms > self._limits[record.server]:
+            return
+        call = json.loads(record.request)
+        words = call["messages"][-1]["content"] if "messages" in call else _posted_text(call)
+        found = TOKEN.search(words)
+        if found:
+            clear[found[0]] += 1
+
+    def _see_aws(self, record: Record) -> None:
+        if record.operation == "SendMessageBatch":
+            self._queued += json.loads(record.request)["Entries"]
+        elif record.operation == "PutItem" and not _answered(record):
+            item = json.loads(record.request)["Item"]
+            event = item["pk"]["S"], item["sk"]["S"].split("#", 2)[2]
+            counter = self._unheard_puts if record.status == 200 else self._refused_puts
+            counter[event] += 1
+
+    def _see_invocation(self, record: Record) -> None:
+        if record.operation != "WorkerFunction" or record.status == 200:
+            return
+        self.dead_invocations += 1
+        for entry in json.loads(record.request)["Records"]:
+            envelope = json.loads(entry["body"])
+            self.deaths[envelope["conversation"], envelope["event_id"]] += 1
+
+
+def _answered(record: Record) -> bool:
+    if record.status != 200:
+        return False
+    try:
+        json.loads(record.response)
+    except ValueError:
+        return False
+    return True
+
+
+def _posted_text(call: dict[str, Any]) -> str:
+    text: str = call["text"] if "text" in call else call["message"]["text"]
+    return text

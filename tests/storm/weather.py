@@ -1,0 +1,117 @@
+"""What goes wrong: random faults at every boundary, and processes that die."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from local.stack import Stack
+from local.standins.faults import Fault, Faults
+from tests.storm import processes
+
+PATIENCE = 1.2
+"""Seconds that a slow answer takes: longer than a post may wait, shorter than SETTLE."""
+_WEBHOOKS = 0.2
+"""Share of the kills that meet a webhook."""
+
+_CONNECTION = (
+    (1.0, Fault("hang_up_before")),
+    (1.0, Fault("hang_up_after")),
+    (1.0, Fault("reset")),
+    (1.0, Fault("malformed")),
+)
+_AWS = (
+    *_CONNECTION,
+    (1.0, Fault("status", status=500)),
+    (1.0, Fault("status", status=400, code="ThrottlingException")),
+    # But for PutItem: a table that says "200" and keeps nothing cannot be told from one that does.
+    (1.0, Fault("malformed", match="[!P]*", work=False)),
+    (1.0, Fault("slow", delay_s=0.2)),
+    (0.1, Fault("no_answer")),  # each holds up a worker for five seconds
+)
+_PLATFORM = (
+    *_CONNECTION,
+    (1.0, Fault("malformed", work=False)),
+    (1.0, Fault("status", status=500)),
+    (1.0, Fault("status", status=429)),
+    (1.0, Fault("status", status=429, retry_after=1)),
+    (0.5, Fault("slow", delay_s=PATIENCE)),
+    (0.5, Fault("no_answer")),
+    (0.5, Fault("no_answer", work=False)),
+)
+_MODEL = (*_PLATFORM, (1.0, Fault("cut")))
+
+
+@dataclass(frozen=True)
+class Gust(Fault):
+    """A fault that befalls each matching request by chance, until cleared."""
+
+    chance: float = 0.0
+    dice: random.Random = field(default_factory=random.Random)
+
+    def concerns(self, operation: str, body: bytes) -> bool:
+        return self.dice.random() < self.chance and super().concerns(operation, body)
+
+
+class Weather:
+    """`share` of all requests, to AWS, platforms and model, fail in one of the ways above."""
+
+    def __init__(self, stack: Stack, share: float, dice: random.Random) -> None:
+        self._stack = stack
+        self._share = share
+        self._dice = dice
+        self.kills = 0
+
+    @property
+    def _boundaries(self) -> tuple[Faults, ...]:
+        stack = self._stack
+        return (stack.aws_faults, stack.telegram.faults, stack.graph.faults, stack.openai.faults)
+
+    @property
+    def faults(self) -> int:
+        """Requests that failed so far."""
+        return sum(len(faults.fired) for faults in self._boundaries)
+
+    def begin(self) -> None:
+        for faults, ways in zip(
+            self._boundaries, (_AWS, _PLATFORM, _PLATFORM, _MODEL), strict=True
+        ):
+            faults.add(*_gusts(ways, self._share, self._dice))
+
+    def end(self) -> None:
+        for faults in self._boundaries:
+            faults.clear()
+
+    def kill(self) -> None:
+        """End a process in the midst of its work; the oldest worker is spared, for its memory."""
+        workers = [each for each in processes.of_function("WorkerFunction")[1:] if each.at_work]
+        victims = workers
+        if self._dice.random() < _WEBHOOKS:
+            victims = processes.of_function("WebhookFunction")
+        if victims:
+            processes.kill(self._dice.choice(victims))
+            self.kills += 1
+
+
+def _gusts(ways: tuple[tuple[float, Fault], ...], share: float, dice: random.Random) -> list[Gust]:
+    """Rules are tried one after another: each needs the chance that is left for it."""
+    total = sum(weight for weight, _ in ways)
+    gusts, passed = [], 1.0
+    for weight, fault in ways:
+        part = share * weight / total
+        gusts.append(
+            Gust(
+                kind=fault.kind,
+                match=fault.match,
+                times=0,
+                status=fault.status,
+                code=fault.code,
+                retry_after=fault.retry_after,
+                delay_s=fault.delay_s,
+                work=fault.work,
+                chance=part / passed,
+                dice=dice,
+            )
+        )
+        passed -= part
+    return gusts
