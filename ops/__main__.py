@@ -1,0 +1,41 @@
+"""`python -m ops`: what an operator does to a stack, deployed or local."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from ops import conversation, credentials, doctor, redrive, register, stats, tail
+from ops.target import NoTarget
+
+COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[..., int]]] = {
+    "secrets": (credentials.arguments, credentials.run),
+    "register": (register.arguments, register.run),
+    "doctor": (doctor.arguments, doctor.run),
+    "tail": (tail.arguments, tail.run),
+    "redrive": (redrive.arguments, redrive.run),
+    "conversation": (conversation.arguments, conversation.run),
+    "stats": (stats.arguments, stats.run),
+}
+"""By name: what adds its arguments, and what runs it (parsed arguments → exit code)."""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m ops", description=__doc__)
+    names = parser.add_subparsers(dest="command", required=True)
+    for name, (arguments, run) in COMMANDS.items():
+        summary = (sys.modules[run.__module__].__doc__ or "").partition("\n")[0]
+        command = names.add_parser(name, help=summary, description=summary)
+        arguments(command)
+        command.set_defaults(run=run)
+    chosen = parser.parse_args(words)
+    try:
+        return int(chosen.run(chosen))
+    except NoTarget as reason:
+        print(reason, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

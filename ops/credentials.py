@@ -1,0 +1,155 @@
+"""Check and store a stack's secrets and settings; never show one.
+
+Each comes from --file, else the environment, else what is stored; on a terminal those that are
+still missing are asked for. Webhook secret, verify token and session key are made where missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import sys
+from collections.abc import Iterator, Mapping
+from getpass import getpass
+from pathlib import Path
+
+import boto3
+from dotenv import dotenv_values
+
+from chatbot.errors import InvalidSetting
+from chatbot.settings import Settings, load
+from ops import platforms, target
+from ops.findings import Finding, Level, broken, ok, show, warning
+from ops.stored import MEANINGS, SECRETS, Stored
+
+_MADE = {  # what is made, and what it is needed for
+    "TELEGRAM_WEBHOOK_SECRET": "TELEGRAM_BOT_TOKEN",
+    "MESSENGER_VERIFY_TOKEN": "MESSENGER_PAGE_TOKEN",
+    "WEB_SESSION_KEY": "",
+}
+_ASKED = {  # what is asked for, once the other is known
+    "OPENAI_API_KEY": "",
+    "TELEGRAM_BOT_TOKEN": "",
+    "MESSENGER_PAGE_TOKEN": "",
+    "MESSENGER_APP_ID": "MESSENGER_PAGE_TOKEN",
+    "MESSENGER_APP_SECRET": "MESSENGER_PAGE_TOKEN",
+}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--check", action="store_true", help="only report, store nothing")
+    parser.add_argument("--file", type=Path, metavar="ENV", help="a file of NAME=value lines")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting, no secret"
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--path", default="/chatbot", help="the stack's ParameterPath (%(default)s)")
+    where.add_argument("--local", metavar="URL", help="a running local stack")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """The exit code; raises NoTarget. Nothing is stored that a platform refused."""
+    stack = target.find(chosen) if chosen.local else None
+    ssm = stack.client("ssm") if stack else boto3.Session().client("ssm")
+    path = target.name_of(stack, "ParameterPath") if stack else chosen.path
+    store, fixed = Stored(ssm, path), stack.settings if stack else {}
+    try:
+        stored = store.read()
+        given = _given(chosen)
+        if not chosen.check and not chosen.file and sys.stdin.isatty():
+            given |= _asked(stored | given)
+        made = {} if chosen.check else _made(stored | given)
+        findings, learned = _examine(load(fixed, stored | given | made), set(made))
+    except InvalidSetting as error:
+        print(error, file=sys.stderr)
+        return 2
+    code = show(findings)
+    if chosen.check:
+        return code
+    refused = {finding.name for finding in findings if finding.level is Level.BROKEN}
+    for name, value in learned.items():
+        given.setdefault(name, stored.get(name) or value)
+    changed = {
+        name: value
+        for name, value in (given | made).items()
+        if name not in refused and stored.get(name) != value
+    }
+    store.write(changed)
+    print(f"stored below {path}: {', '.join(changed) or 'nothing new'}")
+    return code
+
+
+def _given(chosen: argparse.Namespace) -> dict[str, str]:
+    """Raises NoTarget, InvalidSetting."""
+    source: Mapping[str, str | None] = os.environ
+    if chosen.file:
+        if not chosen.file.is_file():
+            raise target.NoTarget(f"{chosen.file}: no such file")
+        source = dotenv_values(chosen.file)
+    given = {name: value for name in MEANINGS if (value := source.get(name))}
+    for item in chosen.set:
+        name, _, value = item.partition("=")
+        if name in SECRETS or name not in MEANINGS:
+            raise InvalidSetting(name, "the name of a setting that is no secret")
+        given[name] = value
+    return given
+
+
+def _asked(known: Mapping[str, str]) -> dict[str, str]:
+    """Answers on the terminal; an empty one leaves a channel off."""
+    answers: dict[str, str] = {}
+    for name, needs in _ASKED.items():
+        if known.get(name) or (needs and not (known.get(needs) or answers.get(needs))):
+            continue
+        answer = getpass(f"{name} ({MEANINGS[name]}; empty: none): ").strip()
+        if answer:
+            answers[name] = answer
+    return answers
+
+
+def _made(known: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: secrets.token_urlsafe(32)
+        for name, needs in _MADE.items()
+        if not known.get(name) and (not needs or known.get(needs))
+    }
+
+
+def _examine(settings: Settings, made: set[str]) -> tuple[list[Finding], dict[str, str]]:
+    """Every secret's finding, and what the platforms told of themselves."""
+    findings: list[Finding] = []
+    learned: dict[str, str] = {}
+    checks = {"TELEGRAM_BOT_TOKEN": platforms.telegram, "MESSENGER_PAGE_TOKEN": platforms.messenger}
+    for name, check in checks.items():
+        if getattr(settings, name.lower()):
+            checked = check(settings)
+            findings.append(checked.finding)
+            learned |= dict(checked.learned)
+    if settings.openai_api_key:
+        findings += platforms.model(settings)
+    seen = {finding.name for finding in findings}
+    findings += [
+        finding for finding in missing(settings, made, learned) if finding.name not in seen
+    ]
+    return findings, learned
+
+
+def missing(
+    settings: Settings, made: set[str] | None = None, learned: Mapping[str, str] | None = None
+) -> Iterator[Finding]:
+    """Whether each secret, and what a channel needs beside, is there."""
+    mend = "python -m ops secrets"
+    for name in (*SECRETS, "MESSENGER_APP_ID", "MESSENGER_PAGE_ID"):
+        channel = name.partition("_")[0]
+        token = {"TELEGRAM": "telegram_bot_token", "MESSENGER": "messenger_page_token"}.get(channel)
+        if name in (made or ()):
+            yield ok(name, "made")
+        elif getattr(settings, name.lower()) or name in (learned or ()):
+            yield ok(name, "there")
+        elif token and not getattr(settings, token):
+            yield ok(name, f"none: {channel.title()} is off")
+        elif name == "WEB_SESSION_KEY":
+            yield warning(name, "none: the web page is off", mend)
+        else:
+            yield broken(name, "none", mend)

@@ -1,0 +1,86 @@
+"""The secrets and settings of a stack, in the parameter store below its path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chatbot.errors import InvalidSetting
+from chatbot.parameters import SETTINGS_PARAMETER
+from chatbot.settings import Settings, describe, load
+from ops.target import NoTarget, Target, name_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+_BY_TEMPLATE = {"PARAMETER_PATH", "TABLE_NAME", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"}
+MEANINGS = {info.name: info.meaning for info in describe() if info.name not in _BY_TEMPLATE}
+SECRETS = tuple(info.name for info in describe() if info.readers)
+
+
+class Stored:
+    """Each method raises NoTarget when the store refuses or does not answer."""
+
+    def __init__(self, ssm: SSMClient, path: str) -> None:
+        self._ssm = ssm
+        self._path = path.rstrip("/")
+
+    @classmethod
+    def of(cls, target: Target) -> Stored:
+        return cls(target.client("ssm"), name_of(target, "ParameterPath"))
+
+    def read(self) -> dict[str, str]:
+        """What is stored, secrets and settings, by name."""
+        names = [f"{self._path}/{name}" for name in (*SECRETS, SETTINGS_PARAMETER)]
+        try:
+            answer = self._ssm.get_parameters(Names=names, WithDecryption=True)
+        except (BotoCoreError, ClientError) as error:
+            raise NoTarget(f"parameter store: {error}") from error
+        found = {each["Name"].rpartition("/")[2]: each["Value"] for each in answer["Parameters"]}
+        document = _document(found.pop(SETTINGS_PARAMETER, ""))
+        return {name: _text(value) for name, value in document.items()} | found
+
+    def write(self, values: Mapping[str, str]) -> None:
+        """Secrets one by one; other settings as entries beside those that are there."""
+        for name in SECRETS:
+            if values.get(name):
+                self._put(name, values[name], "SecureString")
+        plain = {name: value for name, value in values.items() if name not in SECRETS}
+        if plain:
+            kept = {name: value for name, value in self.read().items() if name not in SECRETS}
+            merged = {name: value for name, value in (kept | plain).items() if value}
+            self._put(SETTINGS_PARAMETER, json.dumps(merged, ensure_ascii=False), "String")
+
+    def _put(self, name: str, value: str, kind: Any) -> None:
+        try:
+            self._ssm.put_parameter(
+                Name=f"{self._path}/{name}", Value=value, Type=kind, Overwrite=True
+            )
+        except (BotoCoreError, ClientError) as error:
+            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+            # Its text may quote what was to be stored.
+            raise NoTarget(f"{name} not stored: {code or type(error).__name__}") from None
+
+
+def settings_of(target: Target) -> Settings:
+    """As the stack's functions read them. Raises InvalidSetting, NoTarget."""
+    return load(target.settings, Stored.of(target).read())
+
+
+def _document(text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text or "{}")
+    except ValueError:
+        raise InvalidSetting(SETTINGS_PARAMETER, "a JSON object") from None
+    if not isinstance(document, dict):
+        raise InvalidSetting(SETTINGS_PARAMETER, "a JSON object")
+    return document
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,97 @@
+"""Show what all functions log, readable: ids, sizes and times, nobody's words."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.console import Pretty
+from local.recorder import Record
+from ops import target
+from ops.target import NoTarget, Target
+
+FUNCTIONS = ("webhook", "worker", "web", "setup")
+_PAUSE = 2.0
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--conversation", default="", metavar="C", help="one, as telegram:42")
+    parser.add_argument("--minutes", type=float, default=10, help="how far back (%(default)s)")
+    parser.add_argument("--once", action="store_true", help="do not wait for what comes next")
+    target.arguments(parser)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """The exit code; raises NoTarget. Ends with Ctrl-C."""
+    stack = target.find(chosen)
+    since = time.time() - chosen.minutes * 60
+    try:
+        if stack.local:
+            _follow_here(chosen, since)
+        else:
+            _follow(stack, chosen, since)
+    except KeyboardInterrupt:
+        return 0
+    except (BotoCoreError, ClientError) as error:
+        raise NoTarget(f"logs: {error}") from error
+    except requests.RequestException:
+        raise NoTarget("the local stack is gone") from None
+    return 0
+
+
+def _follow_here(chosen: argparse.Namespace, since: float) -> None:
+    """A local stack's functions log to its own terminal; here is what went between its parts."""
+    pretty, after = Pretty(sys.stdout), 0
+    while True:
+        wait = 0 if chosen.once else 5
+        query = {"after": after, "wait": wait}
+        url = f"{chosen.local.rstrip('/')}/_local/records"
+        page = requests.get(url, params=query, timeout=30).json()
+        for record in (Record(**each) for each in page["records"]):
+            if record.at >= since and chosen.conversation in record.request + record.response:
+                pretty.record(record)
+        after = page["last"]
+        if chosen.once:
+            return
+
+
+def _follow(stack: Target, chosen: argparse.Namespace, since: float) -> None:
+    pretty, seen = Pretty(sys.stdout), set[str]()
+    while True:
+        now = time.time()
+        for event in sorted(_events(stack, since), key=lambda each: int(each["timestamp"])):
+            if event["eventId"] not in seen and _concerns(event["message"], chosen.conversation):
+                pretty.line(event["message"])
+            seen.add(event["eventId"])
+        if chosen.once:
+            return
+        since = max(since, now - 60)  # lines come up to some seconds late
+        time.sleep(_PAUSE)
+
+
+def _events(stack: Target, since: float) -> Iterator[Any]:
+    logs = stack.client("logs")
+    for name in FUNCTIONS:
+        pages = logs.get_paginator("filter_log_events").paginate(
+            logGroupName=f"/aws/lambda/{stack.stack}/{name}", startTime=int(since * 1000)
+        )
+        for page in pages:
+            yield from page["events"]
+
+
+def _concerns(line: str, conversation: str) -> bool:
+    """Whether the line is shown: metrics are not, nor, of one conversation, what is another's."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return not conversation and not line.startswith(("START ", "END ", "REPORT ", "INIT_"))
+    if not isinstance(entry, dict) or "_aws" in entry:
+        return False
+    return not conversation or entry.get("conversation") == conversation

@@ -1,0 +1,188 @@
+"""`python -m ops secrets` on a parameter store of moto's and stand-ins of the platforms."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from local.config import DEVELOPMENT
+from local.server import serve
+from local.standins.graph import GraphStandIn
+from local.standins.openai import OpenAIStandIn
+from local.standins.telegram import TelegramStandIn
+from ops.__main__ import main
+from tests.component.conftest import Aws
+
+GIVEN = (
+    "TELEGRAM_BOT_TOKEN",
+    "MESSENGER_PAGE_TOKEN",
+    "MESSENGER_APP_ID",
+    "MESSENGER_APP_SECRET",
+    "OPENAI_API_KEY",
+    "OPENAI_MODEL",
+)
+MADE = ("TELEGRAM_WEBHOOK_SECRET", "MESSENGER_VERIFY_TOKEN", "WEB_SESSION_KEY")
+Run = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def addresses() -> Iterator[dict[str, str]]:
+    values = DEVELOPMENT
+    graph = GraphStandIn(
+        app_id=values["MESSENGER_APP_ID"],
+        app_secret=values["MESSENGER_APP_SECRET"],
+        page_id=values["MESSENGER_PAGE_ID"],
+        page_token=values["MESSENGER_PAGE_TOKEN"],
+    )
+    telegram = TelegramStandIn(values["TELEGRAM_BOT_TOKEN"], username="local_bot")
+    with ExitStack() as opening:
+        urls = []
+        for app in (telegram, graph, OpenAIStandIn(values["OPENAI_API_KEY"])):
+            server = serve(app)
+            opening.callback(server.close)
+            urls.append(server.url)
+        yield {
+            "TELEGRAM_API_URL": urls[0],
+            "GRAPH_API_URL": urls[1] + "/v26.0",
+            "OPENAI_BASE_URL": urls[2] + "/v1",
+        }
+
+
+@pytest.fixture
+def run(aws: Aws, addresses: dict[str, str], tmp_path: Path) -> Run:
+    def secrets(*words: str, **values: str) -> int:
+        """With a file of GIVEN and `values`; an empty one is left out."""
+        given = {name: DEVELOPMENT[name] for name in GIVEN} | addresses | values
+        lines = [f"{name}={value}" for name, value in given.items() if value]
+        (tmp_path / "env").write_text("\n".join(lines))
+        return main(["secrets", "--file", str(tmp_path / "env"), *words])
+
+    return secrets
+
+
+def stored(path: str = "/chatbot") -> dict[str, dict[str, Any]]:
+    answer = boto3.client("ssm").get_parameters_by_path(Path=path, WithDecryption=True)
+    return {each["Name"].rpartition("/")[2]: dict(each) for each in answer["Parameters"]}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_secret_shows(run: Run, capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
+    yield
+    secret = [DEVELOPMENT[name] for name in GIVEN if re.search("TOKEN|KEY|SECRET", name)]
+    secret += [each["Value"] for name, each in stored().items() if name != "SETTINGS"]
+    shown = "".join(capsys.readouterr())
+    assert [value for value in secret if value in shown] == []
+
+
+def test_all_is_stored_and_what_can_be_made_is_made(run: Run, addresses: dict[str, str]) -> None:
+    assert run() == 0
+    found = stored()
+    settings = json.loads(found.pop("SETTINGS")["Value"])
+    assert settings == {
+        "TELEGRAM_BOT_USERNAME": "local_bot",  # as Telegram told
+        "MESSENGER_APP_ID": DEVELOPMENT["MESSENGER_APP_ID"],
+        "MESSENGER_PAGE_ID": DEVELOPMENT["MESSENGER_PAGE_ID"],  # as Meta told
+        "OPENAI_MODEL": DEVELOPMENT["OPENAI_MODEL"],
+        **addresses,
+    }
+    assert {each["Type"] for each in found.values()} == {"SecureString"}
+    assert found.keys() == {name for name in GIVEN if not name.endswith(("_ID", "_MODEL"))} | set(
+        MADE
+    )
+    made = {found[name]["Value"] for name in MADE}
+    assert len(made) == 3
+    for value in made:
+        assert re.fullmatch(r"[A-Za-z0-9_-]{43}", value)
+
+
+def test_a_second_run_changes_nothing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run() == 0
+    before = stored()
+    capsys.readouterr()
+    assert run() == 0
+    assert stored() == before  # versions too
+    assert "nothing new" in capsys.readouterr().out
+
+
+def test_check_stores_nothing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--check") == 1
+    assert stored() == {}
+    assert "broken   TELEGRAM_WEBHOOK_SECRET" in capsys.readouterr().out
+    run()
+    assert run("--check") == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["TELEGRAM_BOT_TOKEN", "MESSENGER_PAGE_TOKEN", "OPENAI_API_KEY"],
+)
+def test_what_a_platform_refuses_is_not_stored(
+    run: Run, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert run(**{name: "123:mistyped"}) == 1
+    assert re.search(f"broken +{name}", capsys.readouterr().out)
+    assert name not in stored()
+    assert run() == 0
+    assert run(**{name: "123:mistyped"}) == 1
+    assert stored()[name]["Value"] == DEVELOPMENT[name]
+
+
+def test_a_channel_may_be_off(run: Run) -> None:
+    assert run(MESSENGER_PAGE_TOKEN="", MESSENGER_APP_ID="", MESSENGER_APP_SECRET="") == 0
+    assert not [name for name in stored() if name.startswith("MESSENGER")]
+
+
+def test_settings_are_merged(run: Run) -> None:
+    run("--set", "HISTORY_TURNS=5")
+    run("--set", "MAX_TOKENS=900")
+    settings = json.loads(stored()["SETTINGS"]["Value"])
+    assert (settings["HISTORY_TURNS"], settings["MAX_TOKENS"]) == ("5", "900")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["HISTORY_TURNS=many", "NO_SUCH=1", "OPENAI_API_KEY=shown-to-all", "TABLE_NAME=turns"],
+)
+def test_a_setting_that_makes_no_sense_stores_nothing(
+    run: Run, capsys: pytest.CaptureFixture[str], setting: str
+) -> None:
+    assert run("--set", setting) == 2
+    assert stored() == {}
+    shown = capsys.readouterr()
+    assert setting.partition("=")[0] in shown.err
+    assert setting.partition("=")[2] not in shown.err
+
+
+def test_on_a_terminal_it_asks_for_what_is_missing(
+    aws: Aws, addresses: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt.partition(" ")[0])
+        return "" if "MESSENGER" in prompt else DEVELOPMENT[asked[-1]]
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("ops.credentials.getpass", answer)
+    for name, value in {**addresses, "OPENAI_MODEL": "local-model"}.items():
+        monkeypatch.setenv(name, value)
+    assert main(["secrets", "--path", "/other"]) == 0
+    assert asked == ["OPENAI_API_KEY", "TELEGRAM_BOT_TOKEN", "MESSENGER_PAGE_TOKEN"]
+    assert stored("/other")["OPENAI_API_KEY"]["Value"] == DEVELOPMENT["OPENAI_API_KEY"]
+
+
+def test_a_file_that_is_not_there_is_one_line(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["secrets", "--file", "/nowhere/env"]) == 1
+    assert "no such file" in capsys.readouterr().err

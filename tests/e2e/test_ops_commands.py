@@ -1,0 +1,121 @@
+"""`python -m ops register`, `conversation`, `stats` and `tail` on the local stack."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import uuid
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+
+import pytest
+
+from local.people import Person
+from local.stack import Stack
+from ops.__main__ import main
+from tests.e2e.chat import Chat
+
+Chatting = Callable[[str], Chat]
+
+
+def ops(stack: Stack, *words: str) -> tuple[int, str]:
+    """Exit code and output, which may hold words: apart from what the functions write."""
+    out = io.StringIO()
+    with redirect_stdout(out), redirect_stderr(out):
+        code = main([*words, "--local", stack.url])
+    return code, out.getvalue()
+
+
+def test_register_and_undo(stack: Stack) -> None:
+    code, out = ops(stack, "register")
+    assert code == 0
+    assert "registered @" in out
+    assert stack.telegram.webhook["url"] == f"{stack.url}/telegram"
+    assert stack.graph.subscriptions["page"]["callback_url"] == f"{stack.url}/messenger"
+    code, out = ops(stack, "register", "--undo")
+    assert (code, out.count("unregistered")) == (0, 2)
+    assert stack.telegram.webhook == {"url": ""}
+    assert stack.graph.subscriptions == {}
+
+
+def test_a_conversation_is_shown_and_exported(stack: Stack, chat: Chatting, person: Person) -> None:
+    name = person.conversation("telegram")
+    for number in (1, 2):
+        chat("telegram").say(f"This is number {number}")
+    code, shown = ops(stack, "conversation", "show", name)
+    assert code == 0
+    assert re.findall(r"(person|answer): (.+)", shown) == [
+        ("person", "This is number 1"),
+        ("answer", "You said: This is number 1"),
+        ("person", "This is number 2"),
+        ("answer", "You said: This is number 2"),
+    ]
+    code, exported = ops(stack, "conversation", "export", name)
+    turns = [json.loads(line) for line in exported.splitlines()]
+    assert [turn["text"] for turn in turns] == ["This is number 1", "This is number 2"]
+    assert [turn["state"] for turn in turns] == ["delivered", "delivered"]
+
+
+def test_a_long_conversation_is_exported_whole(stack: Stack) -> None:
+    name = f"web:{uuid.uuid4().hex[:22]}"
+    with stack.table.batch_writer() as batch:
+        for number in range(120):
+            item = {"state": "delivered", "origin": "model", "text": str(number)}
+            batch.put_item({"pk": name, "sk": f"turn#{number:013d}#{number}:message", **item})
+    _, exported = ops(stack, "conversation", "export", name)
+    texts = [json.loads(line)["text"] for line in exported.splitlines()]
+    assert texts == [str(number) for number in range(120)]
+
+
+def test_nobody_is_nobody(stack: Stack) -> None:
+    code, out = ops(stack, "conversation", "show", "telegram:0")
+    assert (code, out) == (1, "nothing is known of telegram:0\n")
+
+
+def test_what_is_forgotten_is_gone_and_not_answered_again(
+    stack: Stack, chat: Chatting, person: Person
+) -> None:
+    name, chatting = person.conversation("telegram"), chat("telegram")
+    chatting.say("/start")
+    old = person.telegram("My name is Ada")
+    assert chatting.post(old).ok
+    assert len(chatting.received(2)) == 2
+    assert ops(stack, "conversation", "forget", name)[0] == 0
+    assert ops(stack, "conversation", "show", name)[0] == 1
+    assert chatting.post(old).ok  # Telegram sends it again, or it returns from the dead letters
+    assert "Ada" not in chatting.say("What is my name?")[0]
+    assert len(chatting.received(3)) == 3  # the old message was not answered a second time
+    state = stack.table.get_item(Key={"pk": name, "sk": "~state"})["Item"]
+    assert "name" not in state
+    assert state["expires_at"]
+
+
+def test_stats_count_by_channel(stack: Stack, chat: Chatting) -> None:
+    chat("telegram").say("Count me")
+    chat("web").say("Count me too")
+    code, out = ops(stack, "stats", "--price-in", "1000000", "--days", "1")
+    assert code == 0
+    rows = {line.split()[1]: line.split() for line in out.splitlines()[1:]}
+    for channel in ("telegram", "web"):
+        assert int(rows[channel][2]) >= int(rows[channel][3]) >= 1
+        assert float(rows[channel][-1]) == int(rows[channel][8]) > 0
+    assert "Count me" not in out
+
+
+def test_tail_shows_one_conversation_without_its_words(
+    stack: Stack, chat: Chatting, person: Person
+) -> None:
+    chat("telegram").say("Nobody may read this in a log")
+    code, out = ops(stack, "tail", "--once", "--conversation", person.conversation("telegram"))
+    assert code == 0
+    assert "SendMessageBatch" in out
+    assert "PutItem" in out
+    assert "read this" not in out
+    assert ops(stack, "tail", "--once", "--conversation", "telegram:999") == (0, "")
+
+
+@pytest.mark.parametrize("command", ["register", "stats", "tail", "conversation show telegram:1"])
+def test_no_stack_is_one_line(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert main([*command.split(), "--local", "http://127.0.0.1:9"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
