@@ -1,0 +1,84 @@
+"""What is measured: functions and layers as `sam build` makes them, and a Python like Lambda's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.template import ROOT
+
+LAYERS = ("DependenciesLayer", "ChatbotLayer")
+_REFERENCE = Path(__file__).with_name("reference")
+_COMPILE = ("-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash")
+
+
+@dataclass(frozen=True)
+class Built:
+    """`python` is the interpreter with its options; folders hold what their names say."""
+
+    python: tuple[str, ...]
+    functions: Path  # by logical id
+    layers: tuple[Path, ...]
+    plain_layers: tuple[Path, ...]  # the same without bytecode
+    references: Path  # webhook/, worker/
+    runtime: Path  # Lambda's runtime client
+
+
+def build(scratch: Path, made: Path | None) -> Built:
+    """Everything below `scratch`. `made` is what an earlier `sam build` made, to save the time."""
+    python = _find_python()
+    folder = made or _sam_build(scratch / "build")
+    runtime = scratch / "runtime"
+    lock = ROOT / "requirements" / "runtime.txt"
+    pip: list[str | Path] = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    options = ["--require-hashes", "--requirement", str(lock), "--target", str(runtime)]
+    subprocess.run([*pip, *options], check=True)
+    for layer in LAYERS:
+        bare = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(folder / layer / "python", scratch / "plain" / layer, ignore=bare)
+    references = shutil.copytree(_REFERENCE, scratch / "reference")
+    for name in ("webhook", "worker"):
+        subprocess.run([python, *_COMPILE, references / name], check=True)
+    return Built(
+        python=(python, "-S"),  # no site-packages
+        functions=folder,
+        layers=tuple(folder / layer / "python" for layer in LAYERS),
+        plain_layers=tuple(scratch / "plain" / layer for layer in LAYERS),
+        references=references,
+        runtime=runtime,
+    )
+
+
+def _sam_build(folder: Path) -> Path:
+    tools = Path(sys.executable).parent
+    environment = {
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        **os.environ,
+        "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+        "SAM_CLI_TELEMETRY": "0",
+    }
+    command: list[str | Path] = [tools / "sam", "build", "--build-dir", folder]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+    return folder
+
+
+def _find_python() -> str:
+    """The python3.13 with pip that the layers were built with. Raises RuntimeError."""
+    check = "import pip, sys; sys.exit(sys.version_info[:2] != (3, 13))"
+    for candidate in _interpreters():
+        if subprocess.run([candidate, "-c", check], capture_output=True).returncode == 0:
+            return str(candidate)
+    raise RuntimeError("the built functions run on python3.13, which is not here")
+
+
+def _interpreters() -> Iterator[Path]:
+    yield Path(sys.executable)
+    if found := shutil.which("python3.13"):
+        yield Path(found)
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from sorted(pyenv.glob("versions/3.13*/bin/python3.13"))

@@ -1,0 +1,204 @@
+"""What does not depend on the machine: calls to AWS, items and bytes read, the page's weight.
+
+Webhook and worker run in this process, on moto, and every answer of AWS is counted.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+import botocore.session
+from moto import mock_aws
+from moto.dynamodb.models import dynamodb_backends
+
+from benchmarks.measured import Measured
+from benchmarks.rows import Row
+from benchmarks.world import http_event, queue_arn
+from chatbot.http import Handler
+from chatbot.wiring import webhook, worker
+from local import config
+from local.aws import CREDENTIALS
+from local.people import Person, Signer
+from local.poller import to_event
+from local.runtime import Context
+from local.server import serve
+from local.standins.openai import OpenAIStandIn
+from local.standins.telegram import TelegramStandIn
+from local.template import ROOT, Template
+
+PAGE_KB = 60
+LEAST_CALLS = 5
+"""One send; lease, query, put, update."""
+
+_LONG, _SHORT = 100_000, 10
+_TIMEOUT = 60
+
+
+@dataclass
+class Tally:
+    """What AWS answered our code."""
+
+    calls: list[str] = field(default_factory=list)
+    items: int = 0
+    read_bytes: int = 0
+    written: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def add(self, operation: str, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        self.calls.append(operation)
+        found = [*answer.get("Items", ()), *([answer["Item"]] if "Item" in answer else ())]
+        self.items += len(found)
+        self.read_bytes += sum(map(item_size, found))
+        if "Item" in request:
+            self.written.append(request["Item"])
+        elif "Attributes" in answer:
+            self.written.append(answer["Attributes"])
+
+
+def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
+    """Bytes as DynamoDB bills them, nearly: names, and values as text."""
+    return sum(
+        len(name.encode()) + len(str(next(iter(value.values()))).encode())
+        for name, value in item.items()
+    )
+
+
+class Bot:
+    """Webhook and worker, wired as they are deployed."""
+
+    def __init__(self, session: botocore.session.Session, environ: dict[str, str]) -> None:
+        self.tally = Tally()
+        self._sqs = boto3.client("sqs")  # not counted: what Lambda and the bench call
+        self._queue_url = environ["QUEUE_URL"]
+        self._signer = Signer(environ)
+        requests: dict[int, Mapping[str, Any]] = {}
+
+        def before(**call: Any) -> None:
+            requests[id(call["context"])] = json.loads(call["params"]["body"])
+
+        def after(**call: Any) -> None:
+            request = requests.pop(id(call["context"]))
+            self.tally.add(call["model"].name, request, call["parsed"])
+
+        session.register("before-call", before)
+        session.register("after-call", after)
+        boto3.setup_default_session(botocore_session=session)
+        self._webhook: Handler = webhook.build(environ)
+        self._worker: Handler = worker.build(environ)
+
+    def say(self, name: str, text: str) -> Tally:
+        """One message, alone in its batch, from request to answer."""
+        self.tally = Tally()
+        event = http_event(Person(name, self._signer).telegram(text))
+        context = Context("bench", event["requestContext"]["timeEpoch"] / 1000 + _TIMEOUT)
+        with redirect_stdout(StringIO()):
+            assert self._webhook(event, context)["statusCode"] == 200
+            messages = self._sqs.receive_message(
+                QueueUrl=self._queue_url, MessageSystemAttributeNames=["All"]
+            )["Messages"]
+            report = self._worker(to_event(messages, queue_arn(self._queue_url)), context)
+        assert report == {"batchItemFailures": []}
+        for message in messages:
+            self._sqs.delete_message(
+                QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"]
+            )
+        return self.tally
+
+
+def rows(measured: Measured, tell: Callable[[str], None]) -> Iterator[Row]:
+    with _bot() as (bot, fill):
+        tell("aws_calls")
+        for _ in range(3):
+            bot.say("ada", "Hello")  # reads the settings, opens connections
+        one = bot.say("ada", "How are you?")
+        yield Row.of("aws_calls", "calls", [(len(one.calls), LEAST_CALLS)], " ".join(one.calls))
+        tallies = []
+        for name, turns in (("grace", _SHORT), ("linus", _LONG)):
+            tell(f"history_growth: a conversation of {turns:,} turns")
+            fill(name, turns)
+            tallies.append(bot.say(name, "How are you?"))
+        yield _growth(*tallies)
+        _keep(measured, tallies[1])
+    tell("page_weight")
+    yield _page_weight()
+
+
+def _growth(short: Tally, long: Tally) -> Row:
+    """The worst of calls, items and bytes."""
+    kinds = {
+        "calls": (len(long.calls), len(short.calls)),
+        "items": (long.items, short.items),
+        "bytes": (long.read_bytes, short.read_bytes),
+    }
+    worst = max(kinds, key=lambda kind: kinds[kind][0] / kinds[kind][1])
+    note = ", ".join(f"{kind} {one} / {other}" for kind, (one, other) in kinds.items())
+    return Row.of("history_growth", worst, [kinds[worst]], note)
+
+
+def _keep(measured: Measured, tally: Tally) -> None:
+    sizes = [item_size(item) for item in tally.written]
+    measured.write_units = sum(math.ceil(size / 1024) for size in sizes)
+    measured.read_units = math.ceil(tally.read_bytes / 4096)
+    measured.item_bytes = max(sizes) + 100  # DynamoDB's own
+    measured.send_calls = sum("Send" in call for call in tally.calls)
+    measured.queue_calls = sum("Visibility" in call for call in tally.calls)
+
+
+def _page_weight() -> Row:
+    folder = ROOT / "functions" / "web"
+    files = [folder / "index.html", *sorted((folder / "assets").iterdir())]
+    packed = {file.name: len(gzip.compress(file.read_bytes(), 9)) for file in files}
+    note = ", ".join(f"{name} {size / 1024:.1f}" for name, size in packed.items())
+    return Row.of("page_weight", "KB", [(sum(packed.values()) / 1024, PAGE_KB)], note)
+
+
+@contextmanager
+def _bot() -> Iterator[tuple[Bot, Callable[[str, int], None]]]:
+    """The bot, and what gives a person's conversation a number of turns."""
+    values = config.DEVELOPMENT
+    model = serve(OpenAIStandIn(values["OPENAI_API_KEY"]))
+    telegram = serve(TelegramStandIn(values["TELEGRAM_BOT_TOKEN"]))
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    with patch.dict(os.environ, {**clean, **CREDENTIALS}, clear=True), mock_aws():
+        template = Template.read(ROOT)
+        formation = boto3.client("cloudformation")
+        formation.create_stack(StackName="bench", TemplateBody=json.dumps(template.stack))
+        ids = {
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+            for resource in formation.describe_stack_resources(StackName="bench")["StackResources"]
+        }
+        environ = {
+            **values,
+            "TABLE_NAME": ids["ConversationTable"],
+            "QUEUE_URL": ids["MessageQueue"],
+            "DEAD_LETTER_QUEUE_URL": ids["DeadLetterQueue"],
+            "TELEGRAM_API_URL": telegram.url,
+            "OPENAI_BASE_URL": f"{model.url}/v1",
+        }
+        bot = Bot(botocore.session.get_session(), environ)
+
+        def fill(name: str, turns: int) -> None:
+            """Straight into moto: through its API 100,000 items would take minutes."""
+            bot.say(name, "/start")  # as everyone does on Telegram; the person's own item
+            pattern = bot.say(name, "How are you?").written[-1]
+            table = dynamodb_backends["123456789012"][config.REGION].tables[environ["TABLE_NAME"]]
+            start, _, rest = pattern["sk"]["S"].removeprefix("turn#").partition("#")
+            for number in range(1, turns):
+                earlier = {"S": f"turn#{int(start) - number:013d}#{rest}"}
+                table.put_item({**pattern, "sk": earlier})
+
+        try:
+            yield bot, fill
+        finally:
+            boto3.DEFAULT_SESSION = None
+            model.close()
+            telegram.close()

@@ -1,0 +1,112 @@
+"""Functions in processes of their own, and what they cost: init, processor time, memory, logs."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.built import Built
+from local.rie import Rie
+from local.runtime import Function
+
+_INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)")
+_OF_EMULATOR = "[INFO] (rapid)"
+
+
+@dataclass
+class Process:
+    """A function that runs as in Lambda."""
+
+    rie: Rie
+    _lines: list[str] = field(default_factory=list)
+
+    def invoke(self, event: Mapping[str, Any]) -> Any:
+        """The response. Raises RuntimeError where Lambda would report an error."""
+        result = self.rie.invoke(json.dumps(event))
+        if result.error:
+            raise RuntimeError(f"{result.error}\n" + "\n".join(self._lines[-20:]))
+        return result.payload
+
+    def init_ms(self) -> float:
+        """Valid after the first invocation."""
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            for line in self._lines:
+                if found := _INIT.search(line):
+                    return float(found[1])
+            time.sleep(0.01)
+        raise RuntimeError("the emulator reported no init")
+
+    def cpu_ms(self) -> float:
+        """Processor time so far, of all threads."""
+        # Linux makes a process's clock id from its number (clock_getcpuclockid).
+        return time.clock_gettime_ns((~self._pid << 3) | 2) / 1e6
+
+    def peak_mb(self) -> float:
+        status = Path(f"/proc/{self._pid}/status").read_text()
+        found = re.search(r"VmHWM:\s+(\d+) kB", status)
+        assert found
+        return int(found[1]) / 1024
+
+    def log_bytes(self) -> int:
+        """What CloudWatch would be sent so far."""
+        return sum(len(line) + 1 for line in self._lines if _OF_EMULATOR not in line)
+
+    @property
+    def _pid(self) -> int:
+        return self.rie.pids()[0]
+
+
+class Starter:
+    """Starts functions of a build, each as `functions` has it deployed.
+
+    References have the `settings` in their environment; ours read them from the parameter store.
+    """
+
+    def __init__(
+        self, built: Built, functions: Mapping[str, Function], settings: Mapping[str, str]
+    ) -> None:
+        self._built = built
+        self._functions = functions
+        self._settings = settings
+
+    @contextmanager
+    def ours(self, name: str, plain: bool = False) -> Iterator[Process]:
+        """A function by its logical id; `plain`: with layers that have no bytecode."""
+        layers = self._built.plain_layers if plain else self._built.layers
+        with self._start(name, self._built.functions / name, layers, {}) as process:
+            yield process
+
+    @contextmanager
+    def reference(self, name: str) -> Iterator[Process]:
+        """The reference for a function."""
+        folder = self._built.references / name.removesuffix("Function").lower()
+        with self._start(name, folder, self._built.layers, self._settings) as process:
+            yield process
+
+    @contextmanager
+    def _start(
+        self, name: str, folder: Path, layers: tuple[Path, ...], more: Mapping[str, str]
+    ) -> Iterator[Process]:
+        described = self._functions[name]
+        function = Function(
+            name=name,
+            folder=folder,
+            handler=described.handler,
+            timeout=60,  # a busy machine must not look like a slow function
+            # Lambda's disk is read-only.
+            environment={**more, **described.environment, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        lines: list[str] = []
+        path = (*layers, self._built.runtime)
+        process = Process(Rie(function, lines.append, path, self._built.python), lines)
+        try:
+            yield process
+        finally:
+            process.rie.close()

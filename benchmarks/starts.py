@@ -1,0 +1,49 @@
+"""Cold starts: a fresh process each time, from start to ready, as the emulator reports it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+from benchmarks.measured import Measured
+from benchmarks.processes import Process
+from benchmarks.rows import Row
+from benchmarks.world import World, http_event
+
+RUNS = 7
+
+
+def rows(
+    world: World, measured: Measured, tell: Callable[[str], None], runs: int = RUNS
+) -> Iterator[Row]:
+    starter = world.starter
+    for name, event in _first_events(world).items():
+        row = f"{name.removesuffix('Function').lower()}_init"
+        all_times = []
+        for run in range(-1, runs):  # the first only has every file read once
+            tell(f"{row} {run + 1}/{runs}" if run >= 0 else f"{row}, warming up")
+            times = [
+                _init(starter.ours(name), event),
+                _init(starter.reference(name), event),
+                _init(starter.ours(name, plain=True), event),
+            ]
+            if run >= 0:
+                all_times.append(times)
+        init = Row.of(row, "ms", [(ours, bare) for ours, bare, _ in all_times])
+        yield init
+        pairs = [(ours, plain) for ours, _, plain in all_times]
+        yield Row.of(f"{row}_vs_plain_build", "ms", pairs)
+    measured.init_seconds = init.ours / 1000
+
+
+def _first_events(world: World) -> dict[str, dict[str, Any]]:
+    """The emulator starts a function when it is first invoked; the answer does not count."""
+    post = world.person("starter").telegram("Hello")
+    return {"WebhookFunction": http_event(post), "WorkerFunction": {"Records": []}}
+
+
+def _init(starting: AbstractContextManager[Process], event: dict[str, Any]) -> float:
+    with starting as process:
+        process.invoke(event)
+        return process.init_ms()

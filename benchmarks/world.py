@@ -1,0 +1,141 @@
+"""Everything around the functions: AWS, platforms, model; messages of people, and the queue."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from benchmarks.built import Built
+from benchmarks.processes import Process, Starter
+from chatbot.channels.messenger.inbound import MessengerInbound
+from chatbot.channels.telegram.inbound import TelegramInbound
+from chatbot.http import Inbound, Request
+from chatbot.queue import Sender
+from chatbot.settings import Settings, load
+from local.people import Person, Post, Signer
+from local.poller import to_event
+from local.stack import Options, Stack
+
+
+class Silent:
+    """A journal that nobody reads."""
+
+    def hop(self, name: str, **facts: str | float) -> None:
+        """Nothing."""
+
+    def trouble(self, name: str, **facts: str | float) -> None:
+        """Nothing."""
+
+    def count(self, metric: str, value: float = 1, *, channel: str) -> None:
+        """Nothing."""
+
+
+@dataclass
+class World:
+    """`stack` has no poller: what is queued waits until `receive`."""
+
+    stack: Stack
+    starter: Starter
+    settings: Settings
+    worker_memory: int  # MB, as deployed
+
+    def person(self, name: str) -> Person:
+        return Person(name, Signer(self.stack.settings))
+
+    def enqueue(self, posts: Sequence[Post]) -> None:
+        """What the webhook does with them, done here."""
+        inbounds: dict[str, Inbound] = {
+            "/telegram": TelegramInbound(self.settings),
+            "/messenger": MessengerInbound(self.settings),
+        }
+        envelopes = [
+            envelope
+            for post in posts
+            for envelope in inbounds[post.path]
+            .receive(Request("POST", post.path, post.headers, body=post.body))
+            .envelopes
+        ]
+        Sender(self.stack.sqs, self.stack.queue_url, Silent()).send(envelopes)
+
+    def receive(self) -> dict[str, Any]:
+        """The event for a worker: up to ten messages."""
+        answer = self.stack.sqs.receive_message(
+            QueueUrl=self.stack.queue_url,
+            MaxNumberOfMessages=10,
+            MessageSystemAttributeNames=["All"],
+        )
+        return to_event(answer.get("Messages", []), queue_arn(self.stack.queue_url))
+
+    def done(self, event: dict[str, Any]) -> None:
+        """Delete the event's messages, as Lambda does."""
+        for record in event["Records"]:
+            self.stack.sqs.delete_message(
+                QueueUrl=self.stack.queue_url, ReceiptHandle=record["receiptHandle"]
+            )
+
+    def batch(self, *posts: Post) -> dict[str, Any]:
+        """The worker's event for these messages."""
+        self.enqueue(posts)
+        event = self.receive()
+        assert len(event["Records"]) == len(posts)
+        return event
+
+
+def take(world: World, worker: Process) -> None:
+    """Have the worker answer what is queued, as Lambda would."""
+    event = world.receive()
+    worker.invoke(event)
+    world.done(event)
+
+
+@contextmanager
+def thinking(world: World, first_token: float, token: float = 0) -> Iterator[None]:
+    """The model takes its time inside; seconds."""
+    model = world.stack.openai
+    model.first_token_s, model.token_s = first_token, token
+    try:
+        yield
+    finally:
+        model.first_token_s = model.token_s = 0
+
+
+def queue_arn(url: str) -> str:
+    return f"arn:aws:sqs:eu-central-1:123456789012:{url.rpartition('/')[2]}"
+
+
+def http_event(post: Post) -> dict[str, Any]:
+    """A request as the HTTP API hands it on (payload 2.0)."""
+    return {
+        "version": "2.0",
+        "routeKey": f"POST {post.path}",
+        "rawPath": post.path,
+        "rawQueryString": "",
+        "headers": {**post.headers, "host": "example.com", "x-forwarded-proto": "https"},
+        "requestContext": {
+            "http": {"method": "POST", "path": post.path, "sourceIp": "192.0.2.1"},
+            "stage": "$default",
+            "timeEpoch": time.time_ns() // 1_000_000,
+        },
+        "body": post.body.decode(),
+        "isBase64Encoded": False,
+    }
+
+
+@contextmanager
+def world(built: Built) -> Iterator[World]:
+    with Stack(Options(poll=False)) as stack:
+        # Straight to moto: the recorder in between would slow down what is measured.
+        direct = {"AWS_ENDPOINT_URL": stack.aws.url}
+        functions = {
+            name: replace(function, environment={**function.environment, **direct})
+            for name, function in stack.functions.items()
+        }
+        starter = Starter(built, functions, stack.settings)
+        worker = stack.aws.client("lambda").get_function(
+            FunctionName=stack.aws.ids["WorkerFunction"]
+        )
+        memory = worker["Configuration"]["MemorySize"]
+        yield World(stack, starter, load(stack.settings), memory)

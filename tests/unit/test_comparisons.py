@@ -1,0 +1,53 @@
+"""Secrets and signatures are compared in constant time: how long it takes must tell nothing."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHANNELS = Path(__file__).parents[2] / "layers" / "chatbot" / "chatbot" / "channels"
+COMPARING = sorted(
+    path for path in CHANNELS.rglob("*.py") if "compare_digest" in path.read_text(encoding="utf-8")
+)
+SECRET = re.compile(r"secret|signature|token|digest|given|expected|proof|hmac|key$", re.IGNORECASE)
+
+
+def plain_comparisons(source: str) -> Iterator[str]:
+    """Comparisons by `==` and its like in which something named like a secret takes part."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Compare):
+            names = [each.id for each in ast.walk(node) if isinstance(each, ast.Name)]
+            names += [each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)]
+            if any(map(SECRET.search, names)):
+                yield ast.unparse(node)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            started = node.func.attr in ("startswith", "endswith", "fullmatch")
+            if started and SECRET.search(ast.unparse(node)):
+                yield ast.unparse(node)
+
+
+def test_every_door_compares() -> None:
+    compared = {path.relative_to(CHANNELS).as_posix() for path in COMPARING}
+    assert compared == {"messenger/inbound.py", "telegram/inbound.py", "web/session.py"}
+
+
+@pytest.mark.parametrize("path", COMPARING, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_no_secret_is_compared_plainly(path: Path) -> None:
+    assert list(plain_comparisons(path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "given == wanted",
+        "wanted != self._settings.messenger_verify_token",
+        "signature in known",
+        "expected.startswith(part)",
+    ],
+)
+def test_a_plain_comparison_is_noticed(source: str) -> None:
+    assert list(plain_comparisons(source)) == [source]
