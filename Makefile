@@ -16,12 +16,24 @@ run: .venv/.installed ## run the whole stack on this machine (PORT=8000)
 	@exec .venv/bin/python -m local $(if $(PORT),--port $(PORT))
 
 .PHONY: test
-test: .venv/.installed ## unit, component and end-to-end tests
-	$(PYTEST) tests/unit tests/component tests/e2e tests/faults
+test: .venv/.installed ## unit, component and core end-to-end tests
+	$(PYTEST) -m 'not long' tests/unit tests/component tests/e2e tests/faults
+
+.PHONY: test-long
+test-long: .venv/.installed ## the other end-to-end tests: dead letters, ops, playground
+	$(PYTEST) -m long tests/e2e
 
 .PHONY: test-build
 test-build: .venv/.installed ## build, then run what was built in the Lambda runtime (python3.13)
 	$(PYTEST) -n 0 --timeout 600 tests/build
+
+.PHONY: test-browser
+test-browser: .venv/.installed ## the page in a real browser, Debian's /usr/bin/chromium
+	$(PYTEST) tests/browser
+
+.PHONY: screenshots
+screenshots: .venv/.installed ## take the pictures in docs/images again
+	.venv/bin/python -m tests.browser.screenshots
 
 .PHONY: fuzz
 fuzz: .venv/.installed ## 100,000 generated and mutilated requests (FUZZ_CASES=, FUZZ_SEED=)
@@ -45,8 +57,9 @@ mutants: .venv/.installed ## breaks the code step by step: tests and faults must
 	.venv/bin/python -m tests.faults.mutants
 
 .PHONY: storm
-storm: .venv/.installed ## 5,000 messages while everything fails and workers are killed (SEED=)
-	.venv/bin/python -m tests.storm --kills $(if $(SEED),--seed $(SEED))
+storm: .venv/.installed ## 5,000 messages while all fails and workers are killed (SEED=, CONVERSATIONS=)
+	.venv/bin/python -m tests.storm --kills $(if $(SEED),--seed $(SEED)) \
+		$(if $(CONVERSATIONS),--conversations $(CONVERSATIONS))
 
 .PHONY: check
 check: lint types imports templates scan test ## the gate: lint, types, imports, templates, scan, tests
@@ -82,7 +95,7 @@ audit: .venv-checkov/.installed ## known vulnerabilities of what is locked; need
 		echo "$$lock"; \
 		.venv-checkov/bin/pip-audit --strict --disable-pip --requirement $$lock || { \
 			echo "make audit: $$lock has vulnerabilities (listed above), or the database" \
-				"(pypi.org, a service without mirrors) did not answer, and then nothing was checked" >&2; \
+				"(an online service without mirrors) did not answer, and then nothing was checked" >&2; \
 			exit 1; }; \
 	done
 

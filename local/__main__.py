@@ -40,6 +40,8 @@ def main() -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from local.console import LineWriter, Pretty
     from local.invoke import register
+    from local.playground import Playground
+    from local.poll_telegram import Refused, start_polling
     from local.stack import Options, Stack
 
     stop = threading.Event()
@@ -61,11 +63,17 @@ def _run(arguments: argparse.Namespace) -> int:
                 print(f"the page answers {answer.status_code}", file=sys.stderr)
                 return 1
             register(stack)
+            stack.add_app("/playground", Playground(stack))
+            if arguments.poll_telegram:
+                start_polling(stack, arguments.take_over)
             print(f"ready: {stack.url}", file=out, flush=True)
             if console:
                 print(_hints(stack), file=out, flush=True)
                 stack.recorder.listen(console.record)
             stop.wait()
+    except Refused as error:
+        print(error, file=sys.stderr)
+        return 1
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
@@ -79,6 +87,7 @@ def _hints(stack: Stack) -> str:
     option = "" if port == str(DEFAULT_PORT) else f" --port {port}"
     return (
         f"  the page:         {stack.url}/\n"
+        f"  every channel:    {stack.url}/playground\n"
         f'  in another shell: .venv/bin/python -m local send{option} telegram "My name is Ada"\n'
         "  Ctrl-C stops everything. What happens to each message, ids, sizes and times:"
     )
@@ -90,6 +99,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runtime", choices=["inprocess", "rie"], default="inprocess")
     parser.add_argument("--workers", type=int, default=4, help="concurrent worker invocations")
     parser.add_argument("--log", choices=["pretty", "json"], default="pretty")
+    parser.add_argument(
+        "--poll-telegram", action="store_true", help="fetch the real bot's messages: no address"
+    )
+    parser.add_argument(
+        "--take-over", action="store_true", help="with it: delete the webhook that is registered"
+    )
     commands = parser.add_subparsers(dest="command", metavar="invoke|send")
     invoke = commands.add_parser("invoke", help="invoke one function with a sample event")
     invoke.add_argument("function", choices=FUNCTIONS)

@@ -19,14 +19,13 @@ import boto3
 
 from local.config import REGION, SECRETS
 from local.server import serve
-from local.template import Template
+from local.template import STACK, Template
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_sqs import SQSClient
 
-STACK = "chatbot"
 # What the SDKs insist on; moto looks at none of it.
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "local",
@@ -70,8 +69,7 @@ class Aws:
 
     @property
     def sqs(self) -> SQSClient:
-        client: SQSClient = self.client("sqs")
-        return client
+        return self._session.client("sqs", endpoint_url=self.url)
 
     def table(self, name: str) -> Table:
         return self._session.resource("dynamodb", endpoint_url=self.url).Table(name)
@@ -79,30 +77,19 @@ class Aws:
     def create(self, template: Template, parameters: Mapping[str, str]) -> None:
         """The stack, with values for the template's own parameters."""
         formation = self.client("cloudformation")
-        formation.create_stack(
-            StackName=STACK,
-            TemplateBody=json.dumps(template.stack),
-            Parameters=[
-                {"ParameterKey": name, "ParameterValue": value}
-                for name, value in parameters.items()
-            ],
-        )
+        values = [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
+        body = json.dumps(template.stack)
+        formation.create_stack(StackName=STACK, TemplateBody=body, Parameters=values)
         resources = formation.describe_stack_resources(StackName=STACK)["StackResources"]
-        self.ids = {
-            resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources
-        }
+        self.ids = {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in resources}
         for name, resource in template.stack["Resources"].items():
-            if "TimeToLiveSpecification" in resource["Properties"]:  # moto does not heed it
-                self.client("dynamodb").update_time_to_live(
-                    TableName=self.ids[name],
-                    TimeToLiveSpecification=resource["Properties"]["TimeToLiveSpecification"],
+            if expiry := resource["Properties"].get("TimeToLiveSpecification"):
+                self.client("dynamodb").update_time_to_live(  # moto does not heed it
+                    TableName=self.ids[name], TimeToLiveSpecification=expiry
                 )
-        functions = {
-            function["FunctionName"]: function
-            for function in self.client("lambda").list_functions()["Functions"]
-        }
+        functions = self.client("lambda")
         for name in template.code:
-            function = functions[self.ids[name]]
+            function = functions.get_function_configuration(FunctionName=self.ids[name])
             self.environments[name] = function["Environment"]["Variables"]
             self.timeouts[name] = function["Timeout"]
 
@@ -110,17 +97,10 @@ class Aws:
         """Secrets and settings where the functions look for them, below `path`."""
         ssm = self.client("ssm")
         plain = {name: value for name, value in settings.items() if name not in SECRETS}
-        for name in SECRETS:
-            if settings.get(name):
-                ssm.put_parameter(
-                    Name=f"{path}/{name}",
-                    Value=settings[name],
-                    Type="SecureString",
-                    Overwrite=True,
-                )
-        ssm.put_parameter(
-            Name=f"{path}/SETTINGS", Value=json.dumps(plain), Type="String", Overwrite=True
-        )
+        values = {name: settings[name] for name in SECRETS & settings.keys()}
+        for name, value in {**values, "SETTINGS": json.dumps(plain)}.items():
+            kind = "SecureString" if name in SECRETS else "String"
+            ssm.put_parameter(Name=f"{path}/{name}", Value=value, Type=kind, Overwrite=True)
 
     def close(self) -> None:
         assert self._process.stdin

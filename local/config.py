@@ -23,6 +23,7 @@ DEVELOPMENT = {
     "MESSENGER_PAGE_TOKEN": "local-page-token",
     "OPENAI_API_KEY": "local-openai-key",
     "OPENAI_MODEL": "local-model",
+    "WEB_ACCESS": "open",
     "WEB_SESSION_KEY": "local-web-session-key-0123456789abcdef",
 }
 SECRETS = frozenset(info.name for info in settings.describe() if info.readers)
@@ -31,10 +32,7 @@ SECRETS = frozenset(info.name for info in settings.describe() if info.readers)
 def load(root: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Every setting that is set somewhere; empty strings count as unset."""
     from_file = dotenv_values(root / ".env")
-    values = {}
-    for info in settings.describe():
-        name = info.name
-        value = environment.get(name) or from_file.get(name) or DEVELOPMENT.get(name)
-        if value:
-            values[name] = value
-    return values
+    names = [info.name for info in settings.describe()]
+    sources = (environment, from_file, DEVELOPMENT)
+    found = {name: next(filter(None, (each.get(name) for each in sources)), "") for name in names}
+    return {name: value for name, value in found.items() if value}

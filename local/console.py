@@ -39,10 +39,9 @@ class Pretty:
 
     def record(self, record: Record) -> None:
         """One request between the parts of the stack, when it is over."""
-        if record.operation in _QUIET or record.operation.startswith("GET /assets/"):
+        told = record.server == "lambda" and record.status == 200  # by the function's own lines
+        if told or record.operation in _QUIET or record.operation.startswith("GET /assets/"):
             return
-        if record.server == "lambda" and record.status == 200:
-            return  # the functions' own lines tell more
         self._print(
             f"{_clock(record.at)}  {record.server:<9} {record.operation:<21}"
             f" {record.status or 'hung up'}  {record.ms} ms"

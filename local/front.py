@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +19,7 @@ from local.runtime import Result
 from local.template import Route
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 LONGEST_BODY = 10_000_000  # HTTP API quotas: payload size 10 MB
 _TEXT = ("text/", "application/json", "application/javascript", "application/xml")
@@ -32,14 +31,8 @@ class Front:
     def __init__(
         self, routes: Sequence[Route], invoke: Callable[[str, Mapping[str, Any]], Result]
     ) -> None:
-        self._routes = Map(
-            [
-                Rule(_pattern(route.path), methods=[route.method], endpoint=route)
-                for route in routes
-            ],
-            strict_slashes=False,
-            merge_slashes=False,
-        )
+        rules = [Rule(_pattern(r.path), methods=[r.method], endpoint=r) for r in routes]
+        self._routes = Map(rules, strict_slashes=False, merge_slashes=False)
         self._invoke = invoke
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -47,30 +40,16 @@ class Front:
 
     def _serve(self, request: Request) -> Response:
         try:
-            matched = self._routes.bind_to_environ(request.environ).match()
+            route, parts = self._routes.bind_to_environ(request.environ).match()
         except HTTPException:
             return _message(HTTPStatus.NOT_FOUND)  # also for a known path and another method
-        route: Route = matched[0]
         body = request.get_data()
         if len(body) > LONGEST_BODY:
             return _message(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Too Long")
-        result = self._invoke(route.function, to_event(request, body, route, matched[1]))
+        result = self._invoke(route.function, to_event(request, body, route, parts))
         if result.error:
             return _message(HTTPStatus.INTERNAL_SERVER_ERROR)
         return to_response(result.payload)
-
-
-def beside(others: Mapping[str, WSGIApplication], app: WSGIApplication) -> WSGIApplication:
-    """`app`, and `others` for what lies below their path prefixes."""
-
-    def chosen(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path: str = environ["PATH_INFO"]
-        for prefix, other in others.items():
-            if path == prefix or path.startswith(prefix + "/"):
-                return other(environ, start_response)
-        return app(environ, start_response)
-
-    return chosen
 
 
 def _pattern(path: str) -> str:
@@ -83,44 +62,44 @@ def to_event(
     """Docs: "Create AWS Lambda proxy integrations for HTTP APIs", payload format 2.0."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     cookies = headers.pop("cookie", "")
-    headers |= {
-        "x-forwarded-for": request.remote_addr or "",
-        "x-forwarded-proto": request.scheme,
-        "x-forwarded-port": request.environ["SERVER_PORT"],
+    headers["x-forwarded-for"] = request.remote_addr or ""
+    headers["x-forwarded-proto"] = request.scheme
+    headers["x-forwarded-port"] = request.environ["SERVER_PORT"]
+    now = datetime.now(UTC)
+    key = {"routeKey": f"{route.method} {route.path}"}
+    http = {
+        "method": request.method,
+        "path": request.path,
+        "protocol": request.environ["SERVER_PROTOCOL"],
+        "sourceIp": request.remote_addr,
+        "userAgent": headers.get("user-agent", ""),
     }
-    now = time.time()
+    context = {
+        "accountId": "123456789012",
+        "apiId": "local",
+        "domainName": request.host,
+        "domainPrefix": "local",
+        "http": http,
+        "requestId": str(uuid.uuid4()),
+        "stage": "$default",
+        **key,
+        "time": now.strftime("%d/%b/%Y:%H:%M:%S +0000"),
+        "timeEpoch": round(now.timestamp() * 1000),
+    }
     event: dict[str, Any] = {
         "version": "2.0",
-        "routeKey": f"{route.method} {route.path}",
+        **key,
+        "requestContext": context,
         "rawPath": request.path,
         "rawQueryString": request.query_string.decode("latin-1"),
         "headers": headers,
-        "requestContext": {
-            "accountId": "123456789012",
-            "apiId": "local",
-            "domainName": request.host,
-            "domainPrefix": "local",
-            "http": {
-                "method": request.method,
-                "path": request.path,
-                "protocol": request.environ["SERVER_PROTOCOL"],
-                "sourceIp": request.remote_addr,
-                "userAgent": headers.get("user-agent", ""),
-            },
-            "requestId": str(uuid.uuid4()),
-            "routeKey": f"{route.method} {route.path}",
-            "stage": "$default",
-            "time": datetime.fromtimestamp(now, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
-            "timeEpoch": round(now * 1000),
-        },
         "isBase64Encoded": False,
     }
     if cookies:
         event["cookies"] = [cookie.strip() for cookie in cookies.split(";")]
     if request.args:
-        event["queryStringParameters"] = {
-            name: ",".join(values) for name, values in request.args.lists()
-        }
+        lists = request.args.lists()
+        event["queryStringParameters"] = {name: ",".join(values) for name, values in lists}
     if parameters:
         event["pathParameters"] = dict(parameters)
     if body:

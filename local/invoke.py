@@ -34,7 +34,7 @@ def invoke(function: str, event_file: Path) -> int:
     try:
         with Stack(Options(poll=False)) as stack:
             if "Records" in event:
-                event = _queued(stack, event)
+                event = queued(stack, event)
             elif "ResponseURL" in event:
                 event = here(event, stack)
             else:
@@ -66,7 +66,9 @@ def signed(event: dict[str, Any], signer: Signer) -> dict[str, Any]:
         event["cookies"] = [signer.web_cookie(_SESSION)]
         if event.get("body"):
             headers["origin"] = f"{headers['x-forwarded-proto']}://{headers['host']}"
-            event["body"] = _sent_now(event["body"])
+            # The web's time of sending must be about now.
+            sent = {**json.loads(event["body"]), "sent_at": time.time_ns() // 1_000_000}
+            event["body"] = json.dumps(sent, ensure_ascii=False)
     return event
 
 
@@ -89,13 +91,7 @@ def _body(event: dict[str, Any]) -> bytes:
     return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
 
 
-def _sent_now(body: str) -> str:
-    """The web's time of sending must be about now."""
-    message = json.loads(body)
-    return json.dumps({**message, "sent_at": time.time_ns() // 1_000_000}, ensure_ascii=False)
-
-
-def _queued(stack: Stack, event: dict[str, Any]) -> dict[str, Any]:
+def queued(stack: Stack, event: dict[str, Any]) -> dict[str, Any]:
     """The same records by way of the local queue: with receipts and times that are good."""
     for number, record in enumerate(event["Records"]):
         stack.sqs.send_message(

@@ -82,15 +82,27 @@ class Person:
             return self.telegram(text)
         return self.messenger(text) if channel == "messenger" else self.web(text, origin)
 
+    def send(self, channel: str, kind: str, source: str, caption: str = "", name: str = "") -> Post:
+        """A photo, voice or document that lies at `source` (local.stack.Stack.upload)."""
+        if channel == "messenger":
+            kinds = {"photo": "image", "voice": "audio", "document": "file"}
+            attachment = {"type": kinds[kind], "payload": {"url": source}}
+            return self.messenger(caption, attachments=[attachment])
+        file: dict[str, Any] = {"file_id": source, "file_unique_id": source}
+        file |= {"file_name": name} if name else {}
+        form = [{**file, "width": 64, "height": 64}] if kind == "photo" else file
+        return self.telegram("", **{kind: form}, **({"caption": caption} if caption else {}))
+
     def telegram(self, text: str, **fields: Any) -> Post:
         """A text in a private chat; `fields` replace or extend the message's."""
-        number = _rising()
+        number, name = _rising(), self.name.title()
+        sender = {"is_bot": False, "first_name": name, "language_code": "en"}
         message = {
             "message_id": number % 2**31,
             "date": int(time.time()),
-            "from": self._telegram_user(),
-            "chat": {"id": self.telegram_id, "type": "private", "first_name": self.name.title()},
-            "text": text,
+            "from": {"id": self.telegram_id, **sender},
+            "chat": {"id": self.telegram_id, "type": "private", "first_name": name},
+            **({"text": text} if text else {}),
             **_command_entity(text),
             **fields,
         }
@@ -100,38 +112,62 @@ class Person:
         body = json.dumps(update).encode()
         return _post("/telegram", self.signer.telegram(), body, f"{update['update_id']:012d}")
 
-    def _telegram_user(self) -> dict[str, Any]:
-        return {
-            "id": self.telegram_id,
-            "is_bot": False,
-            "first_name": self.name.title(),
-            "language_code": "en",
-        }
-
     def messenger(self, text: str, **fields: Any) -> Post:
         """A text; `fields` extend the message."""
         mid = f"m_{_rising()}"
-        return self.messenger_event({"message": {"mid": mid, "text": text, **fields}}, mid)
+        words = {"text": text} if text else {}
+        return self.messenger_event({"message": {"mid": mid, **words, **fields}}, mid)
 
     def messenger_event(self, event: Mapping[str, Any], marker: str) -> Post:
         page = self.signer.settings.get("MESSENGER_PAGE_ID", "")
         now = time.time_ns() // 1_000_000
-        sent = {
-            "sender": {"id": self.psid},
-            "recipient": {"id": page},
-            "timestamp": now,
-            **event,
-        }
+        sent = {"sender": {"id": self.psid}, "recipient": {"id": page}, "timestamp": now, **event}
         entry = {"id": page, "time": now, "messaging": [sent]}
         body = json.dumps({"object": "page", "entry": [entry]}).encode()
         return _post("/messenger", self.signer.messenger(body), body, marker)
 
-    def web(self, text: str, origin: str) -> Post:
+    def web(self, text: str, origin: str, **fields: Any) -> Post:
         message_id = f"local-{_rising()}"
         now = time.time_ns() // 1_000_000
-        body = json.dumps({"text": text, "id": message_id, "sent_at": now}).encode()
+        data = {"text": text, "id": message_id, "sent_at": now, **fields}
+        return self.web_post("/web/messages", origin, message_id, **data)
+
+    def web_post(self, path: str, origin: str, marker: str, **data: Any) -> Post:
         headers = {"cookie": self.signer.web_cookie(self.session), "origin": origin}
-        return _post("/web/messages", headers, body, message_id)
+        return _post(path, headers, json.dumps(data).encode(), marker)
+
+    def press(self, channel: str, payload: str, origin: str) -> Post:
+        """A button below an answer."""
+        if channel == "web":
+            return self.web(payload, origin)
+        if channel == "messenger":
+            return self.messenger("a button", quick_reply={"payload": payload})
+        number, sender = _rising(), {"id": self.telegram_id, "is_bot": False, "first_name": "Ada"}
+        chat = {"id": self.telegram_id, "type": "private"}
+        query = {"id": str(number), "from": sender, "chat_instance": "1", "data": payload}
+        message = {"message_id": 1, "date": 0, "chat": chat}
+        update = {"update_id": number, "callback_query": {**query, "message": message}}
+        return self.telegram_update(update)
+
+    def react(self, channel: str, answer: str, rating: int, origin: str, sent_at: int = 0) -> Post:
+        """A thumb for the answer of that id; on the page, for the one to the message of that id."""
+        if channel == "web":
+            thumb = {"id": answer, "sent_at": sent_at, "rating": rating}
+            return self.web_post("/web/rating", origin, answer, **thumb)
+        if channel == "messenger":
+            name = {1: "like", -1: "dislike"}.get(rating)
+            action = {"action": "react", "reaction": name} if name else {"action": "unreact"}
+            return self.messenger_event({"reaction": {"mid": answer, **action}}, answer)
+        emoji = [{"type": "emoji", "emoji": {1: "👍", -1: "👎"}[rating]}] if rating else []
+        reaction = {
+            "chat": {"id": self.telegram_id, "type": "private"},
+            "message_id": int(answer),
+            "user": {"id": self.telegram_id, "is_bot": False, "first_name": "Ada"},
+            "date": int(time.time()),
+            "old_reaction": [] if rating else [{"type": "emoji", "emoji": "👍"}],
+            "new_reaction": emoji,
+        }
+        return self.telegram_update({"update_id": _rising(), "message_reaction": reaction})
 
 
 def _post(path: str, headers: Mapping[str, str], body: bytes, marker: str) -> Post:

@@ -5,7 +5,6 @@ Docs: "Using Lambda with Amazon SQS", "Understanding the event source mapping".
 
 from __future__ import annotations
 
-import heapq
 import json
 import threading
 import time
@@ -18,19 +17,12 @@ from local.runtime import Result
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import MessageTypeDef
+    from mypy_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef, MessageTypeDef
 
 _IDLE_SECONDS = 1.0
 _HIDDEN_MARGIN = 0.02
-# Calls of the functions after which there may be something to receive.
-_STIRRING = {
-    "SendMessage",
-    "SendMessageBatch",
-    "DeleteMessage",
-    "DeleteMessageBatch",
-    "ChangeMessageVisibility",
-    "ChangeMessageVisibilityBatch",
-}
+# Calls of the functions after which there may be something to receive, alone or as a batch.
+_STIRRING = ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")
 
 
 class Poller:
@@ -73,10 +65,10 @@ class Poller:
 
     def watch(self, record: Record) -> None:
         """A listener of the recorder: look at the queue as soon as something may be there."""
-        if record.server == "aws" and record.operation in _STIRRING:
-            for seconds in _visibilities(record):
-                with self._due_lock:
-                    heapq.heappush(self._due, time.monotonic() + seconds + _HIDDEN_MARGIN)
+        if record.server == "aws" and record.operation.startswith(_STIRRING):
+            now = time.monotonic() + _HIDDEN_MARGIN
+            with self._due_lock:
+                self._due += [now + seconds for seconds in _visibilities(record)]
             self._stirred.set()
 
     def _work(self) -> None:
@@ -95,7 +87,6 @@ class Poller:
             QueueUrl=self._url,
             MaxNumberOfMessages=self._batch_size,
             MessageSystemAttributeNames=["All"],
-            WaitTimeSeconds=0,
         )
         messages = answer.get("Messages", [])
         if not messages:
@@ -105,26 +96,24 @@ class Poller:
     def _pause(self) -> float:
         now = time.monotonic()
         with self._due_lock:
-            while self._due and self._due[0] <= now:
-                heapq.heappop(self._due)
-            return min(_IDLE_SECONDS, self._due[0] - now if self._due else _IDLE_SECONDS)
+            self._due = [due for due in self._due if due > now]
+            return min([_IDLE_SECONDS, *(due - now for due in self._due)])
 
     def _serve(self, messages: list[MessageTypeDef]) -> None:
         failed = failures(self._invoke(to_event(messages, self._arn)), messages, self._partial)
         done = [message for message in messages if message["MessageId"] not in failed]
         if done and not self._stopping:
-            self._sqs.delete_message_batch(
-                QueueUrl=self._url,
-                Entries=[
-                    {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
-                    for number, message in enumerate(done)
-                ],
-            )
+            entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
+                {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+                for number, message in enumerate(done)
+            ]
+            self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
         self._stirred.set()
 
 
 def to_event(messages: Iterable[MessageTypeDef], queue_arn: str) -> dict[str, Any]:
     """What Lambda hands to a function for these messages of a FIFO queue."""
+    source = {"eventSource": "aws:sqs", "eventSourceARN": queue_arn, "awsRegion": REGION}
     return {
         "Records": [
             {
@@ -132,11 +121,9 @@ def to_event(messages: Iterable[MessageTypeDef], queue_arn: str) -> dict[str, An
                 "receiptHandle": message["ReceiptHandle"],
                 "body": message["Body"],
                 "attributes": dict(message.get("Attributes", {})),
-                "messageAttributes": {},
                 "md5OfBody": message["MD5OfBody"],
-                "eventSource": "aws:sqs",
-                "eventSourceARN": queue_arn,
-                "awsRegion": REGION,
+                "messageAttributes": {},
+                **source,
             }
             for message in messages
         ]

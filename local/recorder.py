@@ -10,14 +10,16 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Request, Response
-from werkzeug.wsgi import ClosingIterator, get_input_stream
+from werkzeug.wsgi import ClosingIterator
+
+from local.server import body_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -77,18 +79,12 @@ class Recorder:
         end = time.monotonic() + timeout
         while True:
             with self._changed:
-                newer = partial(self._newer, after)
-                self._changed.wait_for(newer, end - time.monotonic())
-                records = [record for record in self._records if record.n > after]
-            for record in records:
-                if found(record):
-                    return record
-            if time.monotonic() >= end:
-                return None
+                self._changed.wait_for(partial(self.after, after), end - time.monotonic())
+                records = self.after(after)
+            hit = next(filter(found, records), None)
+            if hit or time.monotonic() >= end:
+                return hit
             after = records[-1].n if records else after
-
-    def _newer(self, n: int) -> bool:
-        return self._last > n
 
     def add(
         self,
@@ -101,19 +97,13 @@ class Recorder:
         response_bytes: int | None = None,
     ) -> None:
         """`began` is epoch seconds; `response_bytes` when more was sent than is kept."""
+        ms = round((time.time() - began) * 1000)
+        size = len(response) if response_bytes is None else response_bytes
+        texts = self._readable(request), self._readable(response)
         with self._changed:
             self._last += 1
             record = Record(
-                n=self._last,
-                at=began,
-                ms=round((time.time() - began) * 1000),
-                server=server,
-                operation=operation,
-                status=status,
-                request_bytes=len(request),
-                response_bytes=len(response) if response_bytes is None else response_bytes,
-                request=self._readable(request),
-                response=self._readable(response),
+                self._last, began, ms, server, operation, status, len(request), size, *texts
             )
             self._records.append(record)
             self._changed.notify_all()
@@ -136,23 +126,13 @@ class Recorder:
 
         def recorded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             began = time.time()
-            body = get_input_stream(environ).read()
-            environ["wsgi.input"] = BytesIO(body)
-            environ["CONTENT_LENGTH"] = str(len(body))
-            environ.pop("HTTP_TRANSFER_ENCODING", None)
-            environ.pop("wsgi.input_terminated", None)
-            operation = operation_of(environ, body)
-            answer = _Answer(
-                lambda status, kept, size: self.add(
-                    server, operation, began, status, body, kept, size
-                )
-            )
+            body = body_of(environ)
+            add = partial(self.add, server, operation_of(environ, body), began)
+            answer = _Answer(lambda status, kept, size: add(status, body, kept, size))
 
             def started(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
                 answer.status = int(line.split(" ", 1)[0])
-                answer.length = next(
-                    (int(value) for name, value in headers if name.lower() == "content-length"), -1
-                )
+                answer.length = Headers(headers).get("Content-Length", -1, type=int)
                 return start_response(line, headers, exc_info)
 
             try:
@@ -172,15 +152,13 @@ class Recorder:
         """
         after = request.args.get("after", -1, type=int)
         wait = min(request.args.get("wait", 0.0, type=float), LONGEST_WAIT)
-        records: Sequence[Record] = ()
+        records: list[Record] = []
         if after >= 0:
             after = min(after, self.last)  # a page may remember an earlier run
             self.wait(lambda record: True, after, wait)
             records = self.after(after)
-        body = {
-            "last": records[-1].n if records else self.last,
-            "records": [asdict(record) for record in records],
-        }
+        last = records[-1].n if records else self.last
+        body = {"last": last, "records": [asdict(record) for record in records]}
         return Response(json.dumps(body), mimetype="application/json")
 
 

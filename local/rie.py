@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import urllib3
@@ -48,10 +49,8 @@ class Rie:
         path: tuple[Path, ...] = (ROOT / "layers/chatbot",),
         python: tuple[str, ...] = (sys.executable,),
     ) -> None:
-        self._python = python
-        self._function = function
-        self._lines = lines
-        self._path = path
+        self._function, self._lines = function, lines
+        self._path, self._python = path, python
         self._http = urllib3.PoolManager(retries=False)
         for _ in range(_STARTS):
             if self._start():
@@ -59,28 +58,23 @@ class Rie:
         raise RuntimeError(f"{function.name}: the runtime emulator did not start")
 
     def invoke(self, event: str) -> Result:
+        url, seconds = f"http://{HOST}:{self._port}{_INVOKE}", self._function.timeout + 30
         try:
-            answer = self._http.request(
-                "POST",
-                f"http://{HOST}:{self._port}{_INVOKE}",
-                body=event.encode(),
-                timeout=self._function.timeout + 30,
-            )
+            answer = self._http.request("POST", url, body=event.encode(), timeout=seconds)
         except urllib3.exceptions.HTTPError as error:
             return Result(error=f"Runtime.Unreachable: {type(error).__name__}")
         return _judge(answer.status, answer.data.decode(errors="replace"))
 
     def pids(self) -> list[int]:
         """The function's own processes: none before its first invocation."""
-        return _descendants(self._process.pid)
+        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/children")
+        return [int(pid) for task in tasks for pid in task.read_text().split()]
 
     def kill(self) -> None:
         """The emulator answers for its dead child, and starts another for the next invocation."""
         for pid in self.pids():
-            try:
+            with suppress(ProcessLookupError):  # it was faster
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue  # it was faster
 
     def close(self) -> None:
         self._process.terminate()  # ends the runtime too, which is in a group of its own
@@ -94,21 +88,12 @@ class Rie:
     def _start(self) -> bool:
         """False when a port was taken meanwhile: the emulator then dies of it."""
         self._port, runtime_port = _free_port(), _free_port()
+        invoked, asked = "--runtime-interface-emulator-address", "--runtime-api-address"
+        emulator = [str(_emulator()), invoked, f"{HOST}:{self._port}"]
+        emulator += [asked, f"{HOST}:{runtime_port}"]
+        runtime = [*self._python, "-m", "awslambdaric", self._function.handler]
         self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-ISc",
-                _TIED,
-                str(_emulator()),
-                "--runtime-interface-emulator-address",
-                f"{HOST}:{self._port}",
-                "--runtime-api-address",
-                f"{HOST}:{runtime_port}",
-                *self._python,
-                "-m",
-                "awslambdaric",
-                self._function.handler,
-            ],
+            [sys.executable, "-ISc", _TIED, *emulator, *runtime],
             cwd=self._function.folder,
             env=self._environment(),
             stdin=subprocess.DEVNULL,
@@ -129,13 +114,13 @@ class Rie:
 
     def _environment(self) -> dict[str, str]:
         function = self._function
-        return {
-            **function.environment,
+        own = {
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),
             "LAMBDA_TASK_ROOT": str(function.folder),
             "PYTHONPATH": os.pathsep.join(map(str, (function.folder, *self._path))),
         }
+        return {**function.environment, **own}
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout
@@ -168,11 +153,3 @@ def _free_port() -> int:
     with socket.create_server((HOST, 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
-
-
-def _descendants(pid: int) -> list[int]:
-    found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found += [*_descendants(int(child)), int(child)]
-    return found

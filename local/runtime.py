@@ -5,9 +5,9 @@ A slot is the function's module loaded into this process, or a real Lambda proce
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
+import runpy
 import threading
 import time
 import uuid
@@ -55,62 +55,43 @@ class Pool:
 
     def __init__(self, make: Callable[[], Slot], size: int) -> None:
         self._make = make
-        self._size = size
+        self._room = threading.Semaphore(size)
         self._slots: list[Slot] = []
         self._idle: list[Slot] = []
-        self._making = 0
-        self._changed = threading.Condition()
 
     def warm(self) -> None:
         """Make the first slot now."""
-        self._give(self._take())
+        with self._slot():
+            """It is idle from now on."""
 
     def invoke(self, event: Mapping[str, Any]) -> Result:
         """Waits for a slot when all are busy."""
-        slot = self._take()
-        try:
+        with self._slot() as slot:
             return slot.invoke(json.dumps(event))
-        finally:
-            self._give(slot)
 
     def kill(self) -> int:
         """Crash every slot that is busy; how many there were."""
-        with self._changed:
-            busy = [slot for slot in self._slots if slot not in self._idle]
+        busy = [slot for slot in self._slots if slot not in self._idle]
         for slot in busy:
             slot.kill()
         return len(busy)
 
     def close(self) -> None:
-        with self._changed:
-            slots, self._slots, self._idle = self._slots, [], []
-        for slot in slots:
-            slot.close()
+        while self._slots:
+            self._slots.pop().close()
 
-    def _take(self) -> Slot:
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._idle or len(self._slots) + self._making < self._size
-            )
-            if self._idle:
-                return self._idle.pop()
-            self._making += 1
-        slot = None
-        try:
-            slot = self._make()
-            return slot
-        finally:
-            with self._changed:
-                self._making -= 1
-                if slot:
-                    self._slots.append(slot)
-                self._changed.notify()
-
-    def _give(self, slot: Slot) -> None:
-        with self._changed:
-            if slot in self._slots:
+    @contextmanager
+    def _slot(self) -> Iterator[Slot]:
+        with self._room:
+            try:
+                slot = self._idle.pop()
+            except IndexError:
+                slot = self._make()
+                self._slots.append(slot)
+            try:
+                yield slot
+            finally:
                 self._idle.append(slot)
-            self._changed.notify()
 
 
 _loading = threading.Lock()
@@ -126,20 +107,13 @@ class InProcess:
         self._function = function
         module_name, _, handler = function.handler.rpartition(".")
         path = function.folder / f"{module_name}.py"
-        spec = importlib.util.spec_from_file_location(f"local.{function.name}", path)
-        assert spec, path
-        assert spec.loader, path
-        module = importlib.util.module_from_spec(spec)
         with _loading, _environment(function.environment):
-            spec.loader.exec_module(module)
-        self._handler: Callable[[Any, Any], Any] = getattr(module, handler)
+            self._handler: Callable[[Any, Any], Any] = runpy.run_path(str(path))[handler]
 
     def invoke(self, event: str) -> Result:
-        deadline = time.time() + self._function.timeout
-        context = Context(self._function.name, deadline)
+        context = Context(self._function.name, time.time() + self._function.timeout)
         try:
-            payload = self._handler(json.loads(event), context)
-            return Result(json.loads(json.dumps(payload)))
+            return Result(json.loads(json.dumps(self._handler(json.loads(event), context))))
         except Exception as error:  # noqa: BLE001 - as Lambda: whatever it is, it ends here
             return Result(error=f"{type(error).__name__}: {error}")
 

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qs
 
 import requests
 
@@ -19,8 +18,8 @@ from local.template import ROOT
 _PATIENCE = 60.0
 _POLL = 5.0
 _POSTS = {
-    "telegram": ("telegram", ("sendMessage",), "chat_id"),
-    "messenger": ("graph", ("POST messages",), "recipient"),
+    "telegram": ("telegram", "sendMessage", "chat_id"),
+    "messenger": ("graph", "POST messages", "recipient"),
 }
 
 
@@ -33,7 +32,7 @@ def send(channel: str, text: str, user: str, port: int) -> int:
     person = Person(user, Signer(config.load(ROOT)))
     url = f"http://{HOST}:{port}"
     try:
-        for answer in answers(channel, person, text, url):
+        for answer in answers(channel, person, person.write(channel, text, url), url):
             print(answer, flush=True)
     except NoAnswer as reason:
         print(reason, file=sys.stderr)
@@ -45,11 +44,10 @@ def send(channel: str, text: str, user: str, port: int) -> int:
 
 
 def answers(
-    channel: str, person: Person, text: str, url: str, patience: float = _PATIENCE
+    channel: str, person: Person, post: Post, url: str, patience: float = _PATIENCE
 ) -> Iterator[str]:
-    """Until the worker is done with the message. Raises NoAnswer, requests.RequestException."""
+    """Send `post`, then wait for the worker. Raises NoAnswer, requests.RequestException."""
     last = _records(url, -1, 0)["last"]
-    post = person.write(channel, text, url)
     reply = requests.post(url + post.path, post.body, headers=dict(post.headers), timeout=30)
     if not reply.ok:
         raise NoAnswer(f"POST {post.path} was answered with {reply.status_code}")
@@ -58,8 +56,7 @@ def answers(
         page = _records(url, last, min(_POLL, end - time.monotonic()))
         last = page["last"]
         for record in page["records"]:
-            text_posted = _posted(record, channel, person)
-            if text_posted:
+            if text_posted := _posted(record, channel, person):
                 yield text_posted
             if _finished(record, post):
                 if channel == "web":
@@ -69,49 +66,36 @@ def answers(
 
 
 def _records(url: str, after: int, wait: float) -> Mapping[str, Any]:
-    reply = requests.get(
-        f"{url}/_local/records", params={"after": after, "wait": wait}, timeout=wait + 10
-    )
-    page: dict[str, Any] = reply.json()
+    asked = {"after": after, "wait": wait}
+    page: dict[str, Any] = requests.get(
+        f"{url}/_local/records", params=asked, timeout=wait + 10
+    ).json()
     return page
 
 
 def _posted(record: Mapping[str, Any], channel: str, person: Person) -> str:
     """The text that the record shows to have been posted to the person, or ""."""
-    if channel not in _POSTS:
+    server, operation, recipient = _POSTS.get(channel, ("", "", ""))
+    if (record["server"], record["operation"], record["status"]) != (server, operation, 200):
         return ""
-    server, operations, recipient = _POSTS[channel]
-    if record["server"] != server or record["operation"] not in operations:
-        return ""
-    if record["status"] != 200:
-        return ""
-    call = _fields(record["request"])
+    try:
+        call = json.loads(record["request"])
+    except ValueError:
+        return ""  # with a file
+    whom, message = call.get(recipient), call.get("message", call)
     own = str(person.telegram_id) if channel == "telegram" else person.psid
-    whom = call.get(recipient)
     if str(whom["id"] if isinstance(whom, dict) else whom) != own:
         return ""
-    message = call.get("message")
-    text: str = message.get("text", "") if isinstance(message, dict) else call.get("text", "")
+    text: str = message.get("text", "")
     return text
-
-
-def _fields(body: str) -> dict[str, Any]:
-    try:
-        call: dict[str, Any] = json.loads(body)
-    except ValueError:
-        return {name: values[0] for name, values in parse_qs(body).items()}
-    return call
 
 
 def _finished(record: Mapping[str, Any], post: Post) -> bool:
     """Whether the record is an invocation that ended with our message done."""
     if record["server"] != "lambda" or record["status"] != 200:
         return False
-    ours = {
-        entry["messageId"]
-        for entry in json.loads(record["request"]).get("Records", ())
-        if post.marker in entry["body"]
-    }
+    entries = json.loads(record["request"]).get("Records", ())
+    ours = {entry["messageId"] for entry in entries if post.marker in entry["body"]}
     failures = (json.loads(record["response"]) or {}).get("batchItemFailures") or ()
     return bool(ours) and not any(failure["itemIdentifier"] in ours for failure in failures)
 

@@ -6,15 +6,19 @@ import socket
 import threading
 from collections.abc import Iterable
 from http import HTTPStatus
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
+from werkzeug.wsgi import get_input_stream
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HOST = "127.0.0.1"
+CONTAINERS_HOST = "host.docker.internal"  # this machine, as a container on it knows it
+_OWN_NAMES = (HOST, "localhost", CONTAINERS_HOST)
 _BACKLOG = 128
 
 
@@ -43,26 +47,15 @@ class Running:
 
     def close(self) -> None:
         """Stop listening; the port is free on return. Requests in progress die with the process."""
-        self._stop()
+        self._server.shutdown()
+        self._thread.join()
         self._listener.close()
 
     def _start(self) -> None:
-        self._server = make_server(
-            HOST,
-            self.port,
-            self._app,
-            threaded=True,
-            request_handler=_QuietHandler,
-            fd=self._listener.fileno(),
-        )
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
+        fd = self._listener.fileno()
+        self._server = make_server(HOST, self.port, self._app, True, 1, _QuietHandler, fd=fd)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=[0.02], daemon=True)
         self._thread.start()
-
-    def _stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
 
 
 def serve(app: WSGIApplication, port: int = 0) -> Running:
@@ -73,16 +66,30 @@ def serve(app: WSGIApplication, port: int = 0) -> Running:
     return Running(app, port)
 
 
+def body_of(environ: WSGIEnvironment) -> bytes:
+    """The whole body, which stays there to be read again."""
+    body = get_input_stream(environ).read()
+    environ["wsgi.input"] = BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    environ.pop("wsgi.input_terminated", None)
+    return body
+
+
 class OwnHostOnly:
-    """Refuses requests made under another host's name, as a rebinding attack on a browser does."""
+    """Refuses requests made under another host's name, as a rebinding attack on a browser does.
+
+    And what a page in a browser posts to `/_local/`, which is for programs.
+    """
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         name, _, port = environ.get("HTTP_HOST", "").partition(":")
-        if name not in (HOST, "localhost") or port not in ("", environ["SERVER_PORT"]):
-            refusal = Response("unknown host\n", HTTPStatus.FORBIDDEN)
+        own = name in _OWN_NAMES and port in ("", environ["SERVER_PORT"])
+        if not own or ("HTTP_ORIGIN" in environ and environ["PATH_INFO"].startswith("/_local/")):
+            refusal = Response("not from there\n", HTTPStatus.FORBIDDEN)
             return refusal(environ, start_response)
         return self._app(environ, start_response)
 

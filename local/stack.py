@@ -5,24 +5,26 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
+from uuid import uuid4
 
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.wrappers import Request, Response
 
 from local import config
 from local.aws import CREDENTIALS, Aws
-from local.front import Front, beside
+from local.front import Front
 from local.poller import Poller
 from local.recorder import Recorder
 from local.rie import Rie
 from local.runtime import Function, InProcess, Lines, Pool, Result, Slot
-from local.server import Running, serve
-from local.standins.faults import Faults, FaultyApp, aws_error, aws_operation
+from local.server import CONTAINERS_HOST, Running, serve
+from local.standins.faults import Faults, FaultyApp, OperationOf, aws_error, aws_operation
 from local.standins.graph import GraphStandIn
 from local.standins.openai import OpenAIStandIn
 from local.standins.telegram import TelegramStandIn
@@ -30,12 +32,13 @@ from local.template import ROOT, Template
 from local.upstream import Upstream
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_sqs import SQSClient
 
 Runtime = Literal["inprocess", "rie"]
 _SLOTS = 8  # of a function that is called over HTTP
+_NOT_YET = Response("starting or stopping\n", 503)
 
 
 @dataclass(frozen=True)
@@ -74,46 +77,35 @@ class Stack:
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
-        self.settings = {
-            name: value
-            for name, value in {
-                **config.load(self.options.root),
-                **self.options.settings,
-            }.items()
-            if value
-        }
+        chosen = {**config.load(self.options.root), **self.options.settings}
+        self.settings = {name: value for name, value in chosen.items() if value}
         self.aws_faults = Faults()
         values = config.DEVELOPMENT | self.settings
-        self.telegram = TelegramStandIn(
-            values["TELEGRAM_BOT_TOKEN"], username=values["TELEGRAM_BOT_USERNAME"]
-        )
-        self.graph = GraphStandIn(
-            app_id=values["MESSENGER_APP_ID"],
-            app_secret=values["MESSENGER_APP_SECRET"],
-            page_id=values["MESSENGER_PAGE_ID"],
-            page_token=values["MESSENGER_PAGE_TOKEN"],
-        )
+        bot, page = ("BOT_TOKEN", "BOT_USERNAME"), ("APP_ID", "APP_SECRET", "PAGE_ID", "PAGE_TOKEN")
+        self.telegram = TelegramStandIn(*(values[f"TELEGRAM_{name}"] for name in bot))
+        self.graph = GraphStandIn(*(values[f"MESSENGER_{name}"] for name in page))
         self.openai = OpenAIStandIn(values["OPENAI_API_KEY"])
         self.recorder = Recorder(self.settings[name] for name in config.SECRETS & {*self.settings})
         self._closing = ExitStack()
 
     def __enter__(self) -> Self:
-        with ExitStack() as opening:
+        with ExitStack() as failing:
+            failing.callback(self.close)
             # A taken port is known before anything slow begins.
-            self._front: WSGIApplication = _not_yet
-            front = self._serve(opening, lambda environ, start: self._front(environ, start), True)
-            self.url = front.url
+            self._front: WSGIApplication = _NOT_YET
+            front = lambda environ, start: self._front(environ, start)  # noqa: E731
+            self.url = self._serve(front, self.options.port).url
             self.aws = Aws()
-            opening.callback(self.aws.close)
-            self._open(opening)
-            self._closing = opening.pop_all()
+            self._closing.callback(self.aws.close)
+            self._open()
+            failing.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
-        self._front = _not_yet
+        self._front = _NOT_YET
         self._closing.close()
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> Result:
@@ -121,111 +113,131 @@ class Stack:
         began = time.time()
         result = self._pools[function].invoke(event)
         answer = json.dumps({"error": result.error} if result.error else result.payload)
-        self.recorder.add(
-            "lambda",
-            function,
-            began,
-            500 if result.error else 200,
-            json.dumps(event, ensure_ascii=False).encode(),
-            answer.encode(),
-        )
+        request = json.dumps(event, ensure_ascii=False).encode()
+        status = 500 if result.error else 200
+        self.recorder.add("lambda", function, began, status, request, answer.encode())
         return result
 
     def kill(self, function: str) -> int:
         """Crash the busy processes of a function; how many. Only with the rie runtime."""
         return self._pools[function].kill()
 
+    def isolate(self, function: str) -> None:
+        """Run it in Lambda processes from now on, which `kill` can crash. Raises RuntimeError."""
+        if self.options.runtime == "inprocess":
+            pool = Pool(self._maker(self.functions[function], "rie"), self.options.workers)
+            pool.warm()
+            self._closing.callback(pool.close)
+            self.options, self._pools[function] = replace(self.options, runtime="rie"), pool
+
+    def upload(self, channel: str, content: bytes, name: str) -> str:
+        """Put a file where the platform would; what `Person.send` names it by."""
+        if channel == "telegram":
+            return self.telegram.add_file(content, f"{uuid4()}/{name}")
+        return self.servers["graph"].url + self.graph.add_file(content, name)
+
     def add_app(self, prefix: str, app: WSGIApplication) -> None:
-        """Serve `app` below `prefix`, on this machine only."""
+        """Serve `app` below `prefix`, which becomes its SCRIPT_NAME."""
         self._beside[prefix] = app
 
-    def _open(self, opening: ExitStack) -> None:
+    def _open(self) -> None:
         template = Template.read(self.options.root)
         self.aws.create(template, self.options.parameters)
-        self._shorten(template)
         self.sqs = self.aws.sqs
+        self._shorten(template)
         environment = self.aws.environments[template.sources[0].function]
         self.table = self.aws.table(environment["TABLE_NAME"])
         self.queue_url = environment["QUEUE_URL"]
         self.dead_letter_queue_url = environment["DEAD_LETTER_QUEUE_URL"]
-        self.aws.put_settings(environment["PARAMETER_PATH"], self.settings)
+        self.bucket, path = environment["FILES_BUCKET"], environment["PARAMETER_PATH"]
 
-        served = self._serve_others(opening)
-        self._make_pools(opening, template, served)
         self._beside: dict[str, WSGIApplication] = {
-            "/_local/records": self._records,
-            "/_local/resources": self._resources(environment["PARAMETER_PATH"], served),
+            "/_local/records": Request.application(self.recorder.page)
         }
+        served = self._serve_others(path)
+        self.add_app("/_local/resources", self._resources(path, served))
+        self._make_pools(template, served)
         api = self.recorder.around("api", Front(template.routes, self.invoke), _route)
-        self._front = beside(self._beside, api)
+        self._front = DispatcherMiddleware(api, self._beside)
         if self.options.poll:
-            self._poll(opening, template)
+            self._poll(template)
 
     def _shorten(self, template: Template) -> None:
         self.aws.timeouts |= self.options.timeouts
         for source in template.sources:
             if source.function in self.options.timeouts:
-                self.aws.sqs.set_queue_attributes(
+                seconds = 6 * self.options.timeouts[source.function]
+                self.sqs.set_queue_attributes(
                     QueueUrl=self.aws.ids[source.queue],
-                    Attributes={
-                        "VisibilityTimeout": str(6 * self.options.timeouts[source.function])
-                    },
+                    Attributes={"VisibilityTimeout": str(seconds)},
                 )
 
-    def _serve_others(self, opening: ExitStack) -> dict[str, str]:
-        """Everything the functions talk to, behind the recorder; what they must be told of it."""
+    def _serve_others(self, path: str) -> dict[str, str]:
+        """Everything the functions talk to, behind the recorder; what they must be told of it.
+
+        Each has a port of its own, and is below `/_local` on ours for functions in containers,
+        whose environment names AWS alone: the parameter store tells them the rest.
+        """
         aws = FaultyApp(Upstream(self.aws.url), self.aws_faults, aws_operation, aws_error)
-        self.servers = {
-            "aws": self._serve(opening, self.recorder.around("aws", aws, aws_operation))
-        }
-        served = {"AWS_ENDPOINT_URL": self.servers["aws"].url}
+        self.servers = {}
+        served = {"AWS_ENDPOINT_URL": self._record("aws", aws, aws_operation)}
+        served["FILES_ORIGIN"] = served["AWS_ENDPOINT_URL"]
+        in_containers = {}
         for name, standin, setting, suffix in (
             ("telegram", self.telegram, "TELEGRAM_API_URL", ""),
             ("graph", self.graph, "GRAPH_API_URL", "/v26.0"),
             ("openai", self.openai, "OPENAI_BASE_URL", "/v1"),
         ):
             base_url = self.settings.get(setting)
-            app = Upstream(base_url) if base_url else standin
-            recorded = self.recorder.around(name, app, standin.operation_of)
-            self.servers[name] = self._serve(opening, recorded)
-            url = self.servers[name].url
-            served[setting] = url if base_url else url + suffix
+            app: WSGIApplication = standin
+            if base_url:  # the faults that are asked for strike the real ones, too
+                suffix = ""
+                app = FaultyApp(
+                    Upstream(base_url), standin.faults, standin.operation_of, standin.error_body
+                )
+            served[setting] = self._record(name, app, standin.operation_of) + suffix
+            port = self.url.rpartition(":")[2]
+            in_containers[setting] = f"http://{CONTAINERS_HOST}:{port}/_local/{name}{suffix}"
+        self.aws.put_settings(path, {**self.settings, **in_containers})
         return served
 
-    def _serve(self, opening: ExitStack, app: WSGIApplication, front: bool = False) -> Running:
-        server = serve(app, self.options.port if front else 0)
-        opening.callback(server.close)
+    def _record(self, name: str, app: WSGIApplication, operation_of: OperationOf) -> str:
+        recorded = self.recorder.around(name, app, operation_of)
+        self.add_app(f"/_local/{name}", recorded)
+        self.servers[name] = self._serve(recorded)
+        return self.servers[name].url
+
+    def _serve(self, app: WSGIApplication, port: int = 0) -> Running:
+        server = serve(app, port)
+        self._closing.callback(server.close)
         return server
 
-    def _make_pools(self, opening: ExitStack, template: Template, served: dict[str, str]) -> None:
+    def _make_pools(self, template: Template, served: dict[str, str]) -> None:
         kept = ("PATH", "HOME", "LANG", "TMPDIR")
         common = {name: os.environ[name] for name in kept if name in os.environ}
         self.functions, self._pools = {}, {}
         # Processes are tied to the thread that started them: it must live as long as they do.
-        starters = ThreadPoolExecutor(4, "starter")
-        opening.callback(starters.shutdown)
+        self._starters = ThreadPoolExecutor(4, "starter")
+        self._closing.callback(self._starters.shutdown)
         workers = {source.function for source in template.sources}
         for name, folder in template.code.items():
+            environment = {**common, **CREDENTIALS, **self.aws.environments[name], **served}
             function = self.functions[name] = Function(
-                name=name,
-                folder=folder,
-                handler=template.handlers[name],
-                timeout=self.aws.timeouts[name],
-                environment={**common, **CREDENTIALS, **self.aws.environments[name], **served},
+                name, folder, template.handlers[name], self.aws.timeouts[name], environment
             )
             size = self.options.workers if name in workers else _SLOTS
-            self._pools[name] = Pool(self._maker(function, starters), size)
-            opening.callback(self._pools[name].close)
+            self._pools[name] = Pool(self._maker(function, self.options.runtime), size)
+            self._closing.callback(self._pools[name].close)
         awaited = workers | {route.function for route in template.routes}
         with ThreadPoolExecutor() as warming:
             list(warming.map(Pool.warm, [self._pools[name] for name in awaited]))
 
-    def _maker(self, function: Function, starters: ThreadPoolExecutor) -> Callable[[], Slot]:
-        if self.options.runtime == "inprocess":
+    def _maker(self, function: Function, runtime: Runtime) -> Callable[[], Slot]:
+        if runtime == "inprocess":
             return lambda: InProcess(function)
-        return lambda: starters.submit(Rie, function, self.options.lines).result()
+        return lambda: self._starters.submit(Rie, function, self.options.lines).result()
 
-    def _poll(self, opening: ExitStack, template: Template) -> None:
+    def _poll(self, template: Template) -> None:
         for source in template.sources:
             url = self.aws.ids[source.queue]
             poller = self.poller = self.options.poller(
@@ -239,14 +251,11 @@ class Stack:
             )
             self.recorder.listen(poller.watch)
             poller.start()
-            opening.callback(poller.stop)
+            self._closing.callback(poller.stop)
 
     def _arn(self, queue_url: str) -> str:
         attributes = self.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
         return attributes["Attributes"]["QueueArn"]
-
-    def _records(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return self.recorder.page(Request(environ))(environ, start_response)
 
     def _resources(self, path: str, served: Mapping[str, str]) -> Response:
         """What an operator's programs need of the stack, by the names of the template's outputs.
@@ -261,18 +270,10 @@ class Stack:
             "QueueUrl": self.queue_url,
             "DeadLetterQueueUrl": self.dead_letter_queue_url,
             "TableName": self.table.name,
+            "FilesBucket": self.bucket,
         }
-        body = {
-            "endpoint": endpoint,
-            "region": config.REGION,
-            "outputs": outputs,
-            "settings": settings,
-        }
-        return Response(json.dumps(body), mimetype="application/json")
-
-
-def _not_yet(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    return Response("starting or stopping\n", 503)(environ, start_response)
+        told = {"endpoint": endpoint, "region": config.REGION, "outputs": outputs}
+        return Response(json.dumps({**told, "settings": settings}), mimetype="application/json")
 
 
 def _route(environ: WSGIEnvironment, body: bytes) -> str:

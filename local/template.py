@@ -16,6 +16,7 @@ import boto3
 from local.config import REGION
 
 ROOT = Path(__file__).parent.parent
+STACK = "chatbot"
 
 # moto makes these well. Others it makes wrongly, or not from CloudFormation, or they start
 # something of their own: an event source mapping would have it look for Docker on every send.
@@ -70,29 +71,22 @@ class Template:
         code = {}
         for name, resource in source["Resources"].items():
             properties = resource.get("Properties", {})
-            if "CodeUri" in properties:
-                code[name] = root / properties["CodeUri"]
-                properties["CodeUri"] = "s3://local/code"  # the translator refuses folders
-            if "ContentUri" in properties:
-                properties["ContentUri"] = "s3://local/layer"
+            for key in {"CodeUri", "ContentUri"} & properties.keys():
+                if key == "CodeUri":
+                    code[name] = root / properties[key]
+                properties[key] = "s3://local/code"  # the translator refuses folders
         session = boto3.Session(region_name=REGION)
-        translated: dict[str, Any] = Translator({}, Parser(), boto_session=session).translate(
-            source, {}
-        )
+        translator = Translator({}, Parser(), boto_session=session)
+        translated: dict[str, Any] = translator.translate(source, {})
         resources = translated.pop("Resources")
+        translated.pop("Outputs")
+        here = {name: item for name, item in resources.items() if item["Type"] in _KEPT}
         return cls(
             code=code,
             handlers={name: resources[name]["Properties"]["Handler"] for name in code},
             routes=tuple(_routes(resources)),
             sources=tuple(_sources(resources)),
-            stack={
-                **{key: value for key, value in translated.items() if key != "Outputs"},
-                "Resources": {
-                    name: _for_moto(resource)
-                    for name, resource in resources.items()
-                    if resource["Type"] in _KEPT
-                },
-            },
+            stack={**translated, "Resources": {n: _for_moto(n, item) for n, item in here.items()}},
         )
 
 
@@ -128,15 +122,18 @@ def _of_type(resources: Mapping[str, Any], kind: str) -> dict[str, Any]:
     }
 
 
-def _for_moto(resource: Mapping[str, Any]) -> dict[str, Any]:
+def _for_moto(name: str, resource: Mapping[str, Any]) -> dict[str, Any]:
     properties = dict(resource["Properties"])
     if resource["Type"] == "AWS::Lambda::Function":
         # The code runs elsewhere: moto keeps the function only to resolve its environment.
-        kept = ("Handler", "Role", "Runtime", "Timeout", "MemorySize", "Environment")
-        properties = {
-            "Code": {"ZipFile": "none"},
-            **{key: properties[key] for key in kept if key in properties},
-        }
+        kept = {"Handler", "Role", "Runtime", "Timeout", "MemorySize", "Environment"}
+        properties = {key: properties[key] for key in kept & properties.keys()}
+        properties["Code"] = {"ZipFile": "none"}
+    # Names that are the same in every run, for events/local-env.json.
+    if resource["Type"] == "AWS::DynamoDB::Table":
+        properties["TableName"] = f"{STACK}-{name}"
+    if resource["Type"] == "AWS::S3::Bucket":
+        properties["BucketName"] = f"{STACK}-{name}".lower()
     if resource["Type"] == "AWS::IAM::Role":
         properties.pop("Policies", None)  # they name resources that are not kept
     return {"Type": resource["Type"], "Properties": properties}

@@ -7,25 +7,17 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import urllib3
-from werkzeug.wrappers import Response
-from werkzeug.wsgi import ClosingIterator, get_input_stream
+from werkzeug.wrappers import Request, Response
+from werkzeug.wsgi import ClosingIterator
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 TIMEOUT = urllib3.Timeout(connect=10, read=300)
 # Of one connection only (RFC 9110, 7.6.1); the server below adds its own.
-_HOP_BY_HOP = {
-    "connection",
-    "date",
-    "host",
-    "keep-alive",
-    "server",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-}
+_HOP_BY_HOP = set(
+    "connection date host keep-alive server te trailer transfer-encoding upgrade".split()
+)
 
 
 class Upstream:
@@ -36,24 +28,18 @@ class Upstream:
         self._pool = urllib3.PoolManager(maxsize=32, retries=False, timeout=TIMEOUT)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request = Request(environ)
+        headers = {k: v for k, v in request.headers if k.lower() not in _HOP_BY_HOP}
         # The raw path: the decoded one would lose an escaped slash.
-        target = environ["REQUEST_URI"]
-        headers = {
-            name[5:].replace("_", "-"): value
-            for name, value in environ.items()
-            if name.startswith("HTTP_") and name[5:].replace("_", "-").lower() not in _HOP_BY_HOP
-        }
-        if environ.get("CONTENT_TYPE"):
-            headers["Content-Type"] = environ["CONTENT_TYPE"]
+        target = environ["REQUEST_URI"].removeprefix(environ["SCRIPT_NAME"])
         try:
             answer = self._pool.request(
-                environ["REQUEST_METHOD"],
+                request.method,
                 self._base + target,
-                body=get_input_stream(environ).read() or None,
+                body=request.get_data() or None,
                 headers=headers,
                 redirect=False,
                 preload_content=False,
-                decode_content=False,
             )
         except urllib3.exceptions.HTTPError as error:
             # Its text holds the URL, and Telegram's holds the token.

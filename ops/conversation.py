@@ -9,20 +9,17 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chatbot.commands import exported
 from chatbot.errors import HistoryUnavailable, InvalidSetting
-from chatbot.history import PERSON, Table
-from chatbot.messages import TURN_PREFIX, Turn
+from chatbot.history import Table
+from chatbot.messages import TURN_PREFIX, Turn, TurnKey
 from ops import target
 from ops.stored import settings_of
 from ops.target import Target
-
-_PAGE = 50
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,51 +48,36 @@ def run(chosen: argparse.Namespace) -> int:
     return 0 if count else 1
 
 
-def turns(stack: Target, conversation: str) -> Iterator[Turn]:
+def turns(stack: Target, conversation: str) -> list[Turn]:
     """All of them, oldest first. Raises HistoryUnavailable, NoTarget."""
-    dynamodb = stack.client("dynamodb")
-    table = Table(dynamodb, target.name_of(stack, "TableName"), _now, retention_days=1)
-    after = TURN_PREFIX
-    while page := table.turns_after(conversation, after, _PAGE):
-        yield from page
-        after = page[-1].key.sort
+    everything = TurnKey(conversation, TURN_PREFIX + ":")  # which sorts after every digit
+    return [*_table(stack, retention_days=1).older(everything)][::-1]
 
 
 def forget(stack: Target, conversation: str) -> int:
-    """Leave a tombstone, then erase every turn up to this second's end; how many there were.
+    """Erase all up to this second's end, and leave a tombstone; how many turns there were.
 
-    The tombstone comes first: an event that is older than it is never answered again, also when
-    it returns from the dead letters. A message that is being answered at this moment may still
-    store its turn: forgetting once more erases it.
+    What is older than the tombstone is never answered again, also when it returns from the dead
+    letters. A message that is being answered at this moment may still store its turn: forgetting
+    once more erases it.
     """
-    dynamodb, name = stack.client("dynamodb"), target.name_of(stack, "TableName")
     # Telegram dates messages by the second: one written just after this must not count as older.
     ends = (_now() // 1000 + 1) * 1000
     time.sleep((ends - _now()) / 1000)
-    until = f"{TURN_PREFIX}{ends:013d}"
-    expires = ends // 1000 + settings_of(stack).retention_days * 86400
-    dynamodb.update_item(
-        TableName=name,
-        Key={"pk": {"S": conversation}, "sk": {"S": PERSON}},
-        UpdateExpression="SET forgotten_before = :until, expires_at = :expires REMOVE #n, #l",
-        ExpressionAttributeNames={"#n": "name", "#l": "language"},
-        ExpressionAttributeValues={":until": {"S": until}, ":expires": {"N": str(expires)}},
-    )
-    pages = dynamodb.get_paginator("query").paginate(
-        TableName=name,
-        KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :until",
-        ExpressionAttributeValues={
-            ":pk": {"S": conversation},
-            ":first": {"S": TURN_PREFIX},
-            ":until": {"S": until},
-        },
-        ProjectionExpression="pk, sk",
-        ConsistentRead=True,
-    )
-    keys = [item for page in pages for item in page["Items"]]
-    for key in keys:
-        dynamodb.delete_item(TableName=name, Key=key)
-    return len(keys)
+    until = TurnKey(conversation, f"{TURN_PREFIX}{ends:013d}")
+    table = _table(stack, settings_of(stack).retention_days)
+    doomed = list(table.older(until))
+    s3, bucket = stack.client("s3"), target.name_of(stack, "FilesBucket")
+    for turn in doomed:
+        if turn.reply.made:
+            s3.delete_object(Bucket=bucket, Key=turn.reply.made.name)
+    table.erase(until)
+    return len(doomed)
+
+
+def _table(stack: Target, retention_days: int) -> Table:
+    name = target.name_of(stack, "TableName")
+    return Table(stack.client("dynamodb"), name, _now, retention_days)
 
 
 def _line(turn: Turn) -> str:
@@ -108,9 +90,7 @@ def _line(turn: Turn) -> str:
 
 
 def _json(turn: Turn) -> str:
-    kept = asdict(turn)
-    kept.pop("claim")
-    return json.dumps(kept, ensure_ascii=False)
+    return json.dumps(exported(turn), ensure_ascii=False)
 
 
 def _now() -> int:

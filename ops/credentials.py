@@ -1,7 +1,8 @@
 """Check and store a stack's secrets and settings; never show one.
 
 Each comes from --file, else the environment, else what is stored; on a terminal those that are
-still missing are asked for. Webhook secret, verify token and session key are made where missing.
+still missing are asked for. Webhook secret, verify token, session key and access code are made
+where missing.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _MADE = {  # what is made, and what it is needed for
     "TELEGRAM_WEBHOOK_SECRET": "TELEGRAM_BOT_TOKEN",
     "MESSENGER_VERIFY_TOKEN": "MESSENGER_PAGE_TOKEN",
     "WEB_SESSION_KEY": "",
+    "WEB_ACCESS_CODE": "",
 }
 _ASKED = {  # what is asked for, once the other is known
     "OPENAI_API_KEY": "",
@@ -41,7 +43,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="only report, store nothing")
     parser.add_argument("--file", type=Path, metavar="ENV", help="a file of NAME=value lines")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting, no secret"
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting, no secret; @FILE in place of VALUE reads it from a file",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--path", default="/chatbot", help="the stack's ParameterPath (%(default)s)")
@@ -92,8 +98,16 @@ def _given(chosen: argparse.Namespace) -> dict[str, str]:
         name, _, value = item.partition("=")
         if name in SECRETS or name not in MEANINGS:
             raise InvalidSetting(name, "the name of a setting that is no secret")
-        given[name] = value
+        given[name] = _contents(value[1:]) if value.startswith("@") else value
     return given
+
+
+def _contents(path: str) -> str:
+    """Raises NoTarget."""
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise target.NoTarget(f"{path}: {type(error).__name__}") from None
 
 
 def _asked(known: Mapping[str, str]) -> dict[str, str]:
@@ -110,7 +124,7 @@ def _asked(known: Mapping[str, str]) -> dict[str, str]:
 
 def _made(known: Mapping[str, str]) -> dict[str, str]:
     return {
-        name: secrets.token_urlsafe(32)
+        name: secrets.token_urlsafe(9 if name == "WEB_ACCESS_CODE" else 32)  # people type it
         for name, needs in _MADE.items()
         if not known.get(name) and (not needs or known.get(needs))
     }
@@ -149,7 +163,9 @@ def missing(
             yield ok(name, "there")
         elif token and not getattr(settings, token):
             yield ok(name, f"none: {channel.title()} is off")
-        elif name == "WEB_SESSION_KEY":
-            yield warning(name, "none: the web page is off", mend)
+        elif name == "WEB_ACCESS_CODE" and settings.web_access != "code":
+            yield ok(name, f"none: WEB_ACCESS is {settings.web_access}")
+        elif name.startswith("WEB_"):
+            yield warning(name, "none: nobody gets into the web page", mend)
         else:
             yield broken(name, "none", mend)

@@ -42,8 +42,9 @@ def _examine(stack: Target, patience: float | None) -> Iterator[Finding]:
     yield from (each for each in credentials.missing(settings) if each.text != "there")
     for name, check in _checks(stack, settings, url):
         yield from _safely(name, check)
-    if patience is not None and settings.web_session_key:
-        yield from _safely("test message", lambda: talk.answered(url, patience))
+    if patience is not None and settings.web_session_key and settings.web_access != "off":
+        code = settings.web_access_code if settings.web_access == "code" else ""
+        yield from _safely("test message", lambda: talk.answered(url, patience, code))
 
 
 def _checks(

@@ -36,14 +36,17 @@ def page(url: str, on: bool) -> Iterator[Finding]:
         yield ok("clock", "agrees with the stack's")
 
 
-def answered(url: str, patience: float) -> Iterator[Finding]:
-    """A real message through page, queue, worker, model and table.
+def answered(url: str, patience: float, code: str) -> Iterator[Finding]:
+    """A real message through page, queue, worker, model and table; `code` opens the page.
 
     Raises requests.RequestException.
     """
     name, began = "test message", time.monotonic()
     browser = requests.Session()
     browser.get(f"{url}/", timeout=30)
+    if code:
+        knock = {"code": code}
+        browser.post(f"{url}/web/access", json=knock, headers={"Origin": url}, timeout=30)
     message = {
         "text": TEXT,
         "id": f"doctor-{uuid.uuid4().hex}",

@@ -7,26 +7,31 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from chatbot.errors import TurnExists
+from chatbot.errors import TurnExists, Unfetchable
 from chatbot.messages import (
     Author,
     Claim,
     Completion,
     Envelope,
+    File,
     Kind,
+    Media,
     Message,
+    Origin,
     Part,
     Person,
     PromptLine,
     Record,
     Reply,
     State,
+    Stop,
     Turn,
     TurnKey,
     Window,
 )
-from chatbot.ports import Channel, History, Journal, Model, Queue, Settling
+from chatbot.ports import Channel, Counted, Files, History, Journal, Model, Queue, Settling, Show
 
 NOON = 1_795_262_400_000  # 2026-11-21 12:00 UTC
 
@@ -87,6 +92,9 @@ class MemoryHistory:
         self.turns: defaultdict[str, dict[str, Turn]] = defaultdict(dict)
         self.persons: dict[str, Person] = {}
         self.tries: dict[str, tuple[str, int]] = {}
+        self.days: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+        self.drafts: dict[str, tuple[TurnKey, str]] = {}
+        self.stops: dict[str, Stop] = {}
         self._lock = threading.RLock()
 
     def all(self, conversation: str) -> list[Turn]:
@@ -113,6 +121,11 @@ class MemoryHistory:
             turns = [turn for turn in self.all(conversation) if turn.key.sort > after]
             return tuple(turns[:limit] if after else turns[-limit:])
 
+    def turns_before(self, conversation: str, before: str, limit: int) -> tuple[Turn, ...]:
+        with self._step("turns_before"):
+            turns = [turn for turn in self.all(conversation) if turn.key.sort < before]
+            return tuple(turns[-limit:])
+
     def find(self, key: TurnKey) -> Turn | None:
         with self._step("find"):
             return self._get(key)
@@ -123,6 +136,13 @@ class MemoryHistory:
             if stored:
                 raise TurnExists(stored)
             self._set(turn)
+
+    def put_all(self, turns: Sequence[Turn]) -> None:
+        with self._step("put_all"):
+            if any(self._get(turn.key) for turn in turns):
+                raise TurnExists(self._get(turns[0].key))
+            for turn in turns:
+                self._set(turn)
 
     def take_over(self, found: Turn, claim: Claim, now: int) -> Turn:
         with self._step("take_over"):
@@ -183,6 +203,64 @@ class MemoryHistory:
             before = self.persons.get(conversation, Person()).forgotten_before
             self.persons[conversation] = replace(person, forgotten_before=before)
 
+    def lift_break(self, before: TurnKey) -> None:
+        with self._step("lift_break"):
+            lifted = False
+            for turn in self.older(before):
+                if turn.fresh_start and turn.lifted_by in ("", before.sort):
+                    self._set(replace(turn, lifted_by=before.sort))
+                    lifted = True
+                elif lifted and turn.origin is not Origin.COMMAND:
+                    return
+
+    def older(self, before: TurnKey) -> Iterator[Turn]:
+        with self._step("older"):
+            known = self.all(before.conversation)[::-1]
+            return iter([turn for turn in known if turn.key.sort < before.sort])
+
+    def erase(self, before: TurnKey) -> None:
+        with self._step("erase"):
+            conversation = before.conversation
+            self.persons[conversation] = Person(forgotten_before=before.sort)
+            for sort in [sort for sort in self.turns[conversation] if sort < before.sort]:
+                del self.turns[conversation][sort]
+
+    def rate(self, key: TurnKey, rating: int) -> None:
+        with self._step("rate"):
+            turn = self._get(key)
+            if turn:
+                self._set(replace(turn, rating=rating))
+
+    def count_today(self, person: str, day: str, kind: str, event: str, most: int) -> Counted:
+        with self._step("count_today"):
+            if self.days[person].get("date") != day:
+                self.days[person] = {"date": day, "events": set()}
+            today = self.days[person]
+            if event in today["events"]:
+                return Counted.BEFORE
+            if most and today.get(kind, 0) >= most:
+                return Counted.TOO_MANY
+            today[kind] = today.get(kind, 0) + 1
+            today["events"] |= {event} - {""}
+            return Counted.NOW
+
+    def save_draft(self, key: TurnKey, text: str) -> None:
+        with self._step("save_draft"):
+            self.drafts[key.conversation] = key, text
+
+    def draft_of(self, conversation: str) -> tuple[str, str] | None:
+        with self._step("draft_of"):
+            key, text = self.drafts.get(conversation, (None, ""))
+            return (key.event_id, text) if key and not self._get(key) else None
+
+    def stop_wished(self, key: TurnKey, draft: str) -> bool:
+        with self._step("stop_wished"):
+            stop = self.stops.get(key.conversation)
+            if stop is None:
+                return False
+            any_before = not stop.event and stop.at >= key.occurred_at
+            return any_before or stop.event in (key.event_id, draft)
+
     def _get(self, key: TurnKey) -> Turn | None:
         return self.turns[key.conversation].get(key.sort)
 
@@ -205,15 +283,33 @@ def _over(turn: Turn, now: int) -> bool:
     return turn.state is State.SENDING and ended
 
 
+class MemoryFiles:
+    """The bucket in memory."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, File] = {}
+
+    def keep(self, name: str, file: File) -> None:
+        self.files[name] = file
+
+    def load(self, name: str) -> File | None:
+        return self.files.get(name)
+
+    def delete(self, names: Iterable[str]) -> None:
+        for name in names:
+            self.files.pop(name, None)
+
+
 class FakeModel:
     """Answers from `script`, item by item; when it is empty, by repeating the last line."""
 
     def __init__(self, *script: str | Completion | Exception) -> None:
         self.script = deque(script)
         self.prompts: list[tuple[PromptLine, ...]] = []
+        self.drawn: list[str] = []
         self.seconds: list[float] = []
 
-    def answer(self, prompt: Sequence[PromptLine], seconds: float) -> Completion:
+    def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
         self.prompts.append(tuple(prompt))
         self.seconds.append(seconds)
         answer = self.script.popleft() if self.script else f"You said: {prompt[-1].content}"
@@ -222,6 +318,23 @@ class FakeModel:
         if isinstance(answer, str):
             answer = Completion(answer, "fake-model", tokens_in=7, tokens_out=3)
         return answer
+
+    def draw(self, prompt: str, seconds: float) -> File:
+        """A picture of its prompt, or the script's next item when that is an exception."""
+        self.drawn.append(prompt)
+        self._fail()
+        return File(b"\x89PNG\r\n\x1a\n" + prompt.encode(), "image/png")
+
+    def transcribe(self, audio: File, seconds: float) -> str:
+        """What is in the file, or the script's next item when that is an exception."""
+        self._fail()
+        return audio.content.decode()
+
+    def _fail(self) -> None:
+        if self.script and isinstance(self.script[0], Exception):
+            error = self.script.popleft()
+            assert isinstance(error, Exception)
+            raise error
 
 
 @dataclass(frozen=True)
@@ -245,7 +358,8 @@ class FakeChannel:
     """A platform. `outcomes` are those of the next posts; when it is empty, posts succeed.
 
     An exception there is raised and nothing arrives; with `Lands` the message arrives as well.
-    Payloads are `{"text", "author", "name", "kind", "group", "quote", "callback"}`, all optional.
+    Payloads are `{"text", "author", "name", "kind", "group", "quote", "callback", "quoted",
+    "replied_to", "rating", "language", "unfinished", "media"}`, all optional.
     """
 
     def __init__(
@@ -261,9 +375,11 @@ class FakeChannel:
         self._limit = limit
         self.outcomes: deque[Exception | Lands | None] = deque()
         self.posts: list[Post] = []
+        self.files: dict[str, File | Exception] = {}  # what was sent along, by source
         self.greeted: list[TurnKey] = []
         self.worked: list[TurnKey] = []
         self.read_back: list[Post] = []  # what the platform tells; every landed post by default
+        self.administrators: set[str] = set()
         self.lagging = False  # True: posts do not enter `read_back`
         self.read_back_error: Exception | None = None
         self._lock = threading.Lock()
@@ -290,23 +406,46 @@ class FakeChannel:
             channel=envelope.channel,
             kind=Kind(payload.get("kind", Kind.COMMAND if command else Kind.TEXT)),
             text=text,
-            author=Author(payload.get("author", "7"), payload.get("name", "")),
+            author=Author(
+                payload.get("author", "7"), payload.get("name", ""), payload.get("language", "")
+            ),
             group=payload.get("group", False),
             command=command.lower(),
             arguments=arguments,
             quote=payload.get("quote", ""),
             callback=payload.get("callback", ""),
+            quoted=payload.get("quoted", ""),
+            replied_to=payload.get("replied_to", ""),
+            rating=payload.get("rating", 0),
+            media=tuple(Media(*each) for each in payload.get("media", ())),
+            unfinished=payload.get("unfinished", False),
         )
 
     def greet(self, message: Message) -> None:
         self.greeted.append(message.key)
 
-    def working(self, message: Message) -> None:
+    def working(self, message: Message, drawing: bool = False) -> None:
         self.worked.append(message.key)
+
+    def draft(self, message: Message, text: str) -> bool:
+        return False
+
+    def load(self, media: Media) -> File:
+        found = self.files.get(media.source, Unfetchable("gone"))
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def earlier(self, message: Message, most: int) -> Sequence[Turn]:
+        return ()
+
+    def is_administrator(self, message: Message) -> bool:
+        return message.author.id in self.administrators
 
     def split(self, reply: Reply) -> Sequence[Part]:
         text, size = reply.text, self._limit
-        return [Part(text[start : start + size]) for start in range(0, len(text), size)]
+        parts = [Part(text[start : start + size]) for start in range(0, len(text), size)]
+        return [Part("", made=reply.made), *parts] if reply.made else parts
 
     def post(self, turn: Turn, part: Part) -> str:
         with self._lock:
@@ -421,8 +560,9 @@ def _record(letter: Letter) -> Record:
 def _fulfil(clock: FakeClock) -> None:
     """The type checker's proof that the doubles fit the ports."""
     history: History = MemoryHistory()
+    files: Files = MemoryFiles()
     model: Model = FakeModel()
     channel: Channel = FakeChannel(clock)
     queue: Queue = FakeQueue(clock)
     journal: Journal = FakeJournal()
-    assert all((history, model, channel, queue, journal))
+    assert all((history, files, model, channel, queue, journal))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NoReturn
 
+from chatbot.answers import Answers
 from chatbot.batch import Batch
 from chatbot.conversation import Conversation
 from chatbot.delivery import Delivery
-from chatbot.messages import Envelope, Outcome, Record, State, Turn
+from chatbot.messages import Completion, Envelope, Outcome, Record, State, Turn
 from chatbot.ports import Settling
 from chatbot.settings import Settings
 from tests.fakes import (
@@ -17,6 +18,7 @@ from tests.fakes import (
     FakeJournal,
     FakeModel,
     FakeQueue,
+    MemoryFiles,
     MemoryHistory,
 )
 
@@ -34,7 +36,7 @@ class World:
 
     def __init__(
         self,
-        *script: str | Exception,
+        *script: str | Completion | Exception,
         settling: Settling = Settling.OPERATOR,
         limit: int = 4096,
         **settings: object,
@@ -43,6 +45,7 @@ class World:
         self.journal = FakeJournal()
         self.history = MemoryHistory()
         self.model = FakeModel(*script)
+        self.files = MemoryFiles()
         self.channel = FakeChannel(self.clock, settling=settling, limit=limit)
         self.queue = FakeQueue(self.clock)
         self.settings = replace(Settings(), **settings)  # type: ignore[arg-type]
@@ -58,7 +61,7 @@ class World:
         self.conversation = Conversation(
             {"telegram": self.channel},
             self.history,
-            self.model,
+            Answers(self.history, self.model, self.files, self.settings, self.journal, self.clock),
             delivery,
             self.settings,
             self.journal,

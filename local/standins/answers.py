@@ -4,22 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-MARKDOWN = """# A heading
-
-Some *emphasis*, **strong** words, `code` and a [link](https://example.com/).
-
-- first
-- second
-
-```python
-print("Hello")
-```
-
-| a | b |
-|---|---|
-| 1 | 2 |"""
 FILTERED = "[[filter]]"
 REFUSAL = "I'm sorry, I can't help with that."
 
@@ -52,7 +39,7 @@ def answer_to(messages: list[dict[str, Any]]) -> Answer:
     if "[[refuse]]" in last:
         return Answer(refusal=REFUSAL)
     if "[[markdown]]" in last:
-        return Answer(MARKDOWN)
+        return Answer(Path(__file__).with_name("answer.md").read_text().strip())
     names = re.findall(r"\bmy name is ([\w'-]+)", "\n".join([*earlier, last]), re.IGNORECASE)
     if names and re.search(r"what(?: is|'s) my name", last, re.IGNORECASE):
         return Answer(f"Your name is {names[-1]}.")

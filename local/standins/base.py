@@ -37,18 +37,14 @@ class Refusal(Exception):
         self.status, self.body = status, body
 
 
-class StandIn:
+class StandIn(FaultyApp):
     """A WSGI application with faults in front; `accepted` holds its calls in order."""
 
-    def __init__(self, facts: str, faults: Faults | None) -> None:
+    def __init__(self, facts: str) -> None:
+        super().__init__(self._wsgi, Faults(), self.operation_of, self.error_body)
         self.contract = Contract(facts)
-        self.faults = faults or Faults()
         self.accepted: list[Call] = []
         self._state = threading.Condition()  # held while a call is carried out
-        self._app = FaultyApp(self._wsgi, self.faults, self.operation_of, self.error_body)
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return self._app(environ, start_response)
 
     def wait(self, count: int, *methods: str, after: int = 0, timeout: float = 10) -> list[Call]:
         """The accepted calls of `methods` (none named: all) numbered over `after`.
@@ -103,10 +99,8 @@ class StandIn:
         try:
             with Request(environ) as request:
                 response = self.respond(environ["faults.operation"], request)
-        except Misfit as misfit:
-            refusal = self.misfit(misfit)
-            response = json_response(refusal.body, refusal.status)
-        except Refusal as refusal:
+        except (Misfit, Refusal) as error:
+            refusal = self.misfit(error) if isinstance(error, Misfit) else error
             response = json_response(refusal.body, refusal.status)
         return response(environ, start_response)
 

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
 from werkzeug.wrappers import Response
-from werkzeug.wsgi import ClosingIterator, get_input_stream
+from werkzeug.wsgi import ClosingIterator
+
+from local.server import body_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -31,6 +32,7 @@ Kind = Literal[
     "cut",  # closed in the middle of chunk number `chunks` (from 0) of the answer's body
     "no_answer",  # held until the client gives up, or `Faults.release()`; then closed
 ]
+OperationOf = Callable[["WSGIEnvironment", bytes], str]
 _WORKED = ("malformed", "no_answer")  # the kinds that heed `Fault.work`
 
 
@@ -40,7 +42,7 @@ class Fault:
 
     kind: Kind
     match: str = "*"  # the operation, with * and ? as in file names
-    # Only requests whose body (of a GET: query) holds these texts, as written: mind JSON escapes.
+    # Only requests whose address or body holds these texts, as written: mind JSON escapes.
     contains: str | tuple[str, ...] = ""
     skip: int = 0  # so many matching requests pass unharmed first
     times: int = 1
@@ -142,23 +144,23 @@ class FaultyApp:
         self,
         app: WSGIApplication,
         faults: Faults,
-        operation_of: Callable[[WSGIEnvironment, bytes], str],
+        operation_of: OperationOf,
         error_body: Callable[[Fault], dict[str, Any]],
     ) -> None:
         self._app = app
-        self._faults = faults
+        self.faults = faults
         self._operation_of = operation_of
         self._error_body = error_body
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        body = _buffer(environ)
+        body = body_of(environ)
         operation = environ["faults.operation"] = self._operation_of(environ, body)
-        fault = self._faults.take(operation, body or environ["QUERY_STRING"].encode())
+        fault = self.faults.take(operation, environ["REQUEST_URI"].encode() + b"\n" + body)
         if fault is None:
             return self._app(environ, start_response)
         if fault.kind == "hang_up_after" or (fault.work and fault.kind in _WORKED):
             Response.from_app(self._app, environ.copy(), buffered=True).close()
-        fired = self._faults.record(fault, operation)
+        fired = self.faults.record(fault, operation)
         if fault.then:
             fault.then(environ)
         time.sleep(fault.delay_s)
@@ -195,15 +197,6 @@ def aws_operation(environ: WSGIEnvironment, body: bytes) -> str:
 def aws_error(fault: Fault) -> dict[str, Any]:
     """The error body of the AWS JSON protocols; `code` is the exception's name."""
     return {"__type": fault.code or "InternalServerError", "message": "a fault was asked for"}
-
-
-def _buffer(environ: WSGIEnvironment) -> bytes:
-    body = get_input_stream(environ).read()
-    environ["wsgi.input"] = BytesIO(body)
-    environ["CONTENT_LENGTH"] = str(len(body))
-    environ.pop("HTTP_TRANSFER_ENCODING", None)
-    environ.pop("wsgi.input_terminated", None)
-    return body
 
 
 def _cut(chunks: Iterator[bytes], whole: int, connection: socket.socket) -> Iterator[bytes]:

@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from werkzeug.wrappers import Request, Response
 
 from local.standins.base import Refusal, StandIn, json_response
-from local.standins.contract import Misfit
-from local.standins.faults import Fault, Faults
+from local.standins.contract import Misfit, Upload
+from local.standins.faults import Fault
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 PersonState = Literal["blocked", "unknown", "outside_window"]
 
+VERSION = "v26.0"
 WINDOW_S = 24 * 3600
 STATES = {
     "blocked": (551, 1545041, "This person isn't available right now."),
@@ -45,25 +46,15 @@ class GraphStandIn(StandIn):
     can be written to. `require_proof` refuses calls without `appsecret_proof`.
     """
 
-    def __init__(
-        self,
-        app_id: str,
-        app_secret: str,
-        page_id: str,
-        page_token: str,
-        faults: Faults | None = None,
-        version: str = "v26.0",
-        strict: bool = False,
-        require_proof: bool = False,
-    ) -> None:
-        super().__init__("graph-api", faults)
-        self.strict, self.require_proof = strict, require_proof
+    def __init__(self, app_id: str, app_secret: str, page_id: str, page_token: str) -> None:
+        super().__init__("graph-api")
+        self.strict = self.require_proof = False
         self.file_limit = 25_000_000  # bytes
-        self.read_lag_s = 0.0  # the page's messages show in `conversations` so long after sending
+        self.files: dict[str, bytes] = {}  # by path, of what people send along
         self.profile: dict[str, Any] = {}
         self.subscriptions: dict[str, dict[str, Any]] = {}  # by object
         self.subscribed_fields: list[str] = []
-        self._app_id, self._page_id, self._version = app_id, page_id, version
+        self._app_id, self._page_id = app_id, page_id
         self._secret = app_secret.encode()
         self._app_token, self._page_token = f"{app_id}|{app_secret}", page_token
         self._states: dict[str, PersonState | None] = {}
@@ -81,9 +72,7 @@ class GraphStandIn(StandIn):
             "DELETE subscriptions": self._unsubscribe,
             "POST subscribed_apps": self._subscribe_page,
             "GET subscribed_apps": self._subscribed_apps,
-            "DELETE subscribed_apps": lambda params: self._subscribe_page(
-                {"subscribed_fields": []}
-            ),
+            "DELETE subscribed_apps": self._subscribe_page,
             "GET debug_token": self._debug_token,
             "GET me": lambda params: {"id": self._page_id, "name": "Page"},
         }
@@ -94,14 +83,28 @@ class GraphStandIn(StandIn):
             self._last_ms[psid] = max(at_ms, self._last_ms.get(psid, 0))
             self._keep(psid, mid, text, at_ms, psid, self._page_id)
 
+    def page_wrote(self, psid: str, mid: str, text: str, at_ms: int) -> None:
+        """A message that the page's staff wrote in its inbox."""
+        with self._state:
+            self._keep(psid, mid, text, at_ms, self._page_id, psid)
+
     def mark(self, psid: str, state: PersonState | None) -> None:
         """From now on the person is blocked, unknown, outside the window, or (None) well again."""
         with self._state:
             self._states[psid] = state
 
+    def add_file(self, content: bytes, name: str) -> str:
+        """Keep a file that a message's attachment can name; its path."""
+        with self._state:
+            path = f"/files/{len(self.files) + 1}/{name}"
+            self.files[path] = content
+            return path
+
     # HTTP
 
     def operation_of(self, environ: WSGIEnvironment, body: bytes) -> str:
+        if environ["PATH_INFO"].startswith("/files/"):
+            return "download"
         name: str = environ["PATH_INFO"].rpartition("/")[2]
         key = _ACTION_IN_JSON if body.startswith(b"{") else _ACTION_IN_FORM
         if name == "messages" and key.search(body):
@@ -117,11 +120,13 @@ class GraphStandIn(StandIn):
         return _error(100, f"Invalid parameter: {misfit}")
 
     def respond(self, operation: str, request: Request) -> Response:
+        if operation == "download" and request.path in self.files:
+            return Response(self.files[request.path], mimetype="application/octet-stream")
         of_app = operation.endswith((" subscriptions", " debug_token"))
         owner = self._app_id if of_app else self._page_id
         token = self._app_token if of_app else self._page_token
-        paths = {f"/{self._version}/{owner}/{request.path.rpartition('/')[2]}"}
-        paths |= {f"/{self._version}/{name}" for name in ("me", "debug_token")}
+        paths = {f"/{VERSION}/{owner}/{request.path.rpartition('/')[2]}"}
+        paths |= {f"/{VERSION}/{name}" for name in ("me", "debug_token")}
         if operation not in self._calls or request.path not in paths:
             raise _error(2500, "Unknown path components")
         params = self.read(operation, request)
@@ -156,7 +161,7 @@ class GraphStandIn(StandIn):
                 raise _error(100, "Invalid parameter: filedata is no image")
         psid, mid = self._reachable(params), f"m_{uuid.uuid4().hex}"
         text = message.get("text", "")
-        self._keep(psid, mid, text, int(time.time() * 1000), self._page_id, psid)
+        self._keep(psid, mid, text, int(time.time() * 1000), self._page_id, psid, file)
         return {"recipient_id": psid, "message_id": mid}
 
     def _reachable(self, params: dict[str, Any]) -> str:
@@ -172,7 +177,16 @@ class GraphStandIn(StandIn):
             raise _error(code, message, subcode)
         return psid
 
-    def _keep(self, psid: str, mid: str, text: str, at_ms: int, sender: str, to: str) -> None:
+    def _keep(
+        self,
+        psid: str,
+        mid: str,
+        text: str,
+        at_ms: int,
+        sender: str,
+        to: str,
+        file: Upload | None = None,
+    ) -> None:
         created = datetime.fromtimestamp(at_ms // 1000, UTC)
         message = {
             "at_ms": at_ms,
@@ -182,19 +196,17 @@ class GraphStandIn(StandIn):
             "to": {"data": [{"id": to, "name": "Receiver"}]},
             "message": text,
         }
+        if file:
+            kept = {"id": mid, "mime_type": file.content_type, "name": file.filename}
+            message["attachments"] = {"data": [{**kept, "size": len(file.data)}]}
         self._written.setdefault(psid, []).append(message)
 
     def _conversations(self, params: dict[str, Any]) -> dict[str, Any]:
         """Newest first (Conversations API)."""
         psid = params["user_id"]
         limit, names = re.findall(r"\d+|(?<={).+(?=})", params["fields"])
-        shown_ms = (time.time() - self.read_lag_s) * 1000
-        messages = [
-            message
-            for message in self._written.get(psid, [])
-            if message["from"]["id"] == psid or message["at_ms"] <= shown_ms
-        ]
-        messages.sort(key=lambda message: int(message["at_ms"]), reverse=True)
+        written = self._written.get(psid, [])
+        messages = sorted(written, key=lambda message: int(message["at_ms"]), reverse=True)
         wanted = {"id", *names.split(",")}
         data = [{k: v for k, v in m.items() if k in wanted} for m in messages[: int(limit)]]
         return {"data": [{"messages": {"data": data}, "id": f"t_{psid}"}] if data else []}
@@ -222,7 +234,7 @@ class GraphStandIn(StandIn):
         return {"result": "success"}
 
     def _subscribe(self, params: dict[str, Any]) -> dict[str, bool]:
-        fields = [{"name": name, "version": self._version} for name in _names(params["fields"])]
+        fields = [{"name": name, "version": VERSION} for name in _names(params["fields"])]
         kept = {name: params[name] for name in ("object", "callback_url")}
         self.subscriptions[params["object"]] = {**kept, "active": True, "fields": fields}
         return {"success": True}
@@ -232,7 +244,7 @@ class GraphStandIn(StandIn):
         return {"success": True}
 
     def _subscribe_page(self, params: dict[str, Any]) -> dict[str, bool]:
-        self.subscribed_fields = _names(params["subscribed_fields"])
+        self.subscribed_fields = _names(params.get("subscribed_fields", []))
         return {"success": True}
 
     def _subscribed_apps(self, params: dict[str, Any]) -> dict[str, Any]:

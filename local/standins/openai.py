@@ -1,14 +1,12 @@
-"""Stand-in of an OpenAI-compatible API: Chat Completions, images, transcriptions, moderations."""
+"""Stand-in of an OpenAI-compatible API: Chat Completions, images, transcriptions."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
-import struct
 import time
 import uuid
-import zlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,19 +15,21 @@ from werkzeug.wrappers import Request, Response
 from local.standins.answers import FILTERED, Answer, answer_to, words
 from local.standins.base import Refusal, StandIn, json_response
 from local.standins.contract import Misfit
-from local.standins.faults import Fault, Faults
+from local.standins.faults import Fault
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 SOUNDS = ("flac", "mp3", "mp4", "mpeg", "mpga", "m4a", "ogg", "oga", "wav", "webm")
-HARMS = """harassment harassment/threatening hate hate/threatening illicit illicit/violent self-harm
-    self-harm/instructions self-harm/intent sexual sexual/minors violence violence/graphic"""
 MISFIT_CODES = {
     "unknown": "unknown_parameter",
     "missing": "missing_required_parameter",
     "invalid": "invalid_value",
 }
+PICTURE = (
+    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAQMAAACQp+OdAAAAA1BMVEVGgr"
+    "QW1EH0AAAAD0lEQVR42mNgGAWjgHwAAAJAAAHgTR1EAAAAAElFTkSuQmCC"
+)
 FAULT_CODES = {
     400: ("invalid_request_error", ""),
     401: ("invalid_request_error", "invalid_api_key"),
@@ -41,21 +41,16 @@ FAULT_CODES = {
 class OpenAIStandIn(StandIn):
     """Serves `/chat/completions` and the rest, with or without `/v1` in front.
 
-    Answers come word by word, the first after `first_token_s`, each other after `token_s`.
+    Answers come word by word, the first after `first_token_s`, each other after `token_s`; what
+    is there at once is sent at once.
     A prompt over `context_tokens` (0: no limit) is refused as too long; `models` are the models
     there are (None: any). `image_urls` gives made images by address, not as base64.
     """
 
-    def __init__(
-        self,
-        api_key: str,
-        faults: Faults | None = None,
-        models: frozenset[str] | None = None,
-        first_token_s: float = 0,
-        token_s: float = 0,
-    ) -> None:
-        super().__init__("openai-api", faults)
-        self.first_token_s, self.token_s, self.models = first_token_s, token_s, models
+    def __init__(self, api_key: str) -> None:
+        super().__init__("openai-api")
+        self.first_token_s = self.token_s = 0.0
+        self.models: frozenset[str] | None = None
         self.context_tokens = 0
         self.image_urls = False
         self.transcript = "This was said in a voice message."
@@ -64,7 +59,6 @@ class OpenAIStandIn(StandIn):
             "chat/completions": self._chat,
             "images/generations": self._image,
             "audio/transcriptions": self._transcription,
-            "moderations": self._moderation,
             "models": self._models,
         }
 
@@ -105,7 +99,9 @@ class OpenAIStandIn(StandIn):
         limit = params.get("max_completion_tokens", params.get("max_tokens"))
         answer = answer_to(params["messages"]).cut(limit)
         self.accept("chat/completions", params, answer.text)
-        usage = _usage(prompt_tokens, len(answer.tokens))
+        counts = {"prompt_tokens": prompt_tokens, "completion_tokens": len(answer.tokens)}
+        counts["total_tokens"] = sum(counts.values())
+        usage = {**counts, "prompt_tokens_details": {"cached_tokens": 0}}
         if params.get("stream"):
             return Response(self._stream(answer, params, usage), mimetype="text/event-stream")
         time.sleep(self.first_token_s + self.token_s * len(answer.tokens))
@@ -125,17 +121,20 @@ class OpenAIStandIn(StandIn):
             choice = {"index": 0, "delta": delta, "finish_reason": finish}
             return _event({**head, "choices": [choice]})
 
-        yield event({"role": "assistant", "content": ""})
-        time.sleep(self.first_token_s)
+        ready = event({"role": "assistant", "content": ""})
         if answer.refusal:
-            yield event({"refusal": answer.refusal})
+            ready += event({"refusal": answer.refusal})
         for number, token in enumerate(answer.tokens):
-            time.sleep(self.token_s if number else 0)
-            yield event({"content": token})
-        yield event({}, answer.finish_reason)
+            pause = self.token_s if number else self.first_token_s
+            if pause:
+                yield ready
+                ready = b""
+                time.sleep(pause)
+            ready += event({"content": token})
+        ready += event({}, answer.finish_reason)
         if counted:
-            yield _event({**head, "choices": [], "usage": usage})
-        yield b"data: [DONE]\n\n"
+            ready += _event({**head, "choices": [], "usage": usage})
+        yield ready + b"data: [DONE]\n\n"
 
     def _image(self, request: Request, params: dict[str, Any]) -> Response:
         if FILTERED in params["prompt"]:
@@ -155,17 +154,6 @@ class OpenAIStandIn(StandIn):
             raise Misfit("invalid", "file", "unrecognized file format")
         self.accept("audio/transcriptions", params, self.transcript)
         return json_response({"text": self.transcript})
-
-    def _moderation(self, request: Request, params: dict[str, Any]) -> Response:
-        inputs = params["input"] if isinstance(params["input"], list) else [params["input"]]
-        results = []
-        for text in inputs:
-            flagged = FILTERED in str(text)
-            flags = {harm: flagged and harm == "violence" for harm in HARMS.split()}
-            scores = {harm: float(flag) for harm, flag in flags.items()}
-            results.append({"flagged": flagged, "categories": flags, "category_scores": scores})
-        self.accept("moderations", params, results)
-        return json_response({"id": "modr-1", "model": "moderation", "results": results})
 
     def _models(self, request: Request, params: dict[str, Any]) -> Response:
         names = sorted(self.models or {"gpt-5.4-mini", "local-model"})
@@ -194,20 +182,6 @@ def _event(body: dict[str, Any]) -> bytes:
     return f"data: {json.dumps(body)}\n\n".encode()
 
 
-def _usage(prompt: int, completion: int) -> dict[str, Any]:
-    counts = {"prompt_tokens": prompt, "completion_tokens": completion}
-    total = prompt + completion
-    return {**counts, "total_tokens": total, "prompt_tokens_details": {"cached_tokens": 0}}
-
-
 def _picture(name: str) -> bytes:
-    """A PNG of 64 by 64 pixels in one colour, which depends on the name."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + check
-
-    colour = hashlib.sha256(name.encode()).digest()[:3]
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0))
-    pixels = chunk(b"IDAT", zlib.compress((b"\0" + colour * 64) * 64))
-    return b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b"")
+    """A PNG of 64 by 64 pixels; bytes that no reader looks at depend on the name."""
+    return base64.b64decode(PICTURE) + hashlib.sha256(name.encode()).digest()

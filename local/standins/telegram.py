@@ -15,7 +15,7 @@ from werkzeug.wrappers import Request, Response
 
 from local.standins.base import Refusal, StandIn, json_response
 from local.standins.contract import Misfit, Upload
-from local.standins.faults import Fault, Faults
+from local.standins.faults import Fault
 from local.standins.telegram_chats import Chat, ChatError, ChatState, check_text
 
 if TYPE_CHECKING:
@@ -37,15 +37,9 @@ class TelegramStandIn(StandIn):
     of; else they are taken to exist, and a reply there may name any message.
     """
 
-    def __init__(
-        self,
-        token: str,
-        faults: Faults | None = None,
-        username: str = "standin_bot",
-        strict: bool = False,
-    ) -> None:
-        super().__init__("bot-api", faults)
-        self.strict = strict
+    def __init__(self, token: str, username: str = "standin_bot") -> None:
+        super().__init__("bot-api")
+        self.strict = False
         self.file_limits = {"photo": 10_000_000, "document": 50_000_000, "getFile": 20_000_000}
         self.webhook: dict[str, Any] = {"url": ""}
         self.files: dict[str, tuple[str, bytes]] = {}  # file id -> path, content
@@ -53,6 +47,7 @@ class TelegramStandIn(StandIn):
         self.me = {"id": bot_id, "is_bot": True, "first_name": "Bot", "username": username}
         self._token = token
         self._chats: dict[int, Chat] = {}
+        self.administrators: set[tuple[int, int]] = set()  # chat, user
         self._callbacks: set[str] = set()
         self._commands: dict[str, list[dict[str, Any]]] = {}
         self._updates: list[dict[str, Any]] = []
@@ -74,6 +69,7 @@ class TelegramStandIn(StandIn):
             "getMyCommands": lambda params: self._commands.get(_scope(params), []),
             "setMessageReaction": lambda params: bool(self._chat(params).find(params, "react")),
             "getFile": self._get_file,
+            "getChatMember": self._member,
         }
 
     # What happens on the people's side
@@ -154,7 +150,13 @@ class TelegramStandIn(StandIn):
         if params["draft_id"] == 0:
             raise ChatError("draft_id must be non-zero")
         check_text(params.get("text", ""), params.get("entities", []), TEXT_LIMIT)
-        return bool(self._chat(params))
+        self._chat(params).draft = params
+        return True
+
+    def draft(self, chat_id: int) -> dict[str, Any] | None:
+        """What the bot shows of a message that it is writing."""
+        with self._state:
+            return self._chat_of(chat_id).draft
 
     def _send_file(self, kind: str, params: dict[str, Any]) -> dict[str, Any]:
         chat, file = self._chat(params), params[kind]
@@ -181,6 +183,13 @@ class TelegramStandIn(StandIn):
         if self.strict and params["callback_query_id"] not in self._callbacks:
             raise ChatError("query is too old and response timeout expired or query ID is invalid")
         return True
+
+    def _member(self, params: dict[str, Any]) -> dict[str, Any]:
+        chat, who = self._chat(params).info["id"], params["user_id"]
+        user = {"id": who, "is_bot": False, "first_name": "Person"}
+        if (chat, who) in self.administrators:
+            return {"status": "creator", "user": user, "is_anonymous": False}
+        return {"status": "member", "user": user}
 
     def _chat(self, params: dict[str, Any]) -> Chat:
         if not re.fullmatch(r"-?\d+", str(params["chat_id"])):
@@ -230,14 +239,8 @@ class TelegramStandIn(StandIn):
         path, content = self.files[file_id]
         if len(content) > self.file_limits["getFile"]:
             raise ChatError("file is too big")
-        size = len(content)
-        unique_id = f"unique-{file_id}"
-        return {
-            "file_id": file_id,
-            "file_unique_id": unique_id,
-            "file_size": size,
-            "file_path": path,
-        }
+        ids = {"file_id": file_id, "file_unique_id": f"unique-{file_id}"}
+        return {**ids, "file_size": len(content), "file_path": path}
 
 
 def _error(status: int, description: str, **parameters: int) -> Refusal:

@@ -40,6 +40,7 @@ class Chat:
     migrated_to: int = 0
     next_id: int = 1
     messages: dict[int, dict[str, Any]] = field(default_factory=dict)
+    draft: dict[str, Any] | None = None  # what is being written, until a message comes
 
     @classmethod
     def of(cls, chat_id: int) -> Chat:
@@ -86,6 +87,7 @@ class Chat:
         if "message_thread_id" in params:
             message |= {"message_thread_id": params["message_thread_id"], "is_topic_message": True}
         message["message_id"] = self.take_id()
+        self.draft = None
         self.messages[message["message_id"]] = message
         return message
 

@@ -14,12 +14,15 @@ import pytest
 from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse
 
+from chatbot.files import Bucket
+from chatbot.wiring.clients import client_config
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
-MADE = ("ConversationTable", "MessageQueue", "DeadLetterQueue")
+MADE = ("ConversationTable", "MessageQueue", "DeadLetterQueue", "FilesBucket")
 OUTPUTS = ("TableName", "QueueUrl", "DeadLetterQueueUrl")
 
 
@@ -71,6 +74,12 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 def table(aws: Aws) -> str:
     """The name of the conversation table."""
     return aws.names["ConversationTable"]
+
+
+@pytest.fixture
+def bucket(aws: Aws) -> Bucket:
+    """The bucket of made files."""
+    return Bucket(aws.names["FilesBucket"], client_config())
 
 
 @pytest.fixture

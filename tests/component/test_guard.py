@@ -25,6 +25,7 @@ SECRETS = {
     "MESSENGER_APP_SECRET": "messenger-app-secret",
     "MESSENGER_VERIFY_TOKEN": "messenger-verify-token",
     "MESSENGER_PAGE_ID": "page",
+    "WEB_ACCESS": "open",
     "WEB_SESSION_KEY": "web-session-key",
 }
 ORIGIN = "https://chat.example"

@@ -16,9 +16,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chatbot.errors import HistoryUnavailable, TurnExists
-from chatbot.history import Table
-from chatbot.messages import Author, Claim, Origin, Person, Reply, State, Turn, TurnKey
-from chatbot.ports import History
+from chatbot.history import Table, put_stop
+from chatbot.messages import (
+    Author,
+    Button,
+    Claim,
+    Made,
+    Origin,
+    Person,
+    Reply,
+    State,
+    Stop,
+    Turn,
+    TurnKey,
+)
+from chatbot.ports import Counted, History
 from tests.component.conftest import Aws
 from tests.fakes import NOON, FakeClock, MemoryHistory
 
@@ -28,6 +40,8 @@ DAYS = 90
 
 
 class Store(History, Protocol):
+    def draft_of(self, conversation: str) -> tuple[str, str] | None: ...
+
     def turns_after(self, conversation: str, after: str, limit: int) -> tuple[Turn, ...]: ...
 
 
@@ -70,12 +84,24 @@ FULL = make(
     tokens_in=12,
     tokens_out=34,
 )
+RICH = make(
+    reply=Reply(
+        "What now?",
+        (Button("Start fresh", "/new fresh"), Button("Früheres", "/new earlier")),
+        Made("folder/name.png", "image/png", "a red fox"),
+    ),
+    more="and this",
+    resumed=True,
+    replaces="turn#0",
+    rating=-1,
+    estimate=77,
+)
 EMPTY = make(
     author=Author(""), text="", reply=Reply(""), claim=None, opened_at=0, state=State.ANSWERED
 )
 
 
-@pytest.mark.parametrize("turn", [FULL, EMPTY, make(leader="turn#0")])
+@pytest.mark.parametrize("turn", [FULL, EMPTY, RICH, make(leader="turn#0")])
 def test_a_turn_comes_back_as_it_was_put(history: Store, turn: Turn) -> None:
     history.put(turn)
     assert history.find(turn.key) == turn
@@ -89,6 +115,21 @@ def test_a_second_put_meets_the_first(history: Store) -> None:
         history.put(make(text="other", claim=Claim("theirs", NOON)))
     assert met.value.turn == first
     assert history.find(first.key) == first
+
+
+@pytest.mark.parametrize("taken", [0, 1])
+def test_of_several_turns_all_are_put_or_none(history: Store, taken: int) -> None:
+    """Tells what stands at the first one's key, and None when another is taken."""
+    stands = make(taken, text="theirs")
+    history.put(stands)
+    turns = [make(0, more="question 1"), make(1, leader=make(0).key.sort)]
+    with pytest.raises(TurnExists) as met:
+        history.put_all(turns)
+    assert met.value.turn == (None if taken else stands)
+    assert history.read(CONVERSATION, 10).turns == (stands,)
+    later = [make(5, more="question 6"), make(6, leader=make(5).key.sort)]
+    history.put_all(later)
+    assert history.read(CONVERSATION, 10).turns == (later[1], later[0], stands)
 
 
 def test_a_window_holds_the_newest_turns_first(history: Store) -> None:
@@ -309,6 +350,38 @@ def test_tries_are_counted_for_one_event_at_a_time(history: Store) -> None:
     history.lower_try(make(conversation="telegram:43").key)
 
 
+def test_a_day_counts_each_event_once_and_up_to_a_limit(history: Store) -> None:
+    def count(
+        event: str, kind: str = "messages", day: str = "2026-11-21", most: int = 2
+    ) -> Counted:
+        return history.count_today(CONVERSATION, day, kind, event, most)
+
+    assert [count(event) for event in ("a", "a", "b", "b", "c", "c")] == [
+        Counted.NOW,
+        *(Counted.BEFORE, Counted.NOW, Counted.BEFORE),
+        *(Counted.TOO_MANY, Counted.TOO_MANY),
+    ]
+    assert count("d", kind="images", most=1) is Counted.NOW
+    assert count("e", kind="images", most=1) is Counted.TOO_MANY
+    assert count("c", most=0) is Counted.NOW
+    tomorrow = "2026-11-22"
+    assert [count(event, day=tomorrow, most=1) for event in "aab"] == [
+        *(Counted.NOW, Counted.BEFORE, Counted.TOO_MANY)
+    ]
+    assert count("d", kind="images", day=tomorrow, most=1) is Counted.NOW
+
+
+def test_what_has_no_name_is_counted_each_time(history: Store) -> None:
+    counted = [history.count_today("~total", "2026-11-21", "total", "", 3) for _ in range(4)]
+    assert counted == [Counted.NOW] * 3 + [Counted.TOO_MANY]
+
+
+def test_forgetting_leaves_the_days_count(history: Store) -> None:
+    assert history.count_today(CONVERSATION, "2026-11-21", "messages", "a", 1) is Counted.NOW
+    history.erase(make(9).key)
+    assert history.count_today(CONVERSATION, "2026-11-21", "messages", "b", 1) is Counted.TOO_MANY
+
+
 def test_a_person_is_remembered(history: Store) -> None:
     person = Person(registered=True, name="Ada", language="en")
     history.save_person(CONVERSATION, person)
@@ -391,6 +464,92 @@ def test_saving_a_person_leaves_the_tombstone(aws: Aws, table: str, dynamodb_tab
     assert dynamodb_table.read(CONVERSATION, 1).person == person
 
 
+def test_what_a_person_chose_comes_back(history: Store) -> None:
+    person = Person(True, "Ada", "de", mode="image", persona="Poet", asked=True)
+    history.save_person(CONVERSATION, person)
+    assert history.read(CONVERSATION, 1).person == person
+    history.save_person(CONVERSATION, Person())
+    assert history.read(CONVERSATION, 1).person == Person()
+
+
+def test_older_turns_come_newest_first_and_all_of_them(history: Store) -> None:
+    turns = [make(number) for number in range(130)]
+    for turn in (*turns, make(1, conversation="telegram:421")):
+        history.put(turn)
+    history.save_person(CONVERSATION, Person(registered=True))
+    assert list(history.older(make(120).key)) == turns[119::-1]
+    assert list(history.older(make(0).key)) == []
+
+
+def test_the_newest_break_is_lifted_once_by_each_event(history: Store) -> None:
+    command: dict[str, Any] = {"origin": Origin.COMMAND, "fresh_start": True}
+    for turn in (make(1, **command), make(2), make(3, **command), make(4, **command), make(5)):
+        history.put(turn)
+
+    def lifted() -> list[int]:
+        return [
+            number for number in (1, 3, 4) if (history.find(make(number).key) or FULL).lifted_by
+        ]
+
+    for _ in range(2):
+        history.lift_break(make(6).key)
+        assert lifted() == [3, 4]
+    history.lift_break(make(7).key)
+    assert lifted() == [1, 3, 4]
+    assert (history.find(make(3).key) or FULL).lifted_by == make(6).key.sort
+    history.lift_break(make(8).key)
+
+
+@pytest.mark.parametrize("rating", [1, 0, -1])
+def test_a_rating_is_kept_with_its_turn(history: Store, rating: int) -> None:
+    history.put(make(rating=-1))
+    history.rate(make().key, rating)
+    assert history.find(make().key) == make(rating=rating)
+    history.rate(make(2).key, rating)
+    assert history.find(make(2).key) is None
+
+
+def test_erasing_leaves_the_tombstone_and_what_came_after(history: Store) -> None:
+    for number in range(60):
+        history.put(make(number))
+    history.put(make(1, conversation="telegram:421"))
+    history.save_person(CONVERSATION, Person(True, "Ada", "de", persona="Poet"))
+    history.raise_try(make(3).key)
+    for _ in range(2):
+        history.erase(make(58).key)
+        window = history.read(CONVERSATION, 100)
+        assert window.turns == (make(59), make(58))
+        assert window.person == Person(forgotten_before=make(58).key.sort)
+    assert len(history.read("telegram:421", 10).turns) == 1
+
+
+def test_erasing_leaves_nothing_else_in_the_table(
+    aws: Aws, table: str, dynamodb_table: Table
+) -> None:
+    for number in range(3):
+        dynamodb_table.put(make(number))
+    dynamodb_table.save_person(CONVERSATION, Person(True, "Ada", "de"))
+    dynamodb_table.save_draft(make(2).key, "half an answer")
+    dynamodb_table.raise_try(make(2).key)
+    last = make(3).key
+    dynamodb_table.erase(last)
+    (item,) = aws.dynamodb.scan(TableName=table)["Items"]
+    assert {name: value for name, value in item.items() if name != "expires_at"} == {
+        "pk": {"S": CONVERSATION},
+        "sk": {"S": "~state"},
+        "forgotten_before": {"S": last.sort},
+    }
+    # Nor does it lift the limits of the day.
+    day = (CONVERSATION, "2026-11-21", "images")
+    dynamodb_table.count_today(*day, "1", 1)
+    dynamodb_table.erase(last)
+    assert dynamodb_table.count_today(*day, "2", 1) is Counted.TOO_MANY
+    # The deaths of the event that erases must not be forgotten, or it would die for ever.
+    assert [dynamodb_table.raise_try(last) for _ in range(2)] == [1, 2]
+    dynamodb_table.erase(last)
+    assert dynamodb_table.raise_try(last) == 3
+
+
 def test_what_a_step_costs(aws: Aws, dynamodb_table: Table) -> None:
     calls: list[str] = []
     aws.dynamodb.meta.events.register(
@@ -405,6 +564,8 @@ def test_what_a_step_costs(aws: Aws, dynamodb_table: Table) -> None:
     turn = make(state=State.ANSWERED)
     assert cost(lambda: dynamodb_table.read(CONVERSATION, 10)) == ["Query"]
     assert cost(lambda: dynamodb_table.put(turn)) == ["PutItem"]
+    both = [make(8), make(9)]
+    assert cost(lambda: dynamodb_table.put_all(both)) == ["TransactWriteItems"]
     assert cost(lambda: dynamodb_table.mark_delivered(turn.key, ("1",))) == ["UpdateItem"]
     assert cost(lambda: dynamodb_table.find(turn.key)) == ["GetItem"]
     assert cost(lambda: dynamodb_table.turns_after(CONVERSATION, "", 10)) == ["Query"]
@@ -433,6 +594,24 @@ def test_a_throttled_call_names_its_cause(refused: Callable[[str, str], str]) ->
     assert "Rate exceeded" in shown
 
 
+def test_a_transaction_that_met_another_may_be_tried_again(aws: Aws, table: str) -> None:
+    with Stubber(aws.dynamodb) as stub:
+        stub.add_client_error(
+            "transact_write_items",
+            "TransactionCanceledException",
+            modeled_fields={"CancellationReasons": [{"Code": "TransactionConflict"}]},
+        )
+        with pytest.raises(HistoryUnavailable):
+            Table(aws.dynamodb, table, FakeClock(), DAYS).put_all([make(1), make(2)])
+
+
+def test_an_unreadable_answer_to_a_transaction_is_no_success(aws: Aws, table: str) -> None:
+    with Stubber(aws.dynamodb) as stub:
+        stub.add_response("transact_write_items", {})
+        with pytest.raises(HistoryUnavailable):
+            Table(aws.dynamodb, table, FakeClock(), DAYS).put_all([make(1), make(2)])
+
+
 def test_a_refusal_of_words_does_not_repeat_them(refused: Callable[[str, str], str]) -> None:
     shown = refused("ValidationException", f"One value is invalid: {WORDS}")
     assert "PutItem: ValidationException" in shown
@@ -455,6 +634,73 @@ def test_a_connection_that_fails_is_history_unavailable(aws: Aws) -> None:
     history = Table(nowhere, "conversations", FakeClock(), DAYS)
     with pytest.raises(HistoryUnavailable, match="Query: EndpointConnectionError"):
         history.read(CONVERSATION, 1)
+
+
+# Drafts and stops
+
+
+def test_a_draft_is_there_until_its_turn_is(history: Store) -> None:
+    turn = make()
+    assert history.draft_of(CONVERSATION) is None
+    history.save_draft(turn.key, "so")
+    history.save_draft(turn.key, "so far")
+    assert history.draft_of(CONVERSATION) == (turn.key.event_id, "so far")
+    assert history.draft_of("telegram:43") is None
+    history.put(turn)
+    assert history.draft_of(CONVERSATION) is None
+
+
+def test_a_draft_that_nobody_goes_on_with_vanishes(aws: Aws, table: str) -> None:
+    clock = FakeClock()
+    history = Table(aws.dynamodb, table, clock, DAYS)
+    history.save_draft(make().key, "so far")
+    clock.advance(29)
+    assert history.draft_of(CONVERSATION)
+    clock.advance(2)
+    assert history.draft_of(CONVERSATION) is None
+
+
+@pytest.mark.parametrize(
+    ("event", "at", "wished"),
+    [
+        ("", NOON + 1, True),
+        ("", NOON, False),
+        ("000000000001:message", 1, True),
+        ("77", 1, True),
+        ("000000000002:message", NOON + 5, False),
+    ],
+)
+def test_a_stop_is_for_its_message(
+    aws: Aws, table: str, dynamodb_table: Table, event: str, at: int, *, wished: bool
+) -> None:
+    put_stop(aws.dynamodb, table, Stop(CONVERSATION, "else", 1))
+    put_stop(aws.dynamodb, table, Stop(CONVERSATION, event, at))
+    assert dynamodb_table.stop_wished(make().key, "77") is wished
+    assert not dynamodb_table.stop_wished(make(conversation="telegram:43").key, "77")
+
+
+def test_a_stop_that_cannot_be_written_says_so(aws: Aws) -> None:
+    with pytest.raises(HistoryUnavailable):
+        put_stop(aws.dynamodb, "no-table", Stop(CONVERSATION, "", 1))
+
+
+def test_drafts_and_stops_take_no_turns_place(aws: Aws, table: str, dynamodb_table: Table) -> None:
+    for number in range(20):
+        dynamodb_table.put(make(number))
+    dynamodb_table.save_person(CONVERSATION, Person(registered=True))
+    dynamodb_table.raise_try(make(20).key)
+    dynamodb_table.save_draft(make(20).key, "so far")
+    put_stop(aws.dynamodb, table, Stop(CONVERSATION, "", 1))
+    window = dynamodb_table.read(CONVERSATION, 10)
+    assert [turn.text for turn in window.turns][:10] == [f"question {n}" for n in range(19, 9, -1)]
+    assert window.person.registered
+
+
+def test_drafts_and_stops_expire(aws: Aws, table: str, dynamodb_table: Table) -> None:
+    dynamodb_table.save_draft(make().key, "so far")
+    put_stop(aws.dynamodb, table, Stop(CONVERSATION, "", NOON))
+    for item in aws.dynamodb.scan(TableName=table)["Items"]:
+        assert int(item["expires_at"]["N"]) == NOON // 1000 + 86400
 
 
 # Both at once

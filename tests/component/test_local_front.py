@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-from local.front import LONGEST_BODY, Front, beside
+from local.front import LONGEST_BODY, Front
 from local.runtime import Result
 from local.template import Route
-from local.upstream import Upstream
 
 ROUTES = (
     Route("GET", "/", "Page"),
@@ -142,12 +141,3 @@ def test_an_error_is_a_500_that_tells_nothing(
     functions.result = result
     answer = client.get("/")
     assert (answer.status_code, answer.json) == (500, {"message": "Internal Server Error"})
-
-
-def test_what_is_local_only_lies_beside(functions: Functions) -> None:
-    gone = Upstream("http://127.0.0.1:1")
-    client = Client(beside({"/playground": gone}, Front(ROUTES, functions)))
-    assert client.get("/playground").status_code == 502
-    assert client.get("/playground/x").status_code == 502
-    assert client.get("/playgrounds").status_code == 404
-    assert not functions.invoked

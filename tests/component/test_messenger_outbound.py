@@ -21,6 +21,7 @@ from chatbot.errors import (
 )
 from chatbot.messages import (
     Author,
+    Button,
     Kind,
     Message,
     Origin,
@@ -43,7 +44,9 @@ KEY = TurnKey.of(f"messenger:{PSID}", NOON, "m1:message")
 
 @pytest.fixture
 def graph() -> GraphStandIn:
-    return GraphStandIn("1000", "an app secret", PAGE, TOKEN, require_proof=True)
+    stand_in = GraphStandIn("1000", "an app secret", PAGE, TOKEN)
+    stand_in.require_proof = True
+    return stand_in
 
 
 @pytest.fixture
@@ -134,6 +137,11 @@ def test_parts_are_of_the_length_that_messenger_takes(
     for part in parts:
         channel.post(turn, part)
     assert [len(part.text) for part in parts] == [TEXT_LIMIT, 1]
+
+
+def test_there_is_no_place_for_drafts(graph: GraphStandIn, channel: MessengerChannel) -> None:
+    assert not channel.draft(MESSAGE, "so far")
+    assert graph.accepted == []
 
 
 def test_courtesies(graph: GraphStandIn, channel: MessengerChannel) -> None:
@@ -265,3 +273,53 @@ def test_a_read_back_that_failed_posts_nothing(
     graph.faults.add(fault)
     with pytest.raises(PostRefused):
         channel.find_posted(turn, Part("Hello"), ())
+
+
+def test_buttons_are_quick_replies_of_the_last_part(
+    graph: GraphStandIn, channel: MessengerChannel, turn: Turn
+) -> None:
+    buttons = (Button("Start fresh", "/new fresh"), Button("Früheres", "/new earlier"))
+    first, last = channel.split(Reply("word " * 500, buttons))
+    assert (first.buttons, last.buttons) == ((), buttons)
+    channel.post(turn, last)
+    assert graph.accepted[0].params["message"]["quick_replies"] == [
+        {"content_type": "text", "title": "Start fresh", "payload": "/new fresh"},
+        {"content_type": "text", "title": "Früheres", "payload": "/new earlier"},
+    ]
+
+
+def test_the_earlier_conversation_becomes_turns(
+    graph: GraphStandIn, channel: MessengerChannel
+) -> None:
+    """Oldest first, each under a key of its own, only before the message, none too old."""
+    now = time.time_ns() // 1_000_000
+    message = said(now)
+    day = 86_400_000
+    graph.person_wrote(PSID, "m1", "too old", now - day - 5000)
+    graph.person_wrote(PSID, "m2", "Open?", now - 8000)
+    graph.page_wrote(PSID, "m3", "Yes.", now - 6000)
+    graph.person_wrote(PSID, "m4", "", now - 4000)
+    graph.person_wrote(PSID, "m5", "Hello", now)
+    graph.person_wrote(PSID, "m6", "later", now + 2000)
+    earlier = channel.earlier(message, 10)
+    assert [(turn.text, turn.origin, turn.posted) for turn in earlier] == [
+        ("Open?", Origin.MODEL, ()),
+        ("Yes.", Origin.STAFF, ("m3",)),
+    ]
+    assert {turn.state for turn in earlier} == {State.DELIVERED}
+    assert all(turn.key < message.key for turn in earlier)
+    assert channel.earlier(message, 1) == earlier[1:]
+    assert channel.earlier(message, 10) == earlier
+
+
+def test_an_earlier_conversation_that_nobody_tells_is_refused(
+    graph: GraphStandIn, channel: MessengerChannel
+) -> None:
+    graph.faults.add(Fault("malformed"))
+    with pytest.raises(PostRefused):
+        channel.earlier(said(NOON), 10)
+
+
+def said(at_ms: int) -> Message:
+    key = TurnKey.of(f"messenger:{PSID}", at_ms, "m5:message")
+    return Message(key, "messenger", Kind.TEXT, "Hello", Author(PSID))

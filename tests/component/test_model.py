@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from typing import Any, ClassVar
 
 import pytest
 
@@ -26,13 +29,21 @@ PROMPT = [PromptLine("system", "Be kind."), PromptLine("user", WORDS)]
 KEY = "test-key"
 
 
+def go_on(text: str) -> bool:
+    """Shows nothing to nobody."""
+    return True
+
+
 class Server:
     """The stand-in, how to reach it, and a clock that only pauses move."""
 
-    def __init__(self, url: str, stand_in: OpenAIStandIn) -> None:
+    def __init__(self, url: str, stand_in: OpenAIStandIn, streaming: str) -> None:
         self.stand_in = stand_in
         self.settings = Settings(
-            openai_api_key=KEY, openai_base_url=f"{url}/v1", openai_model="first"
+            openai_api_key=KEY,
+            openai_base_url=f"{url}/v1",
+            openai_model="first",
+            streaming=streaming,
         )
         self.pauses: list[float] = []
 
@@ -44,18 +55,31 @@ class Server:
         )
 
     def fail(self, *faults: Fault) -> None:
-        self.stand_in.faults.add(*faults)
+        """A body with status 200 comes as the one piece of a stream where one is asked for."""
+        for fault in faults:
+            if self.settings.streaming == "on" and fault.kind == "malformed":
+                fault = replace(fault, body=f"data: {fault.body}\n\ndata: [DONE]\n\n")
+            self.stand_in.faults.add(fault)
 
     @property
     def asked(self) -> list[dict[str, Any]]:
         return [call.params for call in self.stand_in.accepted]
 
 
+@pytest.fixture(params=["on", "off"])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    yield from _server(request.param)
+
+
 @pytest.fixture
-def server() -> Iterator[Server]:
+def streaming() -> Iterator[Server]:
+    yield from _server("on")
+
+
+def _server(streaming: str) -> Iterator[Server]:
     stand_in = OpenAIStandIn(KEY)
     running = serve(stand_in)
-    yield Server(running.url, stand_in)
+    yield Server(running.url, stand_in, streaming)
     stand_in.faults.clear()
     running.close()
 
@@ -73,10 +97,12 @@ def message(text: str | None, finish: str = "stop", **more: object) -> dict[str,
 
 
 def test_an_answer_with_its_count(server: Server) -> None:
-    answer = server.model().answer(PROMPT, 10)
+    answer = server.model().answer(PROMPT, 10, go_on)
     assert answer == Completion(f"You said: {WORDS}", "first", tokens_in=13, tokens_out=5)
+    streamed = {"stream": True, "stream_options": {"include_usage": True}}
     assert server.asked == [
         {
+            **(streamed if server.settings.streaming == "on" else {}),
             "model": "first",
             "messages": [
                 {"role": "system", "content": "Be kind."},
@@ -91,21 +117,171 @@ def test_what_is_set_is_sent(server: Server) -> None:
     model = server.model(
         temperature=0.0, top_p=0.5, max_tokens=99, max_tokens_parameter="max_tokens"
     )
-    model.answer(PROMPT, 10)
-    sent = {name: value for name, value in server.asked[0].items() if name != "messages"}
+    model.answer(PROMPT, 10, go_on)
+    others = ("messages", "stream", "stream_options")
+    sent = {name: value for name, value in server.asked[0].items() if name not in others}
     assert sent == {"model": "first", "temperature": 0.0, "top_p": 0.5, "max_tokens": 99}
 
 
 def test_a_cut_answer_says_so(server: Server) -> None:
     prompt = [PromptLine("user", "[[length:9]]")]
-    answer = server.model(max_tokens=3).answer(prompt, 10)
+    answer = server.model(max_tokens=3).answer(prompt, 10, go_on)
     assert (answer.text, answer.cut) == ("word1 word2 word3", True)
 
 
 def test_a_server_that_wants_no_key(server: Server) -> None:
     server.fail(says(message(" hello ")))
-    answer = server.model(openai_api_key="").answer(PROMPT, 10)
+    answer = server.model(openai_api_key="").answer(PROMPT, 10, go_on)
     assert answer == Completion("hello", "first")
+
+
+def test_pictures_go_along(server: Server) -> None:
+    picture = "data:image/png;base64,AAAA"
+    server.model().answer([PromptLine("user", WORDS, (picture,))], 10, go_on)
+    assert server.asked[0]["messages"][0]["content"] == [
+        {"type": "text", "text": WORDS},
+        {"type": "image_url", "image_url": {"url": picture}},
+    ]
+
+
+# Streaming
+
+
+class Shown:
+    """What `show` was given, and when; says to stop at the first text with `stop_at` in it."""
+
+    def __init__(self, stop_at: str = "never") -> None:
+        self.texts: list[str] = []
+        self.times: list[float] = []
+        self._stop_at = stop_at
+
+    def __call__(self, text: str) -> bool:
+        self.texts.append(text)
+        self.times.append(time.monotonic())
+        return self._stop_at not in text
+
+
+LONG = [PromptLine("user", "[[length:30]]")]
+
+
+def test_words_are_shown_as_they_come(streaming: Server) -> None:
+    streaming.stand_in.token_s = 0.02
+    shown = Shown()
+    answer = streaming.model().answer(LONG, 10, shown)
+    known = [text for text in shown.texts if text]
+    assert known[0] == "word1"
+    assert known[-1] == answer.text
+    assert all(later.startswith(text) for text, later in pairwise(known))
+    first = shown.times[shown.texts.index("word1")]
+    assert shown.times[-1] - first > 20 * 0.02
+    assert answer.tokens_out == 30
+
+
+def test_a_stop_ends_the_answer_there(streaming: Server) -> None:
+    streaming.stand_in.token_s = 0.05
+    began = time.monotonic()
+    answer = streaming.model().answer(LONG, 10, Shown("word3"))
+    assert time.monotonic() - began < 1
+    assert (answer.text, answer.stopped, answer.cut) == ("word1 word2", True, False)
+
+
+def test_a_stop_before_the_first_word(streaming: Server) -> None:
+    answer = streaming.model().answer(LONG, 10, Shown(""))
+    assert answer == Completion("", "first", stopped=True)
+    assert streaming.asked == []
+
+
+def test_a_stop_after_the_last_word_comes_too_late(streaming: Server) -> None:
+    texts: list[str] = []
+
+    def stop_at_the_end(text: str) -> bool:
+        texts.append(text)
+        return texts.count(text) < 2 or not text
+
+    answer = streaming.model().answer(PROMPT, 10, stop_at_the_end)
+    assert (answer.text, answer.stopped) == (f"You said: {WORDS}", False)
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(streaming: Server) -> None:
+    streaming.stand_in.token_s = 0.001
+    streaming.fail(Fault("cut", chunks=4))
+    shown = Shown()
+    answer = streaming.model().answer(LONG, 10, shown)
+    assert (answer.text, streaming.pauses) == (shown.texts[-1], [0.5])
+    assert "" in shown.texts[shown.texts.index("word1 word2") :]
+
+
+def test_an_answer_without_an_end_is_broken(streaming: Server) -> None:
+    piece = json.dumps({"choices": [{"delta": {"content": "word"}}]})
+    streaming.stand_in.faults.add(Fault("malformed", body=f"data: {piece}\n\n", work=False))
+    assert streaming.model().answer(LONG, 10, go_on).text
+    assert streaming.pauses == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("content_filter", ContentFiltered), ("", ModelUnavailable), (7, Exception)]
+)
+def test_an_error_within_the_answer(streaming: Server, code: object, kind: type[Exception]) -> None:
+    piece = json.dumps({"choices": [{"delta": {"content": "word"}}]})
+    error = json.dumps({"error": {"message": WORDS, "code": code}})
+    body = f"data: {piece}\n\ndata: {error}\n\n"
+    streaming.stand_in.faults.add(Fault("malformed", body=body, work=False, times=0))
+    with pytest.raises(kind) as raised:
+        streaming.model().answer(LONG, 1.4, go_on)
+    assert WORDS not in "".join(traceback.format_exception(raised.value))
+
+
+def test_a_server_that_falls_silent(streaming: Server) -> None:
+    streaming.stand_in.token_s = 30
+    began = time.monotonic()
+    with pytest.raises(ModelUnavailable, match="timeout"):
+        ChatModel(streaming.settings).answer(LONG, 2, go_on)
+    assert time.monotonic() - began < 2.5
+
+
+def test_a_server_that_never_ends(streaming: Server) -> None:
+    streaming.stand_in.token_s = 0.3
+    began = time.monotonic()
+    with pytest.raises(ModelUnavailable):
+        ChatModel(streaming.settings).answer(LONG, 2, go_on)
+    assert time.monotonic() - began < 2.5
+
+
+class KeepAlive(BaseHTTPRequestHandler):
+    """A server that keeps connections, as the stand-in does not; notes the clients' ports."""
+
+    protocol_version = "HTTP/1.1"
+    ports: ClassVar[list[int]] = []
+
+    def do_POST(self) -> None:
+        self.ports.append(self.client_address[1])
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        said = {"choices": [{"delta": {"content": "Hello"}, "finish_reason": "stop"}]}
+        usage = {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
+        for piece in (json.dumps(said), json.dumps(usage), "[DONE]"):
+            event = f"data: {piece}\n\n".encode()
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
+        time.sleep(0.01)
+        self.wfile.write(b"0\r\n\r\n")
+
+    def log_message(self, *args: object) -> None:
+        """Quiet."""
+
+
+def test_a_connection_is_used_again() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), KeepAlive) as server:
+        serving = threading.Thread(target=server.serve_forever, daemon=True)
+        serving.start()
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        model = ChatModel(Settings(openai_base_url=url))
+        answers = [model.answer(PROMPT, 10, go_on) for _ in range(3)]
+        server.shutdown()
+    assert [answer.text for answer in answers] == ["Hello"] * 3
+    assert len(KeepAlive.ports) == 3
+    assert len(set(KeepAlive.ports)) == 1
 
 
 # Refusals
@@ -130,7 +306,7 @@ def test_a_refusal_is_not_repeated(
 ) -> None:
     server.fail(Fault("status", status=status, code=code))
     with pytest.raises(ModelRefused) as refused:
-        server.model().answer(PROMPT, 10)
+        server.model().answer(PROMPT, 10, go_on)
     assert (type(refused.value), refused.value.reason) == (kind, reason)
     assert (server.pauses, server.asked) == ([], [])
 
@@ -138,26 +314,26 @@ def test_a_refusal_is_not_repeated(
 @pytest.mark.parametrize("prompt", ["[[filter]]", "[[refuse]]"])
 def test_a_filtered_answer(server: Server, prompt: str) -> None:
     with pytest.raises(ContentFiltered):
-        server.model().answer([PromptLine("user", prompt)], 10)
+        server.model().answer([PromptLine("user", prompt)], 10, go_on)
 
 
 def test_a_prompt_beyond_the_context(server: Server) -> None:
     server.stand_in.context_tokens = 3
     with pytest.raises(ContextTooLong):
-        server.model().answer(PROMPT, 10)
+        server.model().answer(PROMPT, 10, go_on)
 
 
 def test_a_prompt_beyond_the_context_of_a_server_without_codes(server: Server) -> None:
     error = {"message": "This model's maximum context length is 3 tokens", "code": 400}
     server.fail(Fault("status", status=400, body=json.dumps({"error": error})))
     with pytest.raises(ContextTooLong):
-        server.model().answer(PROMPT, 10)
+        server.model().answer(PROMPT, 10, go_on)
 
 
 def test_a_limit_spent_on_thinking_alone(server: Server) -> None:
     server.fail(says(message("", "length")))
     with pytest.raises(ModelRefused, match="token_limit"):
-        server.model().answer(PROMPT, 10)
+        server.model().answer(PROMPT, 10, go_on)
 
 
 # Troubles that pass
@@ -190,7 +366,7 @@ PASSING = [
 @pytest.mark.parametrize("fault", PASSING, ids=lambda fault: f"{fault.kind} {fault.body}")
 def test_a_trouble_that_passes_is_waited_out(server: Server, fault: Fault) -> None:
     server.fail(fault)
-    assert server.model().answer(PROMPT, 10).text == f"You said: {WORDS}"
+    assert server.model().answer(PROMPT, 10, go_on).text == f"You said: {WORDS}"
     assert server.pauses == [0.5]
 
 
@@ -198,41 +374,41 @@ def test_a_trouble_that_passes_is_waited_out(server: Server, fault: Fault) -> No
 def test_without_time_to_wait_the_model_is_unavailable(server: Server, fault: Fault) -> None:
     server.fail(fault)
     with pytest.raises(ModelUnavailable):
-        server.model().answer(PROMPT, 1.4)
+        server.model().answer(PROMPT, 1.4, go_on)
     assert server.pauses == []
 
 
 def test_pauses_grow_and_the_time_is_kept(server: Server) -> None:
     server.fail(Fault("status", status=500, times=0))
     with pytest.raises(ModelUnavailable) as unavailable:
-        server.model().answer(PROMPT, 10)
+        server.model().answer(PROMPT, 10, go_on)
     assert server.pauses == [0.5, 1, 2, 4]
     assert unavailable.value.retry_after is None
 
 
 def test_the_server_names_the_pause(server: Server) -> None:
     server.fail(Fault("status", status=429, retry_after=3))
-    assert server.model().answer(PROMPT, 10).text
+    assert server.model().answer(PROMPT, 10, go_on).text
     assert server.pauses == [3]
 
 
 def test_a_pause_beyond_the_time_is_handed_on(server: Server) -> None:
     server.fail(Fault("status", status=429, retry_after=30))
     with pytest.raises(ModelUnavailable) as unavailable:
-        server.model().answer(PROMPT, 10)
+        server.model().answer(PROMPT, 10, go_on)
     assert unavailable.value.retry_after == 30
     assert server.pauses == []
 
 
 def test_nothing_is_asked_without_time(server: Server) -> None:
     with pytest.raises(ModelUnavailable):
-        server.model().answer(PROMPT, 0.9)
+        server.model().answer(PROMPT, 0.9, go_on)
     assert server.asked == []
 
 
 def test_a_server_that_is_not_there(server: Server) -> None:
     with pytest.raises(ModelUnavailable, match="connection"):
-        server.model(openai_base_url="http://127.0.0.1:1/v1").answer(PROMPT, 1.4)
+        server.model(openai_base_url="http://127.0.0.1:1/v1").answer(PROMPT, 1.4, go_on)
 
 
 @pytest.mark.parametrize(("fallbacks", "asked"), [((), 1), (("second",), 2)])
@@ -243,7 +419,7 @@ def test_a_server_that_never_answers(
     model = ChatModel(replace(server.settings, openai_fallback_models=fallbacks))
     began = time.monotonic()
     with pytest.raises(ModelUnavailable, match="timeout"):
-        model.answer(PROMPT, 2.1)
+        model.answer(PROMPT, 2.1, go_on)
     assert time.monotonic() - began < 3
     assert len(server.stand_in.faults.fired) == asked
 
@@ -256,34 +432,34 @@ def test_a_server_that_never_answers(
 )
 def test_the_next_model_is_asked_at_once(server: Server, fault: Fault) -> None:
     server.fail(fault)
-    answer = server.model(openai_fallback_models=("second", "third")).answer(PROMPT, 10)
+    answer = server.model(openai_fallback_models=("second", "third")).answer(PROMPT, 10, go_on)
     assert (answer.model, server.pauses) == ("second", [])
 
 
 def test_after_all_models_the_first_is_asked_again(server: Server) -> None:
     server.fail(Fault("status", status=503, times=2))
-    answer = server.model(openai_fallback_models=("second",)).answer(PROMPT, 10)
+    answer = server.model(openai_fallback_models=("second",)).answer(PROMPT, 10, go_on)
     assert (answer.model, server.pauses) == ("first", [0.5])
 
 
 def test_a_model_that_is_not_there_is_asked_once(server: Server) -> None:
     server.stand_in.models = frozenset({"second"})
     server.fail(Fault("status", status=503, contains="second"))
-    answer = server.model(openai_fallback_models=("second",)).answer(PROMPT, 10)
+    answer = server.model(openai_fallback_models=("second",)).answer(PROMPT, 10, go_on)
     assert (answer.model, server.pauses) == ("second", [0.5])
 
 
 def test_no_model_is_there(server: Server) -> None:
     server.stand_in.models = frozenset()
     with pytest.raises(ModelRefused, match="unknown_model"):
-        server.model(openai_fallback_models=("second",)).answer(PROMPT, 10)
+        server.model(openai_fallback_models=("second",)).answer(PROMPT, 10, go_on)
     assert server.pauses == []
 
 
 def test_a_refusal_stops_the_list(server: Server) -> None:
     server.fail(Fault("status", status=401))
     with pytest.raises(ModelRefused, match="authentication"):
-        server.model(openai_fallback_models=("second",)).answer(PROMPT, 10)
+        server.model(openai_fallback_models=("second",)).answer(PROMPT, 10, go_on)
     assert server.asked == []
 
 
@@ -298,7 +474,7 @@ LEAKS += [replace(says(f'{{"{WORDS}'), times=0), Fault("reset", times=0)]
 def test_no_error_repeats_the_prompt_or_the_key(server: Server, fault: Fault) -> None:
     server.fail(fault)
     with pytest.raises((ModelUnavailable, ModelRefused)) as raised:
-        server.model().answer(PROMPT, 1.4)
+        server.model().answer(PROMPT, 1.4, go_on)
     shown = "".join(traceback.format_exception(raised.value))
     assert WORDS not in shown
     assert KEY not in shown

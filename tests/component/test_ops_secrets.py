@@ -29,7 +29,10 @@ GIVEN = (
     "OPENAI_API_KEY",
     "OPENAI_MODEL",
 )
-MADE = ("TELEGRAM_WEBHOOK_SECRET", "MESSENGER_VERIFY_TOKEN", "WEB_SESSION_KEY")
+MADE = (
+    *("TELEGRAM_WEBHOOK_SECRET", "MESSENGER_VERIFY_TOKEN"),
+    *("WEB_SESSION_KEY", "WEB_ACCESS_CODE"),
+)
 Run = Callable[..., int]
 
 
@@ -98,9 +101,9 @@ def test_all_is_stored_and_what_can_be_made_is_made(run: Run, addresses: dict[st
         MADE
     )
     made = {found[name]["Value"] for name in MADE}
-    assert len(made) == 3
+    assert len(made) == 4
     for value in made:
-        assert re.fullmatch(r"[A-Za-z0-9_-]{43}", value)
+        assert re.fullmatch(r"[A-Za-z0-9_-]{43}|[A-Za-z0-9_-]{12}", value)
 
 
 def test_a_second_run_changes_nothing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,9 +150,27 @@ def test_settings_are_merged(run: Run) -> None:
     assert (settings["HISTORY_TURNS"], settings["MAX_TOKENS"]) == ("5", "900")
 
 
+def test_a_setting_is_read_from_a_file(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    personas = '{"Poet": "You rhyme, {name}.", "Köchin": "You cook."}'
+    file = tmp_path / "personas.json"
+    file.write_text(personas + "\n", encoding="utf-8")
+    run("--set", f"PERSONAS=@{file}")
+    assert json.loads(stored()["SETTINGS"]["Value"])["PERSONAS"] == personas
+    assert run("--set", f"PERSONAS=@{tmp_path / 'none.json'}") == 1
+    assert "none.json: FileNotFoundError" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "setting",
-    ["HISTORY_TURNS=many", "NO_SUCH=1", "OPENAI_API_KEY=shown-to-all", "TABLE_NAME=turns"],
+    [
+        "HISTORY_TURNS=many",
+        "PERSONAS={not-json",
+        "NO_SUCH=1",
+        "OPENAI_API_KEY=shown-to-all",
+        "TABLE_NAME=turns",
+    ],
 )
 def test_a_setting_that_makes_no_sense_stores_nothing(
     run: Run, capsys: pytest.CaptureFixture[str], setting: str

@@ -76,10 +76,16 @@ class Calls:
         elif service == "sqs":
             queue = self.names[params["QueueUrl"]]
             self.made.add((f"sqs:{operation.removesuffix('Batch')}", queue))
+        elif service == "s3":
+            action = {"HeadObject": "GetObject", "DeleteObjects": "DeleteObject"}
+            bucket = self.names[params["Bucket"]]
+            self.made.add((f"s3:{action.get(operation, operation)}", bucket))
         elif operation == "TransactWriteItems":
             for item in params["TransactItems"]:
                 ((part, inner),) = item.items()
                 self.made.add((_PARTS[part], self.names[inner["TableName"]]))
+        elif operation == "BatchWriteItem":
+            self.made |= {(f"dynamodb:{operation}", self.names[t]) for t in params["RequestItems"]}
         else:
             assert service == "dynamodb", service
             self.made.add((f"dynamodb:{operation}", self.names[params["TableName"]]))
@@ -116,7 +122,8 @@ def granted(resources: dict[str, Any], function: str) -> set[Grant]:
 def _place(resource: dict[str, Any]) -> str:
     if "Fn::GetAtt" in resource:
         return str(resource["Fn::GetAtt"][0])
-    return str(resource["Fn::Sub"]).rpartition("/")[2]
+    text = str(resource["Fn::Sub"])
+    return text[2:].removesuffix(".Arn}/*") if text.endswith("/*") else text.rpartition("/")[2]
 
 
 def by_lambda(resources: dict[str, Any], function: str) -> set[Grant]:
@@ -168,7 +175,7 @@ class Bot:
         """What the template gives the function, each reference resolved."""
         variables = _function(self._resources, name)["Environment"]["Variables"]
         values = {
-            key: self.aws.names[value["Ref"]] if isinstance(value, dict) else value
+            key: self.aws.names.get(value.get("Ref", ""), "") if isinstance(value, dict) else value
             for key, value in variables.items()
         }
         return {"PARAMETER_PATH": "/chatbot", **values}
@@ -264,6 +271,7 @@ def live(bot: Bot) -> None:
     for text in ("/start", "/reset", "/forget", "/help"):
         bot.post(person.telegram(text))
         assert bot.work() == []
+    bot.post(person.telegram("/stop"))
     _long_history(bot, person)
     # Older than all that the window shows: looked up by its key.
     bot.post(person.telegram("Late", date=NOON // 1000 - 86_400))
@@ -275,9 +283,15 @@ def live(bot: Bot) -> None:
         MessageDeduplicationId=uuid.uuid4().hex,
     )
     assert bot.work() == []  # it is in the dead letters
-    for path in ("/", "/web/messages"):
-        cookie = person.signer.web_cookie(person.session)
-        assert bot.call("web", _http("GET", path, {"cookie": cookie}))["statusCode"] == 200
+    cookie = person.signer.web_cookie(person.session)
+    bot.post(person.web("/image a red fox", ORIGIN))
+    assert bot.work() == []
+    turns = bot.call("web", _http("GET", "/web/messages", {"cookie": cookie}))
+    made = json.loads(turns["body"])["turns"][-1]["made"]
+    for path, status in (("/", 200), ("/web/messages", 200), (made["url"], 302)):
+        assert bot.call("web", _http("GET", path, {"cookie": cookie}))["statusCode"] == status
+    bot.post(person.web("/forget yes", ORIGIN))
+    assert bot.work() == []
     bot.call("setup", {"RequestType": "Delete", "ResourceProperties": {"Url": ORIGIN}})
 
 

@@ -14,6 +14,8 @@ from werkzeug.wrappers import Request, Response
 
 from chatbot.commands import COMMANDS
 from chatbot.http import Handler
+from chatbot.setup import MESSENGER_FIELDS, TELEGRAM_UPDATES
+from chatbot.texts import LANGUAGES
 from chatbot.wiring.setup import build
 from local.config import DEVELOPMENT
 from local.server import serve
@@ -110,8 +112,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         app_secret=values["MESSENGER_APP_SECRET"],
         page_id=values["MESSENGER_PAGE_ID"],
         page_token=values["MESSENGER_PAGE_TOKEN"],
-        require_proof=True,
     )
+    graph.require_proof = True
     site = Site()
     with ExitStack() as opening:
         running = [serve(app) for app in (site, telegram, graph)]
@@ -145,15 +147,30 @@ def test_a_new_stack_is_registered(world: World) -> None:
     assert world.telegram.webhook == {
         "url": f"{world.url}/telegram",
         "secret_token": DEVELOPMENT["TELEGRAM_WEBHOOK_SECRET"],
-        "allowed_updates": ["message", "callback_query"],
+        "allowed_updates": TELEGRAM_UPDATES,
         "max_connections": 40,
     }
-    (call,) = world.telegram.wait(1, "setMyCommands")
-    assert [each["command"] for each in call.params["commands"]] == list(COMMANDS)
+    calls = world.telegram.wait(1, "setMyCommands")
+    assert [call.params["language_code"] for call in calls] == ["", *LANGUAGES]
+    for call in calls:
+        assert [each["command"] for each in call.params["commands"]] == list(COMMANDS)
+    assert [call.params["commands"][1]["description"] for call in calls] == [
+        "What I can do",
+        "What I can do",
+        "Was ich kann",
+    ]
     assert world.callback == f"{world.url}/messenger"
-    assert world.graph.subscribed_fields == ["messages", "messaging_postbacks", "message_echoes"]
-    (menu,) = world.graph.profile["persistent_menu"]
-    assert [item["payload"] for item in menu["call_to_actions"]] == [f"/{n}" for n in COMMANDS]
+    assert world.graph.subscribed_fields == MESSENGER_FIELDS
+    menus = world.graph.profile["persistent_menu"]
+    assert [menu["locale"] for menu in menus] == ["default", "en_US", "de_DE"]
+    for menu in menus:
+        names = [item["payload"].removeprefix("/") for item in menu["call_to_actions"]]
+        assert names == [name for name, command in COMMANDS.items() if command.menu]
+    assert [each["text"] for each in world.graph.profile["greeting"]] == [
+        "Write to me and I will answer.",
+        "Write to me and I will answer.",
+        "Schreib mir, und ich antworte.",
+    ]
     assert world.graph.profile["get_started"] == {"payload": "GET_STARTED"}
 
 

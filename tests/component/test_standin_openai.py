@@ -266,9 +266,3 @@ def test_transcriptions(standin: OpenAIStandIn, client: openai.OpenAI) -> None:
     for name, content in (("a.txt", b"voice"), ("a.ogg", b"")):
         with pytest.raises(openai.BadRequestError):
             transcribe(model="gpt-transcribe", file=(name, content))
-
-
-def test_moderations(client: openai.OpenAI) -> None:
-    results = client.moderations.create(input=["Hello", "[[filter]]"]).results
-    assert [result.flagged for result in results] == [False, True]
-    assert results[1].categories.violence is True

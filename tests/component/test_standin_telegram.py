@@ -261,7 +261,8 @@ def test_replies_are_checked_once_the_chat_is_known(telegram: TelegramStandIn, u
 
 
 def test_a_strict_stand_in_knows_only_what_it_learned() -> None:
-    telegram = TelegramStandIn(TOKEN, strict=True)
+    telegram = TelegramStandIn(TOKEN)
+    telegram.strict = True
     running = serve(telegram)
     url = f"{running.url}/bot{TOKEN}"
     assert call(url, "sendMessage", chat_id=7, text="x")[1]["description"].endswith(

@@ -20,6 +20,7 @@ from chatbot.errors import (
 )
 from chatbot.messages import (
     Author,
+    Button,
     Kind,
     Message,
     Origin,
@@ -146,6 +147,75 @@ def test_a_lost_courtesy_raises_nothing(
     channel.greet(message(callback="c1"))
     channel.working(message())
     assert [facts["call"] for _, facts in journal.hops] == ["answerCallbackQuery", "sendChatAction"]
+
+
+# Drafts
+
+
+def test_a_draft(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
+    asked = message()
+    assert channel.draft(asked, "so **far**")
+    [call] = telegram.accepted
+    assert (call.method, call.params) == (
+        "sendMessageDraft",
+        {
+            "chat_id": 42,
+            "draft_id": asked.key.draft,
+            "can_stop": True,
+            "keep_on_stop": True,
+            "text": "so far",
+            "entities": [{"type": "bold", "offset": 3, "length": 3}],
+        },
+    )
+    assert asked.key.draft != 0
+
+
+def test_a_draft_in_a_topic(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
+    channel.draft(message("telegram:42:3"), "so far")
+    assert telegram.accepted[0].params["message_thread_id"] == 3
+
+
+def test_a_group_has_no_place_for_drafts(
+    telegram: TelegramStandIn, channel: TelegramChannel
+) -> None:
+    assert not channel.draft(message(f"telegram:{GROUP}"), "so far")
+    assert telegram.accepted == []
+
+
+def test_of_a_long_draft_the_end_is_shown(
+    telegram: TelegramStandIn, channel: TelegramChannel
+) -> None:
+    text = "word " * 1000 + "the end"
+    assert channel.draft(message(), text)
+    [shown] = [call.params["text"] for call in telegram.accepted]
+    assert shown == channel.split(Reply(text))[-1].text
+    assert shown.endswith("the end")
+
+
+def test_a_draft_without_words_is_not_sent(
+    telegram: TelegramStandIn, channel: TelegramChannel
+) -> None:
+    assert channel.draft(message(), "\n")
+    assert telegram.accepted == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "meant"),
+    [
+        (Fault("status", status=429, retry_after=3), PostRefused),
+        (Fault("status", status=403), Undeliverable),
+        (Fault("status", status=400), Undeliverable),
+        (Fault("hang_up_before"), AmbiguousPost),
+    ],
+)
+def test_a_draft_that_fails(
+    telegram: TelegramStandIn, channel: TelegramChannel, fault: Fault, meant: type[ChatbotError]
+) -> None:
+    telegram.faults.add(fault)
+    with pytest.raises(meant) as caught:
+        channel.draft(message(), "so far")
+    if isinstance(caught.value, PostRefused):
+        assert caught.value.retry_after == 3
 
 
 NO_RIGHTS = "Bad Request: not enough rights to send text messages to the chat"
@@ -286,3 +356,52 @@ def test_a_refused_connection_does_not_tell_the_token(
     assert type(error) is PostRefused
     assert error.__suppress_context__
     assert "a-token" not in f"{error!r} {caplog.text} {journal.hops}"
+
+
+def test_buttons_are_below_the_last_part(
+    telegram: TelegramStandIn, channel: TelegramChannel
+) -> None:
+    buttons = (Button("Start fresh", "/new fresh"), Button("Früheres", "/new earlier"))
+    first, last = channel.split(Reply("word " * 1000, buttons))
+    assert (first.buttons, last.buttons) == ((), buttons)
+    channel.post(turn(), last)
+    assert telegram.accepted[0].params["reply_markup"] == {
+        "inline_keyboard": [
+            [{"text": "Start fresh", "callback_data": "/new fresh"}],
+            [{"text": "Früheres", "callback_data": "/new earlier"}],
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    ("author", "rules"), [("7", True), ("8", False), (str(GROUP), True), ("-555", False)]
+)
+def test_who_rules_a_group(
+    telegram: TelegramStandIn, channel: TelegramChannel, author: str, rules: bool
+) -> None:
+    telegram.administrators.add((GROUP, 7))
+    asking = replace(message(f"telegram:{GROUP}:3"), author=Author(author), group=True)
+    assert channel.is_administrator(asking) is rules
+
+
+@pytest.mark.parametrize(
+    ("fault", "known"),
+    [
+        (Fault("status", match="getChatMember", status=400), True),
+        (Fault("status", match="getChatMember", status=429, retry_after=3), False),
+        (Fault("status", match="getChatMember", status=502), False),
+        (Fault("hang_up_before", match="getChatMember"), False),
+    ],
+)
+def test_who_rules_is_asked_again_where_nobody_says(
+    telegram: TelegramStandIn, channel: TelegramChannel, fault: Fault, known: bool
+) -> None:
+    telegram.administrators.add((GROUP, 42))
+    telegram.faults.add(fault)
+    asking = message(f"telegram:{GROUP}")
+    if known:
+        assert not channel.is_administrator(asking)
+    else:
+        with pytest.raises(PostRefused):
+            channel.is_administrator(asking)
+    assert channel.is_administrator(asking)

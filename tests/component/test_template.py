@@ -111,9 +111,13 @@ def test_routes_lead_to_their_functions(properties: dict[str, dict[str, Any]]) -
         "GET /messenger": "WebhookFunction",
         "POST /messenger": "WebhookFunction",
         "POST /web/messages": "WebhookFunction",
+        "POST /web/stop": "WebhookFunction",
+        "POST /web/access": "WebhookFunction",
+        "POST /web/rating": "WebhookFunction",
         "GET /": "WebFunction",
         "GET /assets/{file}": "WebFunction",
         "GET /web/messages": "WebFunction",
+        "GET /web/files/{name}": "WebFunction",
     }
 
 
@@ -151,9 +155,9 @@ def test_functions_log_to_groups_that_forget(
 @pytest.mark.parametrize(
     ("function", "names"),
     [
-        ("webhook", {"QUEUE_URL"}),
-        ("worker", {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "TABLE_NAME"}),
-        ("web", {"TABLE_NAME"}),
+        ("webhook", {"QUEUE_URL", "TABLE_NAME"}),
+        ("worker", {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "TABLE_NAME", "FILES_BUCKET"}),
+        ("web", {"TABLE_NAME", "FILES_BUCKET", "FILES_ORIGIN"}),
         ("setup", set()),
     ],
 )
@@ -162,7 +166,8 @@ def test_functions_are_told_what_they_use(
 ) -> None:
     variables = properties[FUNCTIONS[function]]["Environment"]["Variables"]
     common = {"PARAMETER_PATH", "LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE"}
-    assert variables.keys() == common | {"POWERTOOLS_SERVICE_NAME"} | names
+    assert variables.keys() == common | {"AWS_ENDPOINT_URL", "POWERTOOLS_SERVICE_NAME"} | names
+    assert variables["AWS_ENDPOINT_URL"] == "", "there for sam local alone"
     assert variables["POWERTOOLS_SERVICE_NAME"] == function
 
 
@@ -220,6 +225,33 @@ def test_a_key_of_ones_own_encrypts_queues_and_table(translated: dict[str, Any])
     }
 
 
+def test_made_files_are_private_and_go_by_themselves(
+    translated: dict[str, Any], properties: dict[str, dict[str, Any]]
+) -> None:
+    resource = translated["Resources"]["FilesBucket"]
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    bucket = properties["FilesBucket"]
+    assert "BucketName" not in bucket  # a retained bucket would stand in the next stack's way
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["Status"], rule["ExpirationInDays"] >= 2 * 14) == ("Enabled", True)
+    assert _encryption(bucket) == {"SSEAlgorithm": "AES256"}
+    key = "arn:aws:kms:eu-central-1:123456789012:key/0"
+    own = _at_defaults(resource["Properties"], translated, KmsKeyArn=key)
+    assert _encryption(own) == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    (statement,) = properties["FilesBucketPolicy"]["PolicyDocument"]["Statement"]
+    assert properties["FilesBucketPolicy"]["Bucket"] == {"Ref": "FilesBucket"}
+    assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": False}}
+
+
+def _encryption(bucket: dict[str, Any]) -> dict[str, Any]:
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    encryption: dict[str, Any] = rule["ServerSideEncryptionByDefault"]
+    return encryption
+
+
 def test_dead_letters_come_from_the_queue_alone(properties: dict[str, dict[str, Any]]) -> None:
     assert properties["MessageQueue"]["RedrivePolicy"] == {
         "deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]},
@@ -267,13 +299,20 @@ def test_roles_name_actions_and_resources(
     role = _role(properties, function)
     assert "ManagedPolicyArns" not in role
     for statement in _statements(role):
-        assert "*" not in json.dumps([statement["Action"], statement["Resource"]])
+        named = json.dumps([statement["Action"], statement["Resource"]])
+        assert "*" not in named.replace("${FilesBucket.Arn}/*", "each of its objects")
 
 
 @pytest.mark.parametrize(
     ("function", "expected"),
     [
-        ("webhook", {"MessageQueue": {"sqs:SendMessage"}}),
+        (
+            "webhook",
+            {
+                "MessageQueue": {"sqs:SendMessage"},
+                "ConversationTable": {"dynamodb:PutItem"},
+            },
+        ),
         (
             "worker",
             {
@@ -283,16 +322,24 @@ def test_roles_name_actions_and_resources(
                     "sqs:ChangeMessageVisibility",
                     "sqs:GetQueueAttributes",
                 },
+                "FilesBucket": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"},
                 "DeadLetterQueue": {"sqs:SendMessage"},
                 "ConversationTable": {
                     "dynamodb:Query",
                     "dynamodb:GetItem",
                     "dynamodb:PutItem",
                     "dynamodb:UpdateItem",
+                    "dynamodb:BatchWriteItem",
                 },
             },
         ),
-        ("web", {"ConversationTable": {"dynamodb:Query"}}),
+        (
+            "web",
+            {
+                "ConversationTable": {"dynamodb:GetItem", "dynamodb:Query"},
+                "FilesBucket": {"s3:GetObject"},
+            },
+        ),
         ("setup", {}),
     ],
 )
@@ -300,13 +347,20 @@ def test_functions_may_do_what_they_do(
     properties: dict[str, dict[str, Any]], function: str, expected: dict[str, set[str]]
 ) -> None:
     granted = {
-        statement["Resource"]["Fn::GetAtt"][0]: set(_actions(statement))
+        _name(statement["Resource"]): set(_actions(statement))
         for statement in _statements(_role(properties, function))
         if "ssm:GetParameters" not in _actions(statement)
     }
     group = properties[FUNCTIONS[function]]["LoggingConfig"]["LogGroup"]["Ref"]
     assert granted.pop(group) == {"logs:CreateLogStream", "logs:PutLogEvents"}
     assert granted == expected
+
+
+def _name(resource: dict[str, Any]) -> str:
+    """The logical id; objects of a bucket are named by pattern."""
+    if "Fn::Sub" in resource:
+        return str(resource["Fn::Sub"]).removeprefix("${").removesuffix(".Arn}/*")
+    return str(resource["Fn::GetAtt"][0])
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -344,6 +398,7 @@ def test_outputs_say_where_things_are(translated: dict[str, Any]) -> None:
         "TelegramWebhookUrl",
         "MessengerWebhookUrl",
         "TableName",
+        "FilesBucket",
         "QueueUrl",
         "DeadLetterQueueUrl",
     }

@@ -14,7 +14,8 @@ import boto3
 import pytest
 
 from chatbot.channels.web.session import new_session, set_cookie
-from chatbot.messages import Envelope
+from chatbot.history import Table
+from chatbot.messages import Envelope, TurnKey
 from chatbot.wiring.webhook import build
 from tests.component.conftest import Aws, Queues
 
@@ -25,7 +26,7 @@ SECRETS = {
     "MESSENGER_VERIFY_TOKEN": "messenger-verify-token",
     "WEB_SESSION_KEY": "web-session-key",
 }
-PLAIN = {"MESSENGER_PAGE_ID": "page", "MESSENGER_APP_ID": "app"}
+PLAIN = {"MESSENGER_PAGE_ID": "page", "MESSENGER_APP_ID": "app", "WEB_ACCESS": "open"}
 Call = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -39,8 +40,8 @@ def webhook(environ: dict[str, str]) -> Call:
 
 
 @pytest.fixture
-def environ(queues: Queues) -> dict[str, str]:
-    return {"QUEUE_URL": queues.messages, **SECRETS, **PLAIN}
+def environ(queues: Queues, table: str) -> dict[str, str]:
+    return {"QUEUE_URL": queues.messages, "TABLE_NAME": table, **SECRETS, **PLAIN}
 
 
 @pytest.fixture
@@ -130,6 +131,37 @@ def test_an_update_of_telegram_is_queued_untouched(call: Call, aws: Aws, queues:
     assert envelope.key.sort == "turn#1795262400000#000000000001:message"
     assert envelope.conversation == "telegram:7"
     assert envelope.payload == update()
+
+
+def test_a_wish_to_stop_is_written_down_and_not_queued(
+    environ: dict[str, str], aws: Aws, queues: Queues, table: str
+) -> None:
+    call = webhook(environ)
+    history = Table(aws.dynamodb, table, lambda: 0, 90)
+    at = 1_795_262_400_000
+    for request, conversation in (
+        (telegram(update(text="/stop")), "telegram:7"),
+        (messenger(page(page_event("p", "m1", "/stop"))), "messenger:p"),
+    ):
+        assert call(request)["statusCode"] == 200
+        assert history.stop_wished(TurnKey.of(conversation, at, "1"), "7")
+        assert not history.stop_wished(TurnKey.of(conversation, at + 1, "1"), "7")
+    session = new_session()
+    cookie = set_cookie(session, SECRETS["WEB_SESSION_KEY"], secure=True).partition(";")[0]
+    stop = web("") | {
+        "rawPath": "/web/stop",
+        "cookies": [cookie],
+        "requestContext": {"http": {"method": "POST", "path": "/web/stop"}},
+        "body": base64.b64encode(b'{"id": "m1"}').decode(),
+    }
+    assert call(stop)["statusCode"] == 202
+    assert history.stop_wished(TurnKey.of(f"web:{session}", at, "m1:message"), "7")
+    assert waiting(aws, queues) == 0
+
+
+def test_a_stop_that_cannot_be_written_asks_to_come_again(environ: dict[str, str]) -> None:
+    response = webhook({**environ, "TABLE_NAME": "gone"})(telegram(update(text="/stop")))
+    assert response["statusCode"] == 503
 
 
 def test_the_same_bytes_whether_encoded_or_not(call: Call, aws: Aws, queues: Queues) -> None:

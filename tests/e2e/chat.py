@@ -22,7 +22,31 @@ class Chat:
 
     def say(self, text: str) -> list[str]:
         """What is answered, part by part."""
-        return list(answers(self.channel, self.person, text, self.stack.url, SECONDS))
+        return self.answers_to(self.person.write(self.channel, text, self.stack.url))
+
+    def press(self, payload: str) -> list[str]:
+        """What is answered to a button of an earlier answer."""
+        return self.answers_to(self.person.press(self.channel, payload, self.stack.url))
+
+    def answers_to(self, post: Post) -> list[str]:
+        return list(answers(self.channel, self.person, post, self.stack.url, SECONDS))
+
+    def buttons(self) -> dict[str, str]:
+        """Those of the newest answer: label and payload."""
+        if self.channel == "web":
+            return {each["label"]: each["payload"] for each in self.turns()[-1]["buttons"]}
+        newest = self.messages(1)[-1]
+        if self.channel == "messenger":
+            return {each["title"]: each["payload"] for each in newest.get("quick_replies", ())}
+        rows = newest.get("reply_markup", {}).get("inline_keyboard", ())
+        return {each["text"]: each["callback_data"] for row in rows for each in row}
+
+    def turns(self) -> list[dict[str, Any]]:
+        """What the page shows."""
+        headers = {"cookie": self.person.signer.web_cookie(self.person.session)}
+        reply = requests.get(f"{self.stack.url}/web/messages", headers=headers, timeout=30)
+        turns: list[dict[str, Any]] = reply.json()["turns"]
+        return turns
 
     def post(self, post: Post, **headers: str) -> requests.Response:
         return send(self.stack, post, **headers)

@@ -14,10 +14,17 @@ from tests.leaks import LEAKS, pytest_runtest_call, pytest_runtest_setup, pytest
 
 __all__ = ["pytest_runtest_call", "pytest_runtest_setup", "pytest_runtest_teardown"]
 
+SETTINGS = {
+    "RETRY_DELAY": "100ms",
+    "SETTLE": "1s",
+    "WEB_ACCESS_CODE": "sesame",
+    "PERSONAS": '{"Pirate": "You are a pirate.", "Poet": "You are a poet."}',
+}
+
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    with Stack(Options(settings={"RETRY_DELAY": "100ms", "SETTLE": "1s"})) as running:
+    with Stack(Options(settings=SETTINGS)) as running:
         LEAKS.watch(running)
         yield running
 
@@ -31,3 +38,17 @@ def person(stack: Stack) -> Person:
 @pytest.fixture
 def chat(stack: Stack, person: Person) -> Callable[[str], Chat]:
     return lambda channel: Chat(stack, person, channel)
+
+
+@pytest.fixture
+def change(stack: Stack) -> Iterator[Callable[..., None]]:
+    """Change settings for as long as the test takes; functions that start anew read them."""
+    path = stack.aws.environments["WorkerFunction"]["PARAMETER_PATH"]
+
+    def to(**settings: str) -> None:
+        stack.aws.put_settings(path, stack.settings | settings)
+        for pool in stack._pools.values():
+            pool._idle.clear()
+
+    yield to
+    to()

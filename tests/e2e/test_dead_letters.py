@@ -20,7 +20,10 @@ from ops.__main__ import main
 from tests.e2e.chat import SECONDS, Chat
 from tests.leaks import LEAKS
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs real Lambda processes")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(sys.platform != "linux", reason="needs real Lambda processes"),
+]
 
 
 @pytest.fixture(scope="module")

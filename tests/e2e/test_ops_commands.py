@@ -11,10 +11,13 @@ from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
 
+from chatbot.messages import folder_of
 from local.people import Person
 from local.stack import Stack
 from ops.__main__ import main
 from tests.e2e.chat import Chat
+
+pytestmark = pytest.mark.long
 
 Chatting = Callable[[str], Chat]
 
@@ -78,6 +81,9 @@ def test_what_is_forgotten_is_gone_and_not_answered_again(
 ) -> None:
     name, chatting = person.conversation("telegram"), chat("telegram")
     chatting.say("/start")
+    chatting.say("/export")
+    s3, made = stack.aws.client("s3"), {"Bucket": stack.bucket, "Prefix": folder_of(name)}
+    assert s3.list_objects_v2(**made)["KeyCount"] == 1
     old = person.telegram("My name is Ada")
     assert chatting.post(old).ok
     assert len(chatting.received(2)) == 2
@@ -88,6 +94,7 @@ def test_what_is_forgotten_is_gone_and_not_answered_again(
     assert len(chatting.received(3)) == 3  # the old message was not answered a second time
     state = stack.table.get_item(Key={"pk": name, "sk": "~state"})["Item"]
     assert "name" not in state
+    assert s3.list_objects_v2(**made)["KeyCount"] == 0
     assert state["expires_at"]
 
 

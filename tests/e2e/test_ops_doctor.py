@@ -11,10 +11,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from local.config import DEVELOPMENT
+from local.config import SECRETS
 from local.stack import Stack
 from local.standins.faults import Fault
 from ops.__main__ import main
+
+pytestmark = pytest.mark.long
 
 PATH = "/chatbot"
 Doctor = Callable[..., dict[str, str]]
@@ -83,7 +85,7 @@ def forget(stack: Stack, name: str) -> None:
 
 
 def set_to(stack: Stack, **settings: str) -> None:
-    plain = {name: value for name, value in DEVELOPMENT.items() if name.endswith(("_ID", "_MODEL"))}
+    plain = {name: value for name, value in stack.settings.items() if name not in SECRETS}
     store(stack, "SETTINGS", json.dumps(plain | settings))
 
 

@@ -11,14 +11,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
+from local.aws import CREDENTIALS
+from local.invoke import queued
 from local.people import Person
-from local.stack import Stack
+from local.runtime import InProcess, Result
+from local.stack import Options, Stack
 from tests.e2e.chat import send
 
 ROOT = Path(__file__).parents[2]
@@ -152,10 +157,50 @@ def test_invoke_fails_where_the_function_raises() -> None:
     assert "KeyError" in done.stderr.splitlines()[-1]
 
 
+def test_sam_local_s_variables_are_those_of_a_running_stack(stack: Stack) -> None:
+    given = json.loads((ROOT / "events/local-env.json").read_text())
+    assert given.keys() == stack.functions.keys() - {"SetupFunction"}
+    for name, variables in given.items():
+        assert variables.pop("AWS_ENDPOINT_URL") == "http://host.docker.internal:8000/_local/aws"
+        deployed = stack.aws.environments[name]
+        assert "AWS_ENDPOINT_URL" in deployed, "sam local sets only what the template declares"
+        ours = {key for key in deployed if not key.startswith(("AWS_", "POWERTOOLS_"))}
+        assert variables == {key: deployed[key] for key in ours - {"PARAMETER_PATH", "LOG_LEVEL"}}
+
+
+def test_a_function_in_a_container_reaches_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve = socket.getaddrinfo
+
+    def of_container(host: str, *arguments: Any, **named: Any) -> Any:
+        own = host == "host.docker.internal"
+        return resolve("127.0.0.1" if own else host, *arguments, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", of_container)
+    with Stack(Options(poll=False)) as stack:
+        endpoint = f"http://host.docker.internal:{stack.url.rpartition(':')[2]}/_local/aws"
+        environment = {
+            **CREDENTIALS,
+            **stack.aws.environments["WorkerFunction"],
+            "AWS_ENDPOINT_URL": endpoint,
+        }
+        worker = replace(stack.functions["WorkerFunction"], environment=environment)
+        event = queued(stack, json.loads((ROOT / "events/worker/telegram.json").read_text()))
+        assert InProcess(worker).invoke(json.dumps(event)) == Result({"batchItemFailures": []})
+        assert stack.telegram.wait(1, "sendMessage", timeout=0)
+        assert stack.openai.wait(1, "chat/completions", timeout=0)
+        assert {record.server for record in stack.recorder.after(0)} >= {"aws", "telegram"}
+
+
 def test_other_hosts_names_are_refused(stack: Stack) -> None:
     for host in ("evil.example", "evil.example:80", "127.0.0.1:1"):
         answer = requests.get(stack.url, headers={"host": host}, timeout=30)
         assert answer.status_code == HTTPStatus.FORBIDDEN
+
+
+def test_no_page_in_a_browser_posts_to_what_is_for_programs(stack: Stack) -> None:
+    url = f"{stack.url}/_local/aws/moto-api/reset"
+    answer = requests.post(url, headers={"origin": "https://evil.example"}, timeout=30)
+    assert answer.status_code == HTTPStatus.FORBIDDEN
 
 
 def test_every_listener_is_on_loopback(stack: Stack) -> None:

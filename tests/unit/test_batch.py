@@ -10,13 +10,15 @@ import pytest
 from chatbot.batch import LEASE_SLACK
 from chatbot.errors import HistoryUnavailable, ModelUnavailable, PostRefused, QueueUnavailable
 from chatbot.messages import Completion, PromptLine, Record, Window
+from chatbot.ports import Show
+from tests.fakes import FakeModel
 from tests.world import INVOCATION, ProcessEnded, World
 
 
 def test_a_batch_is_answered_in_order_and_deleted() -> None:
     world = World("1", "2", "3")
     for text in ("one", "two", "three"):
-        world.queue.send(world.envelope(text))
+        world.queue.send(world.envelope(text, author=text))  # or else they are merged
     assert world.invoke() == []
     assert world.channel.received == ["1", "2", "3"]
     assert world.queue.letters == []
@@ -34,7 +36,7 @@ def test_the_lease_covers_the_longest_claim() -> None:
 def test_a_group_stops_at_its_first_failure_and_is_hidden_with_it() -> None:
     world = World("1", ModelUnavailable("503"), "2", "3")
     for text in ("one", "two", "three"):
-        world.queue.send(world.envelope(text))
+        world.queue.send(world.envelope(text, author=text))  # or else they are merged
     assert len(world.invoke()) == 2
     assert [letter.visible_at - world.clock() for letter in world.queue.letters] == [
         1000,
@@ -74,14 +76,15 @@ def test_without_a_lease_the_queues_own_visibility_holds() -> None:
     assert world.channel.received == ["You said: Hello"]
 
 
-class _SlowForOne:
+class _SlowForOne(FakeModel):
     """A model that answers "slow" only after everything else has left the queue."""
 
     def __init__(self, world: World) -> None:
+        super().__init__()
         self.world = world
         self.deleted_meanwhile = False
 
-    def answer(self, prompt: Sequence[PromptLine], seconds: float) -> Completion:
+    def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
         if prompt[-1].content == "slow":
             for _ in range(200):
                 if len(self.world.queue.letters) == 1:
@@ -94,7 +97,7 @@ class _SlowForOne:
 def test_a_quick_conversation_does_not_wait_for_a_slow_neighbour() -> None:
     world = World()
     model = _SlowForOne(world)
-    world.conversation._model = model
+    world.conversation._answers._model = model
     world.queue.send(world.envelope("slow", "telegram:1"))
     world.queue.send(world.envelope("quick", "telegram:2"))
     assert world.invoke() == []
@@ -112,7 +115,7 @@ def test_alone_in_its_batch_nothing_is_deleted_by_hand() -> None:
 def test_without_time_for_one_more_the_rest_is_handed_back_untried() -> None:
     world = World()
     for text in ("one", "two"):
-        world.queue.send(world.envelope(text))
+        world.queue.send(world.envelope(text, author=text))  # or else they are merged
     records = world.queue.receive()
     deadline = world.clock() + round(world.conversation.time_needed() * 1000) - 1
     assert len(world.batch.run(records, deadline)) == 2
@@ -157,8 +160,8 @@ def test_a_thread_that_works_past_the_deadline_ends_the_process() -> None:
     world = World()
     release = threading.Event()
 
-    class Stuck:
-        def answer(self, prompt: Sequence[PromptLine], seconds: float) -> Completion:
+    class Stuck(FakeModel):
+        def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
             release.wait(10)
             return Completion("late", "m")
 
@@ -166,7 +169,7 @@ def test_a_thread_that_works_past_the_deadline_ends_the_process() -> None:
         release.set()
         raise ProcessEnded
 
-    world.conversation._model = Stuck()
+    world.conversation._answers._model = Stuck()
     world.batch._end = end  # type: ignore[assignment]
     world.queue.send(world.envelope("Hello"))
     records = world.queue.receive()

@@ -8,6 +8,7 @@ from chatbot.conversation import MOST_RECEIVES
 from chatbot.errors import (
     AmbiguousPost,
     ContentFiltered,
+    ContextTooLong,
     HistoryUnavailable,
     LeaseLost,
     ModelRefused,
@@ -23,6 +24,7 @@ from chatbot.messages import (
     Person,
     State,
 )
+from chatbot.texts import TEXTS
 from tests.world import CONVERSATION, World
 
 
@@ -60,7 +62,7 @@ def test_an_event_older_than_the_window_is_looked_up_by_its_key() -> None:
 def test_a_forgotten_event_is_acknowledged_silently() -> None:
     world = World()
     hello = world.envelope("Hello")
-    world.history.persons[CONVERSATION] = Person(forgotten_before=hello.key.sort)
+    world.history.persons[CONVERSATION] = Person(forgotten_before=f"{hello.key.sort}~")
     assert world.handle(hello) == Done()
     assert (world.model.prompts, world.channel.received) == ([], [])
     assert world.history.find(hello.key) is None
@@ -229,7 +231,7 @@ def test_a_model_that_answers_nobody_is_counted_by_itself(reason: str, denied: i
 
 
 def test_a_cut_answer_ends_with_an_ellipsis() -> None:
-    world = World(Completion("Once upon a", "m", cut=True))  # type: ignore[arg-type]
+    world = World(Completion("Once upon a", "m", cut=True))
     world.handle(world.envelope("A tale"))
     assert world.channel.received == ["Once upon a…"]
 
@@ -250,7 +252,7 @@ def test_unsupported_content_gets_a_sentence() -> None:
     world.handle(world.envelope("", kind=Kind.UNSUPPORTED))
     assert (world.model.prompts, world.channel.received) == (
         [],
-        [world.settings.unsupported_text],
+        [TEXTS["unsupported"]["en"]],
     )
 
 
@@ -290,3 +292,46 @@ def test_logs_hold_no_words() -> None:
     world.handle(world.envelope("secret question", name="secret name"))
     world.handle(world.envelope("secret question", name="secret name"))
     assert "secret" not in repr(world.journal.hops) + repr(world.journal.troubles)
+
+
+def test_a_stopped_answer_is_kept_as_far_as_it_came() -> None:
+    world = World(Completion("So far", "fake-model", stopped=True))
+    asked = world.envelope("Tell me everything")
+    assert world.handle(asked) == Done()
+    assert world.channel.received == ["So far…"]
+    assert world.turn(asked).origin is Origin.MODEL
+
+
+def test_an_answer_that_was_stopped_before_its_first_word_says_so() -> None:
+    world = World(Completion("", "fake-model", stopped=True))
+    asked = world.envelope("Tell me everything")
+    assert world.handle(asked) == Done()
+    assert world.channel.received == ["Stopped."]
+    assert world.turn(asked).origin is Origin.NOTICE
+
+
+def test_a_prompt_that_is_too_long_is_asked_again_once_without_the_oldest() -> None:
+    world = World("One.", "Two.", ContextTooLong("context_length"), "Three.")
+    for text in ("one", "two", "three"):
+        world.handle(world.envelope(text))
+    assert world.channel.received == ["One.", "Two.", "Three."]
+    assert [line.content for line in world.model.prompts[3][1:]] == ["two", "Two.", "three"]
+
+
+@pytest.mark.parametrize("refusals", [1, 2])
+def test_what_is_too_long_in_any_case_gets_the_fallback(refusals: int) -> None:
+    """`refusals`: at first without anything to drop, then twice."""
+    world = World(*["One."] * (refusals - 1), *[ContextTooLong("context_length")] * refusals)
+    for text in ("one", "two")[:refusals]:
+        world.handle(world.envelope(text))
+    assert world.channel.received[-1] == world.settings.fallback_text
+    assert len(world.model.prompts) == 2 * refusals - 1
+    assert world.journal.counted("ModelRefused") == 1
+
+
+def test_the_turn_keeps_what_its_prompt_was_thought_to_take() -> None:
+    world = World()
+    hello = world.envelope("Hello")
+    world.handle(hello)
+    turn = world.turn(hello)
+    assert (turn.estimate > 0, turn.tokens_in) == (True, 7)

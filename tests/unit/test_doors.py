@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from chatbot.doors import MAX_EVENT_ID, MAX_TIME, Closed, enter
-from chatbot.errors import Forged, QueueUnavailable, RequestRefused, Unreadable
+from chatbot.errors import Forged, HistoryUnavailable, QueueUnavailable, RequestRefused, Unreadable
 from chatbot.http import Received, Request, Response
-from chatbot.messages import Envelope
+from chatbot.messages import Envelope, Stop
 from tests.fakes import FakeJournal
 
 REQUEST = Request("POST", "/telegram", body=b"some words of a person")
@@ -17,6 +17,10 @@ def envelope(
     event_id: str = "1:message", occurred_at: int = 1, conversation: str = "t:1"
 ) -> Envelope:
     return Envelope("telegram", conversation, event_id, occurred_at, {"text": "words"})
+
+
+def no_stop(stop: Stop) -> None:
+    raise AssertionError
 
 
 @dataclass
@@ -44,7 +48,7 @@ class StubSender:
 def test_what_was_received_is_queued_counted_and_acknowledged() -> None:
     journal, sender = FakeJournal(), StubSender()
     received = Received((envelope(), envelope("2:message")), ("echo", "read", "echo"))
-    assert enter(REQUEST, StubInbound(received), sender, journal) == Response()
+    assert enter(REQUEST, StubInbound(received), sender, no_stop, journal) == Response()
     assert [sent.event_id for sent in sender.sent] == ["1:message", "2:message"]
     assert journal.metrics["Received", "telegram"] == 2
     assert journal.metrics["Ignored", "telegram"] == 3
@@ -54,13 +58,13 @@ def test_what_was_received_is_queued_counted_and_acknowledged() -> None:
 def test_the_channels_own_answer_is_given() -> None:
     answer = Response(202, "{}")
     received = Received((envelope(),), response=answer)
-    assert enter(REQUEST, StubInbound(received), StubSender(), FakeJournal()) is answer
+    assert enter(REQUEST, StubInbound(received), StubSender(), no_stop, FakeJournal()) is answer
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_forgery_is_refused_counted_and_its_body_kept_out_of_the_log(status: int) -> None:
     journal, sender = FakeJournal(), StubSender()
-    response = enter(REQUEST, StubInbound(Forged("signature", status)), sender, journal)
+    response = enter(REQUEST, StubInbound(Forged("signature", status)), sender, no_stop, journal)
     assert response.status == status
     assert not sender.sent
     assert journal.metrics == {("Refused", "telegram"): 1}
@@ -69,7 +73,10 @@ def test_a_forgery_is_refused_counted_and_its_body_kept_out_of_the_log(status: i
 
 def test_the_unreadable_is_acknowledged_with_a_digest_in_the_log() -> None:
     journal = FakeJournal()
-    assert enter(REQUEST, StubInbound(Unreadable("json")), StubSender(), journal).status == 200
+    assert (
+        enter(REQUEST, StubInbound(Unreadable("json")), StubSender(), no_stop, journal).status
+        == 200
+    )
     assert journal.metrics == {("Ignored", "telegram"): 1}
     [(name, facts)] = journal.troubles
     assert name == "unreadable"
@@ -80,7 +87,7 @@ def test_the_unreadable_is_acknowledged_with_a_digest_in_the_log() -> None:
 def test_a_queue_that_is_down_asks_the_platform_to_come_again() -> None:
     journal = FakeJournal()
     received = Received((envelope(),), response=Response(202))
-    response = enter(REQUEST, StubInbound(received), StubSender(up=False), journal)
+    response = enter(REQUEST, StubInbound(received), StubSender(up=False), no_stop, journal)
     assert response.status == 503
     assert response.headers["retry-after"] == "2"
     assert not journal.counted("Received")
@@ -99,7 +106,7 @@ def test_a_queue_that_is_down_asks_the_platform_to_come_again() -> None:
 def test_a_key_that_no_table_can_hold_is_dropped_and_the_rest_goes_on(odd: Envelope) -> None:
     journal, sender = FakeJournal(), StubSender()
     received = Received((odd, envelope("good")))
-    assert enter(REQUEST, StubInbound(received), sender, journal).status == 200
+    assert enter(REQUEST, StubInbound(received), sender, no_stop, journal).status == 200
     assert [sent.event_id for sent in sender.sent] == ["good"]
     assert journal.counted("Ignored") == 1
 
@@ -112,3 +119,26 @@ def test_a_channel_that_is_off_says_why_once() -> None:
     assert len(journal.troubles) == 1
     assert closed.answer("web", "WEB_SESSION_KEY").status == 404
     assert len(journal.troubles) == 2
+
+
+STOP = Stop("telegram:42", "", 7)
+
+
+def test_a_wish_to_stop_is_written_down_and_never_queued() -> None:
+    stops: list[Stop] = []
+    sender = StubSender()
+    received = Received((envelope(),), stops=(STOP,))
+    answer = enter(REQUEST, StubInbound(received), sender, stops.append, FakeJournal())
+    assert answer.status == 200
+    assert stops == [STOP]
+    assert len(sender.sent) == 1
+
+
+def test_a_table_that_does_not_answer_asks_the_platform_to_come_again() -> None:
+    def down(stop: Stop) -> None:
+        raise HistoryUnavailable("down")
+
+    sender, received = StubSender(), Received((envelope(),), stops=(STOP,))
+    response = enter(REQUEST, StubInbound(received), sender, down, FakeJournal())
+    assert (response.status, response.headers["retry-after"]) == (503, "2")
+    assert not sender.sent

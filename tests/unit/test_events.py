@@ -15,8 +15,9 @@ from chatbot.batch import records_of
 from chatbot.channels.messenger import inbound as messenger
 from chatbot.channels.telegram import inbound as telegram
 from chatbot.channels.web import inbound as web
+from chatbot.channels.web.reading import messages
 from chatbot.channels.web.session import COOKIE, set_cookie
-from chatbot.channels.web.site import Website, messages
+from chatbot.channels.web.site import Website
 from chatbot.errors import Malformed
 from chatbot.http import Received, Request
 from chatbot.messages import Envelope, Kind, Message
@@ -36,6 +37,7 @@ SETTINGS = Settings(
     messenger_app_id="100000000000001",
     messenger_page_id="200000000000002",
     web_session_key="a key",
+    web_access="open",
 )
 SESSION = "A" * 22
 ADA, GROUP, PSID = "telegram:1001", "telegram:-1001234567890", "messenger:300000000000003"
@@ -59,18 +61,21 @@ TELEGRAM: dict[str, Said | str] = {
     "callback_query": (ADA, Kind.COMMAND, "/reset"),
     "callback_query_inline": "callback_without_message",
     "edited_message": "edited_message",
-    "sticker": (ADA, Kind.UNSUPPORTED, ""),
-    "photo": (ADA, Kind.UNSUPPORTED, ""),
-    "photo_with_caption": (ADA, Kind.TEXT, "What is this?"),
-    "location": (ADA, Kind.UNSUPPORTED, ""),
-    "voice": (ADA, Kind.UNSUPPORTED, ""),
-    "document": (ADA, Kind.UNSUPPORTED, ""),
+    "sticker": (ADA, Kind.TEXT, "👍"),
+    "photo": (ADA, Kind.TEXT, "[picture]"),
+    "photo_with_caption": (ADA, Kind.TEXT, "[picture] What is this?"),
+    "location": (ADA, Kind.TEXT, "[location: 51.5014, -0.1419]"),
+    "voice": (ADA, Kind.TEXT, "[recording]"),
+    "document": (ADA, Kind.TEXT, "[document: notes.txt]"),
+    "video": (ADA, Kind.UNSUPPORTED, ""),
     "new_chat_members": "service_message",
     "from_bot": "bot",
     "my_chat_member": "my_chat_member",
     "channel_post": "channel_post",
-    "message_reaction": "message_reaction",
-    "stopped_message_generation": "stopped_message_generation",
+    "message_reaction": (ADA, Kind.RATING, ""),
+    "message_reaction_heart": "message_reaction",
+    "stopped_message_generation": f"stop 77 of {ADA}",
+    "command_stop": f"stop any of {ADA}",
     "unknown_kind": "unknown_kind",
 }
 MESSENGER: dict[str, list[Said | str]] = {
@@ -88,11 +93,17 @@ MESSENGER: dict[str, list[Said | str]] = {
     "echo_own": ["own_echo"],
     "echo_staff": [(PSID, Kind.STAFF, "Ada, we will call you.")],
     "echo_staff_photo": ["echo_without_text"],
-    "attachment": [(PSID, Kind.UNSUPPORTED, "")],
-    "sticker": [(PSID, Kind.UNSUPPORTED, "")],
+    "attachment": [(PSID, Kind.TEXT, "[picture]")],
+    "sticker": [(PSID, Kind.TEXT, "👍")],
+    "voice": [(PSID, Kind.TEXT, "[recording]")],
+    "document": [(PSID, Kind.TEXT, "[document: notes.txt]")],
+    "location": [(PSID, Kind.TEXT, "[location: 51.5014, -0.1419]")],
+    "video": [(PSID, Kind.UNSUPPORTED, "")],
     "delivery": ["delivery"],
     "read": ["read"],
     "reaction": ["reaction"],
+    "reaction_like": [(PSID, Kind.RATING, "")],
+    "reaction_taken_back": [(PSID, Kind.RATING, "")],
     "optin": ["optin"],
     "referral": ["referral"],
     "message_edit": ["message_edit"],
@@ -101,7 +112,7 @@ MESSENGER: dict[str, list[Said | str]] = {
     "foreign_page": ["foreign_page"],
     "unknown_kind": ["unknown_kind"],
 }
-WEB = ("asset", "message", "page", "read_turns", "read_turns_after")
+WEB = ("asset", "message", "page", "rating", "read_turns", "read_turns_after", "stop")
 WORKER: dict[str, list[Said | None]] = {
     "telegram": [(ADA, Kind.TEXT, "My name is Ada")],
     "all_channels": [
@@ -129,7 +140,8 @@ def read(envelope: Envelope) -> Message:
 def ends(received: Received) -> list[Said | str]:
     queued = [Envelope.from_json(envelope.to_json()) for envelope in received.envelopes]
     said = [(envelope.conversation, read(envelope)) for envelope in queued]
-    return [*((where, what.kind, what.text) for where, what in said), *received.ignored]
+    stops = [f"stop {stop.event or 'any'} of {stop.conversation}" for stop in received.stops]
+    return [*((where, what.kind, what.text) for where, what in said), *received.ignored, *stops]
 
 
 def test_every_sample_has_its_row() -> None:
@@ -178,11 +190,17 @@ def test_web(name: str) -> None:
     if name == "message":
         received = web.WebInbound(SETTINGS, FakeClock(NOON)).receive(request)
         assert ends(received) == [(f"web:{SESSION}", Kind.TEXT, "My name is Ada")]
+    elif name == "stop":
+        received = web.WebInbound(SETTINGS, FakeClock(NOON)).receive(request)
+        assert ends(received) == [f"stop 9f1c2d3e-0001:message of web:{SESSION}"]
+    elif name == "rating":
+        received = web.WebInbound(SETTINGS, FakeClock(NOON)).receive(request)
+        assert ends(received) == [(f"web:{SESSION}", Kind.RATING, "")]
     elif name.startswith("read_turns"):
         assert messages(request, SETTINGS.web_session_key, MemoryHistory()).status == 200
     else:
         page = request.path == "/"
-        answer = site.page(request, "a key") if page else site.asset(request)
+        answer = site.page(request, SETTINGS) if page else site.asset(request, SETTINGS)
         assert answer is not None
         assert answer.status == 200
 

@@ -1,5 +1,6 @@
 """Any interleaving of two workers, redeliveries, crashes and lost posts: one answer, in order.
 
+Messages that wait are merged, or not: whatever set of them is answered together has one answer.
 Two real workers share a table, a queue that refuses stale receipts (as AWS does and moto does not)
 and a platform. Each runs in a thread that stops before and after every step it takes; the machine
 decides which goes on, which dies there, whether a post arrives, and when time passes.
@@ -23,14 +24,24 @@ from hypothesis.stateful import (
     rule,
 )
 
+from chatbot.answers import Answers
 from chatbot.batch import Batch
 from chatbot.conversation import Conversation
 from chatbot.delivery import Delivery
 from chatbot.errors import AmbiguousPost, HistoryUnavailable, PostRefused
 from chatbot.messages import Completion, Envelope, Part, PromptLine, Record, State, Turn
-from chatbot.ports import Settling
+from chatbot.ports import Settling, Show
 from chatbot.settings import Settings
-from tests.fakes import FakeChannel, FakeClock, FakeJournal, FakeQueue, Lands, MemoryHistory
+from tests.fakes import (
+    FakeChannel,
+    FakeClock,
+    FakeJournal,
+    FakeModel,
+    FakeQueue,
+    Lands,
+    MemoryFiles,
+    MemoryHistory,
+)
 from tests.world import CONVERSATION, INVOCATION
 
 LIMIT = 8
@@ -70,6 +81,7 @@ class Stepping:
         self.done = threading.Event()
         self.thread: threading.Thread | None = None
         self.invoked_at = 0
+        self.records: Sequence[Record] = ()
 
     def step(self, name: str, when: str) -> None:
         if self.gate.pause(f"{name} {when}") == "refuse" and when == "before":
@@ -124,11 +136,12 @@ class LeasedQueue:
         return refused
 
 
-class SteppingModel:
+class SteppingModel(FakeModel):
     def __init__(self, worker: Stepping) -> None:
+        super().__init__()
         self._worker = worker
 
-    def answer(self, prompt: Sequence[PromptLine], seconds: float) -> Completion:
+    def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
         self._worker.gate.pause("model before")
         self._worker.machine.asked.append(prompt[-1].content)
         return Completion(f"answer to {prompt[-1].content}", "m")
@@ -137,8 +150,8 @@ class SteppingModel:
 class Machine(RuleBasedStateMachine):
     settling = Settling.OPERATOR
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(waiting=st.integers(0, 3))
+    def begin(self, waiting: int) -> None:
         self.clock = FakeClock()
         self.table = MemoryHistory()
         self.queue = FakeQueue(self.clock, visibility=6 * INVOCATION)
@@ -149,17 +162,20 @@ class Machine(RuleBasedStateMachine):
         self.killed = False
         self.refused = 0
         self.workers: list[Stepping] = []
+        for _ in range(waiting):
+            self.send("ada")
 
-    @precondition(lambda self: len(self.sent) < 3)
-    @rule()
-    def send(self) -> None:
+    @precondition(lambda self: len(self.sent) < 4)
+    @rule(author=st.sampled_from(["ada", "ada", "ada", "bob"]))
+    def send(self, author: str) -> None:
+        """Messages of one author that wait together are merged."""
         number = len(self.sent)
         envelope = Envelope(
             "telegram",
             CONVERSATION,
             f"{number:012d}:message",
             1_795_000_000_000 + number,
-            {"text": f"q{number}"},
+            {"text": f"q{number}", "author": author},
         )
         self.sent.append(envelope)
         self.queue.send(envelope)
@@ -168,7 +184,7 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data())
     def send_again(self, data: st.DataObject) -> None:
         """A platform repeats an event long after the queue has forgotten its deduplication id."""
-        if len(self.queue.letters) < 5:
+        if len(self.queue.letters) < 6:
             self.queue.send(data.draw(st.sampled_from(self.sent)))
 
     @precondition(lambda self: len(self.workers) < 2)
@@ -177,6 +193,21 @@ class Machine(RuleBasedStateMachine):
         records = self.queue.receive()
         if records:
             self._start(records)
+
+    @precondition(lambda self: len(self.workers) == 1)
+    @rule(data=st.data())
+    def invoke_twice(self, data: st.DataObject) -> None:
+        """Lambda invokes at least once; the other worker merges more, or less."""
+        records = self.workers[0].records
+        self._start(records[: data.draw(st.integers(1, len(records)))])
+
+    @precondition(lambda self: self.workers)
+    @rule(step=st.sampled_from(["model before", "put", "put", "post after"]))
+    def go_on_to(self, step: str) -> None:
+        """So that two workers often meet where it counts."""
+        for worker in list(self.workers):
+            while not worker.done.is_set() and not worker.gate.at.startswith(step):
+                self._advance(worker, "go")
 
     @precondition(lambda self: self.workers)
     @rule(
@@ -242,20 +273,31 @@ class Machine(RuleBasedStateMachine):
                 self._start(records)
         assert self.queue.letters == []
         self.nothing_is_said_twice_or_out_of_order()
-        for envelope in self.sent:
-            self._check_answer(envelope)
+        told = [name for envelope in self.sent for name in self._answered_with(envelope)]
+        assert sorted(told) == [envelope.payload["text"] for envelope in self.sent]
 
-    def _check_answer(self, envelope: Envelope) -> None:
+    def _answered_with(self, envelope: Envelope) -> list[str]:
+        """The messages that the answer to this one was made of; none when another's names it."""
         turn = self.table.turns[CONVERSATION][envelope.key.sort]
-        later_marks = envelope is not self.sent[-1]
+        if turn.leader:
+            assert turn.leader < turn.key.sort
+            assert turn.text in self.table.turns[CONVERSATION][turn.leader].more.split("\n")
+            return []
+        later = [each for each in self.sent if each.key > envelope.key]
+        later_marks = any(not self.table.turns[CONVERSATION][e.key.sort].leader for e in later)
         assert turn.state is State.DELIVERED or (turn.state is State.SENDING and not later_marks)
+        assert turn.reply.text in (f"answer to {turn.words}", self.settings.fallback_text)
         parts = [part.text for part in self.platform.split(turn.reply)]
         said = [post.text for post in self.platform.posts if post.key == envelope.key]
         assert list(dict.fromkeys(said)) == parts
+        merged = turn.more.split("\n") if turn.more else []
+        authors = {each.payload["text"]: each.payload["author"] for each in self.sent}
+        assert {authors[text] for text in merged} <= {turn.author.id}
+        return [turn.text, *merged]
 
     def _start(self, records: Sequence[Record]) -> None:
         worker = Stepping(self)
-        worker.invoked_at = self.clock()
+        worker.invoked_at, worker.records = self.clock(), records
         history = SharedHistory(self.table, worker)
         journal = FakeJournal()
         channel = SteppingChannel(self.platform, worker)
@@ -267,7 +309,9 @@ class Machine(RuleBasedStateMachine):
         conversation = Conversation(
             {"telegram": channel},
             history,
-            SteppingModel(worker),
+            Answers(
+                history, SteppingModel(worker), MemoryFiles(), self.settings, journal, self.clock
+            ),
             delivery,
             self.settings,
             journal,

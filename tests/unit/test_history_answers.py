@@ -23,7 +23,10 @@ class Garbled:
     def query(self, **request: Any) -> dict[str, Any]:
         return {}
 
-    get_item = update_item = query
+    get_item = update_item = batch_write_item = query
+
+    def put_item(self, **request: Any) -> dict[str, Any]:
+        return {}
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,10 @@ class Garbled:
         lambda table: table.lower_try(KEY),
         lambda table: table.mark_delivered(KEY, ("1",)),
         lambda table: table.abandon(KEY, 0),
+        lambda table: list(table.older(KEY)),
+        lambda table: table.lift_break(KEY),
+        lambda table: table.erase(KEY),
+        lambda table: table.rate(KEY, 1),
     ],
 )
 def test_an_unreadable_answer_is_an_unavailable_table(call: Callable[[Table], object]) -> None:

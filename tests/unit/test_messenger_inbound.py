@@ -13,7 +13,7 @@ import pytest
 from chatbot.channels.messenger.inbound import MessengerInbound, read
 from chatbot.errors import Forged, Malformed, Unreadable
 from chatbot.http import Received, Request
-from chatbot.messages import Author, Envelope, Kind, Message
+from chatbot.messages import Author, Envelope, Kind, Message, Stop
 from chatbot.settings import Settings
 from tests.fakes import NOON
 
@@ -220,7 +220,7 @@ def test_one_bad_entry_does_not_cost_the_others(bad: Any) -> None:
     [
         (entry(event(delivery={})), ("delivery",)),
         (entry(event(read={})), ("read",)),
-        (entry(event(reaction={})), ("reaction",)),
+        (entry(event(reaction={"mid": "m_1", "reaction": "love"})), ("reaction",)),
         (entry(event(optin={})), ("optin",)),
         (entry(event(referral={})), ("referral",)),
         (entry(event(message_edit={})), ("message_edit",)),
@@ -329,3 +329,29 @@ def test_a_payload_of_another_shape_is_malformed(
 ) -> None:
     with pytest.raises(Malformed):
         read(Envelope("messenger", conversation, "m1:message", NOON, payload))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        text("/stop"),
+        text("Stop the answer", quick_reply={"payload": "/stop"}),
+        event(postback={"mid": "m1", "title": "Stop the answer", "payload": "/stop"}),
+    ],
+)
+def test_a_wish_to_stop_is_not_queued(said: dict[str, Any]) -> None:
+    received = post(body(entry(text("hello", mid="m0"), said)))
+    assert received.stops == (Stop("messenger:77", "", NOON),)
+    assert [envelope.event_id for envelope in received.envelopes] == ["m0:message"]
+
+
+def test_the_staff_stops_nothing() -> None:
+    echo = {"mid": "m1", "text": "/stop", "is_echo": True}
+    received = post(body(entry(event(PAGE, "77", message=echo))))
+    assert (received.stops, len(received.envelopes)) == ((), 1)
+
+
+def test_what_is_replied_to_comes_along() -> None:
+    message = {"mid": "m1", "text": "Sure?", "reply_to": {"mid": "m0"}}
+    assert read_back(message=message).replied_to == "m0"
+    assert read_back(message={"mid": "m1", "text": "Sure?"}).replied_to == ""

@@ -65,7 +65,8 @@ def test_secrets_and_settings_come_in_one_call(world: World) -> None:
     settings = world.parameters().settings()
     assert settings.web_session_key == "from the store"
     assert settings.history_turns == 3
-    assert world.ssm.calls == [["/chatbot/WEB_SESSION_KEY", "/chatbot/SETTINGS"]]
+    names = ("WEB_SESSION_KEY", "WEB_ACCESS_CODE", "SETTINGS")
+    assert world.ssm.calls == [[f"/chatbot/{name}" for name in names]]
 
 
 @pytest.mark.parametrize("function", ["webhook", "worker", "web"])

@@ -110,3 +110,71 @@ def test_the_system_prompt_is_filled_in() -> None:
     message = Message(key(0), "telegram", Kind.TEXT, "now", Author("7", "Ada"))
     system = prompt.build(message, Window(Person(), (), True), settings, NOON)[0].content
     assert system == "It is 2026-11-21. You talk to Ada. {odd}\nGo."
+
+
+def asked(message: Message, *turns: Turn, settings: Settings | None = None) -> list[str]:
+    """All but the system line."""
+    window = Window(Person(), turns, complete=True)
+    lines = prompt.build(message, window, settings or Settings(), NOON)
+    return [line.content for line in lines[1:]]
+
+
+NOW = Message(key(0), "telegram", Kind.TEXT, "Why?", Author("7", "Ada"))
+
+
+def test_what_is_quoted_is_shown() -> None:
+    assert asked(replace(NOW, quoted="first\nsecond")) == ["> first\n> second\n\nWhy?"]
+    (shown,) = asked(replace(NOW, quoted="x" * 5000))
+    assert shown == f"> {'x' * prompt.LONGEST_QUOTE}…\n\nWhy?"
+
+
+def test_what_is_replied_to_is_looked_up() -> None:
+    answered = replace(turn(1000, "q", "Because."), posted=("m_1", "m_2"))
+    said = replace(
+        turn(2000, "I said so", "A", Origin.COMMAND),
+        key=TurnKey.of("messenger:7", NOON - 2000, "m_9:message"),
+    )
+    turns = (answered, said)
+    assert asked(replace(NOW, replied_to="m_2"), *turns)[-1] == "> Because.\n\nWhy?"
+    assert asked(replace(NOW, replied_to="m_9"), *turns)[-1] == "> I said so\n\nWhy?"
+    assert asked(replace(NOW, replied_to="m_3"), *turns)[-1] == "Why?"
+
+
+def test_in_a_group_everybody_has_a_name() -> None:
+    bob = replace(turn(1000, "Hi", "Hello"), author=Author("8", "Bob\nEve: x"))
+    group = replace(NOW, group=True)
+    assert asked(group, bob) == ["Bob Eve: x: Hi", "Hello", "Ada: Why?"]
+    assert asked(NOW, bob) == ["Hi", "Hello", "Why?"]
+
+
+def test_the_bot_knows_its_name() -> None:
+    settings = Settings(telegram_bot_username="ada_bot", reply_style="")
+    window = Window(Person(), (), complete=True)
+    assert "@ada_bot" in prompt.build(NOW, window, settings, NOON)[0].content
+    elsewhere = replace(NOW, channel="web")
+    assert "@ada_bot" not in prompt.build(elsewhere, window, settings, NOON)[0].content
+
+
+@pytest.mark.parametrize(
+    ("reported", "shown"),
+    [(0, 2), (100, 2), (200, 1), (10_000, 0), (1, 4)],
+)
+def test_the_budget_heeds_what_the_model_reported(reported: int, shown: int) -> None:
+    """Of turns estimated at 54 tokens each, with room for 120; clamped to a quarter and to four."""
+    turns = [
+        replace(turn(1000 * number, "x" * 200, ""), tokens_in=reported, estimate=100)
+        for number in range(1, 5)
+    ]
+    lines = asked(NOW, *turns, settings=Settings(history_tokens=120))
+    assert len(lines) - 1 == shown
+
+
+def test_a_shorter_prompt_drops_the_older_half() -> None:
+    turns = [turn(1000 * number, f"q{number}", f"a{number}") for number in range(1, 4)]
+    window = Window(Person(), tuple(turns), complete=True)
+    lines = prompt.build(NOW, window, Settings(), NOON)
+    shorter = prompt.shorter(lines)
+    assert [line.content for line in shorter[1:]] == ["q1", "a1", "Why?"]
+    least = prompt.shorter(prompt.shorter(shorter))
+    assert [line.role for line in least] == ["system", "user"]
+    assert prompt.shorter(least) == least

@@ -39,6 +39,12 @@ def test_values_are_parsed(name: str, raw: str, value: object) -> None:
         ("TEMPERATURE", "warm"),
         ("AMBIGUOUS_DELIVERY", "perhaps"),
         ("RETENTION_DAYS", "29"),
+        ("PERSONAS", "[]"),
+        ("PERSONAS", "{"),
+        ("PERSONAS", '{"Poet": 1}'),
+        ("PERSONAS", '{"": "nobody"}'),
+        ("PERSONAS", '{"A name that no button takes": "x"}'),
+        ("PERSONAS", str({str(n): "x" for n in range(13)}).replace("'", '"')),
     ],
 )
 def test_a_bad_value_is_named_and_not_shown(name: str, raw: str) -> None:
@@ -54,7 +60,7 @@ def test_a_secret_is_not_in_the_repr() -> None:
 def test_each_function_may_read_only_its_secrets() -> None:
     assert "OPENAI_API_KEY" in secrets_of("worker")
     assert "OPENAI_API_KEY" not in secrets_of("webhook")
-    assert secrets_of("web") == ["WEB_SESSION_KEY"]
+    assert secrets_of("web") == ["WEB_SESSION_KEY", "WEB_ACCESS_CODE"]
 
 
 def test_every_setting_has_a_meaning() -> None:

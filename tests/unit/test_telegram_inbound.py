@@ -10,7 +10,7 @@ import pytest
 from chatbot.channels.telegram.inbound import Bot, TelegramInbound, place_of, read
 from chatbot.errors import Forged, Malformed, Unreadable
 from chatbot.http import Received, Request
-from chatbot.messages import Author, Envelope, Kind, Message
+from chatbot.messages import Author, Envelope, Kind, Message, Stop
 from chatbot.settings import Settings
 from tests.fakes import NOON, FakeClock
 
@@ -120,7 +120,6 @@ def test_other_shapes_are_unreadable(body: Any) -> None:
         ({"edited_message": message(text="hi")}, "edited_message"),
         ({"channel_post": message(text="hi")}, "channel_post"),
         ({"my_chat_member": {}}, "my_chat_member"),
-        ({"stopped_message_generation": {}}, "stopped_message_generation"),
         ({"kind_of_tomorrow": {}}, "unknown_kind"),
         ({}, "unknown_kind"),
         ({"message": message(text="hi", **{"from": US})}, "bot"),
@@ -271,7 +270,7 @@ def test_an_anonymous_administrator_is_the_group() -> None:
     assert said.author == Author("-100", "Engines")
 
 
-@pytest.mark.parametrize("content", [{"sticker": {}}, {"photo": []}, {"location": {}}])
+@pytest.mark.parametrize("content", [{"video": {}}, {"photo": []}, {"location": {}}])
 def test_what_has_no_text_is_unsupported(content: dict[str, Any]) -> None:
     assert read_back(**content).kind is Kind.UNSUPPORTED
 
@@ -292,3 +291,83 @@ def test_a_payload_of_another_shape_is_malformed(
 ) -> None:
     with pytest.raises(Malformed):
         read(Envelope("telegram", conversation, "1:message", NOON, payload), BOT)
+
+
+STOPPED = {"chat": PRIVATE, "draft_id": 77}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "stop"),
+    [
+        ({"message": message(text="/stop")}, Stop("telegram:42", "", NOON)),
+        ({"message": message(text="/STOP@ada_bot now")}, Stop("telegram:42", "", NOON)),
+        ({"message": message(GROUP, text="/stop")}, Stop("telegram:-100", "", NOON)),
+        (
+            {"message": message(GROUP, text="/stop", message_thread_id=3, is_topic_message=True)},
+            Stop("telegram:-100:3", "", NOON),
+        ),
+        ({"callback_query": callback(data="/stop")}, Stop("telegram:-100", "", NOON)),
+        ({"stopped_message_generation": STOPPED}, Stop("telegram:42", "77", NOON + 999)),
+        (
+            {"stopped_message_generation": {**STOPPED, "message_thread_id": 3}},
+            Stop("telegram:42:3", "77", NOON + 999),
+        ),
+    ],
+)
+def test_a_wish_to_stop_is_not_queued(kinds: dict[str, Any], stop: Stop) -> None:
+    assert receive(update(**kinds)) == Received(stops=(stop,))
+
+
+@pytest.mark.parametrize("text", ["/stop@another_bot", "/stopped", "please /stop", "stop"])
+def test_what_is_no_wish_to_stop(text: str) -> None:
+    assert receive(update(message=message(text=text))).stops == ()
+
+
+def test_a_wish_to_stop_for_another_bot() -> None:
+    text = "/stop@another_bot"
+    assert receive(update(message=message(GROUP, text=text))).ignored == ("not_addressed",)
+
+
+@pytest.mark.parametrize("odd", [{}, {"chat": PRIVATE}, {"chat": PRIVATE, "draft_id": "7"}])
+def test_an_odd_wish_to_stop(odd: dict[str, Any]) -> None:
+    with pytest.raises(Unreadable):
+        receive(update(stopped_message_generation=odd))
+
+
+@pytest.mark.parametrize(
+    ("fields", "quoted", "replied_to"),
+    [
+        ({}, "", ""),
+        ({"reply_to_message": {"message_id": 9, "text": "before"}}, "before", "9"),
+        ({"reply_to_message": {"message_id": 9, "caption": "a fox"}}, "a fox", "9"),
+        ({"reply_to_message": {"message_id": 9, "photo": []}}, "", "9"),
+        (
+            {
+                "reply_to_message": {"message_id": 9, "text": "long before"},
+                "quote": {"text": "before", "position": 5},
+            },
+            *("before", "9"),
+        ),
+        ({"quote": {"text": "elsewhere", "position": 0}}, "elsewhere", ""),
+        ({"reply_to_message": {"message_id": 9, "forum_topic_created": {}}}, "", ""),
+    ],
+)
+def test_what_is_replied_to_comes_along(
+    fields: dict[str, Any], quoted: str, replied_to: str
+) -> None:
+    read = read_back(text="And then?", **fields)
+    assert (read.text, read.quoted, read.replied_to) == ("And then?", quoted, replied_to)
+
+
+@pytest.mark.parametrize(
+    ("text", "unfinished"),
+    [
+        ("x" * 3999, False),
+        ("x" * 4000, True),
+        ("🎉" * 2000, True),
+        ("🎉" * 1999, False),
+        ("/image " + "x" * 4000, False),
+    ],
+)
+def test_a_text_that_was_cut_has_more_to_come(text: str, unfinished: bool) -> None:
+    assert read_back(text=text).unfinished is unfinished

@@ -9,10 +9,10 @@ from chatbot.channels.web.outbound import WebChannel
 from chatbot.channels.web.session import COOKIE, set_cookie
 from chatbot.errors import Forged, Malformed
 from chatbot.http import Received, Request
-from chatbot.messages import Envelope, Kind, Reply
+from chatbot.messages import Envelope, Kind, Reply, Stop
 from chatbot.ports import Settling
 from chatbot.settings import Settings
-from tests.fakes import NOON, FakeClock
+from tests.fakes import NOON, FakeClock, MemoryHistory
 
 KEY = "a key"
 SESSION = "s" * 22
@@ -41,7 +41,7 @@ def post(body: object = BODY, **headers: str) -> Request:
 
 
 def receive(request: Request, web_origin: str = "") -> Received:
-    settings = Settings(web_session_key=KEY, web_origin=web_origin)
+    settings = Settings(web_session_key=KEY, web_origin=web_origin, web_access="open")
     return WebInbound(settings, FakeClock()).receive(request)
 
 
@@ -177,5 +177,50 @@ def test_an_envelope_without_text_is_malformed(text: object) -> None:
 
 
 def test_there_is_nothing_to_post() -> None:
-    assert WebChannel().settling is Settling.NOTHING_TO_POST
-    assert WebChannel().split(Reply("words")) == ()
+    channel = WebChannel(MemoryHistory().save_draft)
+    assert channel.settling is Settling.NOTHING_TO_POST
+    assert channel.split(Reply("words")) == ()
+
+
+def test_what_is_written_so_far_is_kept_for_the_page() -> None:
+    history = MemoryHistory()
+    message = read(envelope("Hello"))
+    assert WebChannel(history.save_draft).draft(message, "so far")
+    assert history.draft_of(message.key.conversation) == (message.key.event_id, "so far")
+
+
+# Stopping
+
+
+def stop(body: object, **headers: str) -> Request:
+    return replace(post(body, **headers), path="/web/stop")
+
+
+def test_a_wish_to_stop_names_its_message_and_is_not_queued() -> None:
+    received = receive(stop({"id": "a-1_B"}))
+    assert received.stops == (Stop(f"web:{SESSION}", "a-1_B:message", NOON),)
+    assert (received.envelopes, received.ignored) == ((), ())
+    assert received.response is not None
+    assert (received.response.status, received.response.body) == (202, "{}")
+
+
+@pytest.mark.parametrize("body", [b"{", {}, {"id": ""}, {"id": 7}, {"id": "a b"}])
+def test_a_wish_to_stop_nothing(body: object) -> None:
+    received = receive(stop(body))
+    assert received.stops == ()
+    assert received.response is not None
+    assert received.response.status == 400
+
+
+def test_a_stop_is_as_authentic_as_a_message() -> None:
+    with pytest.raises(Forged):
+        receive(stop({"id": "a"}, origin="https://evil.example"))
+    with pytest.raises(Forged):
+        receive(replace(stop({"id": "a"}), cookies={}))
+
+
+def test_a_typed_stop_is_heard_at_once_and_answered_like_a_command() -> None:
+    received = receive(post({**BODY, "text": "/stop"}))
+    assert received.stops == (Stop(f"web:{SESSION}", "", NOON),)
+    assert len(received.envelopes) == 1
+    assert receive(post()).stops == ()

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from chatbot.conversation import Conversation
 from chatbot.errors import LeaseLost, QueueUnavailable
-from chatbot.messages import DeadLetter, Done, HandBack, Outcome, Record
+from chatbot.messages import DeadLetter, Done, HandBack, Record
 from chatbot.ports import Clock, Journal, Queue
 from chatbot.settings import Settings
 
@@ -93,22 +93,23 @@ class Batch:
             if ids & lease.result():
                 raise LeaseLost
 
-        for done, record in enumerate(records):
-            rest = records[done:]
+        rest = records
+        while rest:
             if self._left(deadline) < self._conversation.time_needed():
                 return self._hand_back(rest, HandBack(0), lease)
             try:
-                outcome = self._conversation.handle(record, deadline, confirm)
+                outcome = self._conversation.handle(rest[0], deadline, confirm, rest[1:])
             except LeaseLost:
                 self._journal.trouble("lease_lost", group=group, records=len(rest))
                 return rest
             if isinstance(outcome, DeadLetter):
-                outcome = self._bury(record, outcome)
+                outcome = self._bury(rest[0], outcome)
             if isinstance(outcome, HandBack):
                 return self._hand_back(rest, outcome, lease)
+            rest = rest[1 + outcome.merged :]
         return ()
 
-    def _bury(self, record: Record, outcome: DeadLetter) -> Outcome:
+    def _bury(self, record: Record, outcome: DeadLetter) -> Done | HandBack:
         """Send the record to the dead letters; then it is done, and its group goes on."""
         try:
             self._queue.dead_letter(record)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from chatbot import commands, prompt
+from chatbot.answers import Answers
 from chatbot.delivery import CLOSING, Attempt, Delivery, facts, is_settled
-from chatbot.errors import (
-    ContentFiltered,
-    HistoryUnavailable,
-    LeaseLost,
-    Malformed,
-    ModelRefused,
-    Retryable,
-)
+from chatbot.errors import HistoryUnavailable, LeaseLost, Malformed, Retryable
+from chatbot.merging import as_one, pointers, together
 from chatbot.messages import (
     DeadLetter,
     Done,
@@ -22,17 +16,15 @@ from chatbot.messages import (
     HandBack,
     Kind,
     Message,
-    Origin,
     Outcome,
     Record,
-    Reply,
     State,
     Turn,
     TurnKey,
     Window,
 )
-from chatbot.ports import Channel, Clock, History, Journal, Model
-from chatbot.presence import Presence
+from chatbot.ports import Channel, Clock, History, Journal
+from chatbot.ratings import keep_rating
 from chatbot.settings import Settings
 
 DEATHS_BEFORE_FALLBACK = 3
@@ -42,11 +34,8 @@ MOST_RECEIVES = 90
 which would not write down that the turn is still open."""
 LEAST_MODEL_TIME = 3.0
 """Seconds: with less left than this and the post's own need, a record is not begun."""
-LONGEST_TEXT = 50_000
-"""Characters kept of a message, far beyond what people can send: an item holds 400 KB."""
-
-NOBODY_IS_ANSWERED = ("authentication", "insufficient_quota", "unknown_model")
-"""Refusals that concern no single message: until an operator acts, every answer is the fallback."""
+REST_ARRIVES = 2.0
+"""Seconds in which the rest of a text that its platform cut will have come."""
 
 Confirm = Callable[[], None]
 """Returns once the queue has granted the lease; raises LeaseLost when it refused."""
@@ -59,7 +48,7 @@ class Conversation:
         self,
         channels: Mapping[str, Channel],
         history: History,
-        model: Model,
+        answers: Answers,
         delivery: Delivery,
         settings: Settings,
         journal: Journal,
@@ -67,7 +56,7 @@ class Conversation:
     ) -> None:
         self._channels = channels
         self._history = history
-        self._model = model
+        self._answers = answers
         self._delivery = delivery
         self._settings = settings
         self._journal = journal
@@ -77,8 +66,13 @@ class Conversation:
         """Seconds below which no record should be begun."""
         return self._reserve() + LEAST_MODEL_TIME
 
-    def handle(self, record: Record, deadline: int, confirm: Confirm) -> Outcome:
-        """Bring one record as far as it goes. Raises LeaseLost, and nothing else."""
+    def handle(
+        self, record: Record, deadline: int, confirm: Confirm, waiting: Sequence[Record] = ()
+    ) -> Outcome:
+        """Bring one record as far as it goes, perhaps together with the next of those `waiting`.
+
+        Raises LeaseLost, and nothing else.
+        """
         attempt = Attempt(deadline, record.receive_count, record.sent_at)
         try:
             envelope = Envelope.from_json(record.body)
@@ -89,13 +83,26 @@ class Conversation:
             self._journal.trouble("channel_off", channel=envelope.channel)
             gone = self._delivery.given_up(attempt)
             return DeadLetter("channel_off") if gone else self._delivery.again(attempt)
-        counted = False
+        key, counted = envelope.key, False
         try:
+            window, turn = self._look_back(key)
+            confirm()
+            key = turn.key if turn else key
+            if turn is not None and (rest := self._at_rest(turn)):
+                return rest
             deaths = 0
             if record.receive_count > 1:
-                deaths = self._history.raise_try(envelope.key)
+                deaths = self._history.raise_try(key)
                 counted = True
-            outcome = self._handle(envelope, channel, attempt, deaths, confirm)
+            if dead := self._given_away(key, turn, attempt, deaths):
+                return dead
+            self._settle_earlier(key, window)
+            attempt = replace(attempt, known=_recorded_ids(window))
+            if turn is not None:
+                outcome = self._delivery.resume(turn, channel, attempt)
+            else:
+                records = (record, *waiting)
+                outcome = self._answer(envelope, records, window, channel, attempt, deaths)
         except LeaseLost:
             raise
         except Malformed:
@@ -108,106 +115,68 @@ class Conversation:
             outcome = HandBack(delay, deliberate=False)
             self._say_again(envelope, error, delay)
         if counted and isinstance(outcome, HandBack) and outcome.deliberate:
-            self._take_try_back(envelope.key)
+            self._take_try_back(key)
         return outcome
 
-    def _handle(
-        self,
-        envelope: Envelope,
-        channel: Channel,
-        attempt: Attempt,
-        deaths: int,
-        confirm: Confirm,
-    ) -> Outcome:
-        key = envelope.key
+    def _look_back(self, key: TurnKey) -> tuple[Window, Turn | None]:
+        """What was said, and the turn that answers the event, if there is one."""
         window = self._history.read(key.conversation, self._settings.history_turns)
-        confirm()
         turn = window.find(key)
         if turn is None and not window.reaches(key):
             turn = self._history.find(key)
-        if turn is not None and is_settled(turn):
+        if turn is not None and turn.leader:
+            leader = replace(key, sort=turn.leader)
+            turn = window.find(leader) or self._history.find(leader) or turn
+        return window, turn
+
+    def _at_rest(self, turn: Turn) -> Outcome | None:
+        if is_settled(turn):
             self._journal.hop("already_answered", **facts(turn))
             return Done()
-        if turn is not None and (wait := self._delivery.wait_for_claim(turn)):
-            return wait
+        return self._delivery.wait_for_claim(turn)
+
+    def _given_away(
+        self, key: TurnKey, turn: Turn | None, attempt: Attempt, deaths: int
+    ) -> DeadLetter | None:
         still_open = turn is not None and turn.state is State.SENDING
         hopeless = still_open and attempt.receive_count >= MOST_RECEIVES
-        if hopeless or deaths > DEATHS_BEFORE_DEAD_LETTER:
-            if still_open:
-                self._history.abandon(key, self._clock())
-            return DeadLetter("unsettled" if hopeless else "died")
-        self._settle_earlier(key, window)
-        attempt = replace(attempt, known=_recorded_ids(window))
-        if turn is not None:
-            return self._delivery.resume(turn, channel, attempt)
-        if key.sort <= window.person.forgotten_before:
+        if not hopeless and deaths <= DEATHS_BEFORE_DEAD_LETTER:
+            return None
+        if still_open:
+            self._history.abandon(key, self._clock())
+        return DeadLetter("unsettled" if hopeless else "died")
+
+    def _answer(
+        self,
+        envelope: Envelope,
+        records: Sequence[Record],
+        window: Window,
+        channel: Channel,
+        attempt: Attempt,
+        deaths: int,
+    ) -> Outcome:
+        """Answer the first of `records`, with those that follow it where they belong together."""
+        if envelope.key.sort < window.person.forgotten_before:
             self._journal.hop("forgotten", channel=envelope.channel, event_id=envelope.event_id)
             return Done()
-        message = channel.read(envelope)
+        messages = [channel.read(envelope)]
+        if messages[0].kind is Kind.RATING:
+            keep_rating(messages[0], window, self._history, self._journal)
+            return Done()
         if deaths > DEATHS_BEFORE_FALLBACK or self._delivery.given_up(attempt):
-            turn = self._fallback(message, "gave_up")
+            turn = self._answers.fallback(messages[0], "gave_up")
         elif self._delivery.time_left(attempt) < self.time_needed():
             return HandBack(0)
         else:
-            turn = self._answer(message, window, channel, attempt)
-        return self._delivery.begin(turn, channel, attempt)
-
-    def _answer(self, message: Message, window: Window, channel: Channel, attempt: Attempt) -> Turn:
-        if message.kind is Kind.STAFF:
-            return _turn(message, "", Origin.STAFF)
-        with Presence(channel, message):
-            if message.kind is Kind.COMMAND:
-                result = commands.run(commands.Context(message, window, self._history))
-                turn = _turn(message, result.reply.text, Origin.COMMAND)
-                return replace(turn, fresh_start=result.fresh_start)
-            if message.kind is Kind.UNSUPPORTED:
-                return _turn(message, self._settings.unsupported_text, Origin.NOTICE)
-            return self._ask(message, window, attempt)
-
-    def _ask(self, message: Message, window: Window, attempt: Attempt) -> Turn:
-        asked = self._clock()
-        lines = prompt.build(message, window, self._settings, asked)
-        left = self._delivery.time_left(attempt) - self._reserve()
-        try:
-            completion = self._model.answer(lines, min(self._settings.model_timeout, left))
-        except ContentFiltered:
-            self._journal.count("Filtered", channel=message.channel)
-            return _turn(message, self._settings.filtered_text, Origin.FILTERED)
-        except ModelRefused as refused:
-            self._journal.count("ModelRefused", channel=message.channel)
-            if refused.reason in NOBODY_IS_ANSWERED:
-                self._journal.count("ModelDenied", channel="")
-            return self._fallback(message, refused.reason)
-        seconds = (self._clock() - asked) / 1000
-        for metric, value in (
-            ("ModelSeconds", seconds),
-            ("TokensIn", completion.tokens_in),
-            ("TokensOut", completion.tokens_out),
-        ):
-            self._journal.count(metric, value, channel=message.channel)
-        turn = _turn(message, completion.text + ("…" if completion.cut else ""), Origin.MODEL)
-        turn = replace(
-            turn,
-            model=completion.model,
-            tokens_in=completion.tokens_in,
-            tokens_out=completion.tokens_out,
-        )
-        self._journal.hop(
-            "model",
-            **facts(turn),
-            seconds=seconds,
-            model=completion.model,
-            prompt_lines=len(lines),
-            tokens_in=completion.tokens_in,
-            tokens_out=completion.tokens_out,
-        )
-        return turn
-
-    def _fallback(self, message: Message, reason: str) -> Turn:
-        self._journal.count("Failed", channel=message.channel)
-        turn = _turn(message, self._settings.fallback_text, Origin.FALLBACK)
-        self._journal.trouble("fallback", **facts(turn), reason=reason)
-        return turn
+            waiting = _readable(records[1:], channel)
+            messages = together(messages[0], waiting, window, self._settings.max_input)
+            last = records[len(messages) - 1]
+            if messages[-1].unfinished and last is records[-1] and last.receive_count == 1:
+                return HandBack(REST_ARRIVES)
+            left = self._delivery.time_left(attempt) - self._reserve()
+            turn = self._answers.to(as_one(messages), window, channel, left)
+        merged = pointers(turn, messages[1:])
+        return self._delivery.begin(turn, channel, attempt, merged)
 
     def _settle_earlier(self, key: TurnKey, window: Window) -> None:
         """Earlier records of the group are gone, so a turn still open was posted for sure.
@@ -243,18 +212,14 @@ class Conversation:
         )
 
 
-def _turn(message: Message, answer: str, origin: Origin) -> Turn:
-    return Turn(
-        key=message.key,
-        channel=message.channel,
-        author=message.author,
-        text=message.text[:LONGEST_TEXT],
-        reply=Reply(answer),
-        state=State.ANSWERED,
-        origin=origin,
-        quote=message.quote,
-    )
-
-
 def _recorded_ids(window: Window) -> frozenset[str]:
     return frozenset(platform_id for turn in window.turns for platform_id in turn.posted)
+
+
+def _readable(records: Iterable[Record], channel: Channel) -> Iterator[Message]:
+    """What the records say, up to the first that nobody can read."""
+    for record in records:
+        try:
+            yield channel.read(Envelope.from_json(record.body))
+        except Malformed:
+            return

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from chatbot.errors import (
@@ -73,22 +73,33 @@ class Delivery:
         self._sleep = sleep
         self._credential_refused = credential_refused
 
-    def begin(self, turn: Turn, channel: Channel, attempt: Attempt) -> Outcome:
-        """Store a new turn, which claims the right to post it, and post it."""
+    def begin(
+        self, turn: Turn, channel: Channel, attempt: Attempt, pointers: Sequence[Turn] = ()
+    ) -> Outcome:
+        """Store a new turn, which claims the right to post it, and post it.
+
+        `pointers` are those of the messages that it answers too.
+        """
         claim = self._new_claim(attempt)
-        silent = not turn.reply.text
+        silent = not (turn.reply.text or turn.reply.made)
         state = State.DELIVERED if silent else State.SENDING
         turn = replace(turn, state=state, claim=claim, opened_at=self._clock())
         try:
-            self._history.put(turn)
+            if pointers:
+                self._history.put_all((turn, *pointers))
+            else:
+                self._history.put(turn)
         except TurnExists as found:
+            if pointers and found.turn is None:  # another of the messages has a turn by now
+                return self.again(attempt)
             if not _bears(found.turn, claim):
                 return self.resume(found.turn, channel, attempt)
-        self._journal.hop("stored", **facts(turn), origin=turn.origin.value)
+        self._journal.hop("stored", **facts(turn), origin=turn.origin.value, merged=len(pointers))
         if silent:
-            return Done()
+            return Done(len(pointers))
         try:
-            return self._post(turn, channel, attempt)
+            outcome = self._post(turn, channel, attempt)
+            return Done(len(pointers)) if isinstance(outcome, Done) else outcome
         except TurnExists as found:
             return self.resume(found.turn, channel, attempt)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from chatbot.errors import Forged, QueueUnavailable, Unreadable
+from chatbot.errors import Forged, HistoryUnavailable, QueueUnavailable, Unreadable
 from chatbot.http import Inbound, Received, Request, Response
-from chatbot.messages import Envelope
+from chatbot.messages import Envelope, Stop
 from chatbot.ports import Journal
 
 # Keys of the table: 1,024 bytes to sort by, less the prefix and the time; 2,048 to partition by.
@@ -42,12 +42,19 @@ class Closed:
         return NOT_FOUND
 
 
-def enter(request: Request, inbound: Inbound, sender: EnvelopeSender, journal: Journal) -> Response:
+def enter(
+    request: Request,
+    inbound: Inbound,
+    sender: EnvelopeSender,
+    put_stop: Callable[[Stop], None],
+    journal: Journal,
+) -> Response:
     """Answer a request of `inbound`'s channel; never raises for a body that is merely bad.
 
     200 once everything is queued; also for what is authentic but unreadable, which a platform
     would repeat for a day while it holds back that chat. 401 or 403 for a forgery. 503 when the
-    queue did not take every envelope: what it took is recognised when the body comes again.
+    queue did not take every envelope, or `put_stop` (which raises HistoryUnavailable) failed: what
+    was taken is recognised when the body comes again.
     """
     channel = inbound.name
     try:
@@ -66,6 +73,13 @@ def enter(request: Request, inbound: Inbound, sender: EnvelopeSender, journal: J
             digest=hashlib.sha256(request.body).hexdigest(),
         )
         return Response()
+    try:
+        for stop in received.stops:
+            put_stop(stop)
+            journal.hop("stop", channel=channel, conversation=stop.conversation)
+    except HistoryUnavailable as error:
+        journal.trouble("history_unavailable", channel=channel, reason=str(error))
+        return UNAVAILABLE
     return _enqueue(received, channel, sender, journal)
 
 

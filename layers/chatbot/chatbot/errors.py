@@ -11,11 +11,13 @@
     ├── Retryable                 surely had no effect; may be tried again after `retry_after`
     │   ├── QueueUnavailable      SQS did not take every entry
     │   ├── HistoryUnavailable    DynamoDB refused or did not answer
+    │   ├── FilesUnavailable      S3 refused or did not answer
     │   ├── ParametersUnavailable SSM refused or did not answer, and nothing is cached
     │   ├── ModelUnavailable      429, 5xx, timeout or connection, on every model of the list
     │   └── PostRefused           surely not posted: 429, or the connection never opened
     │       └── CredentialRefused the platform's token is dead: retried, and somebody is told
     ├── AmbiguousPost             5xx, no answer, cut: nobody knows whether the person got it
+    ├── Unfetchable               what was sent along is too large, gone, or of no use
     ├── Undeliverable             the person cannot be reached, and never will be by this message
     └── ModelRefused              trying again would give the same: bad request, key
         ├── ContentFiltered       the provider's content filter stopped the prompt or the answer
@@ -95,6 +97,9 @@ class QueueUnavailable(Retryable): ...
 class HistoryUnavailable(Retryable): ...
 
 
+class FilesUnavailable(Retryable): ...
+
+
 class ParametersUnavailable(Retryable): ...
 
 
@@ -108,6 +113,9 @@ class CredentialRefused(PostRefused): ...
 
 
 class AmbiguousPost(ChatbotError): ...
+
+
+class Unfetchable(ChatbotError): ...
 
 
 class Undeliverable(ChatbotError): ...

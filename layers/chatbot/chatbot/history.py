@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,7 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from chatbot import items
 from chatbot.errors import HistoryUnavailable, TurnExists
-from chatbot.messages import TURN_PREFIX, Claim, Person, State, Turn, TurnKey, Window
+from chatbot.messages import TURN_PREFIX, Claim, Origin, Person, State, Stop, Turn, TurnKey, Window
+from chatbot.ports import Counted
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -19,12 +20,21 @@ if TYPE_CHECKING:
 
 PERSON = "~state"
 TRIES = "~try"
+DRAFT = "~draft"
+STOP = "~stop"
+DAY = "~day"
+_A_DAY = 86400
+_DRAFT_LASTS = 30_000  # milliseconds; while it is written, it is repeated
 
-# A query that reads backwards meets ~state first, in nearly every conversation. What else may take
-# a turn's place (~draft, ~stop, ~try, merged messages) is rare enough to read on for.
-_ROOM = 1
+# A query that reads backwards meets ~state first, in nearly every conversation, and ~day where
+# there are limits. What else may take a turn's place (~draft, ~stop, ~try, merged messages) is rare
+# enough to read on for.
+_ROOM = 2
 
 _AFTER_TURNS = TURN_PREFIX[:-1] + chr(ord(TURN_PREFIX[-1]) + 1)
+_PAGE = 50
+_BATCH = 25  # DynamoDB's limit, of BatchWriteItem
+_TRIES = 5
 _LONGEST_SORT_KEY = 1024  # bytes, DynamoDB's limit
 
 _CLAIM_OVER = "#s = :sending AND (attribute_not_exists(claim_token) OR claim_ends < :now)"
@@ -67,7 +77,7 @@ class Table:
         person = next((item for item in found if items.text(item, "sk") == PERSON), {})
         return Window(
             person=items.item_to_person(person),
-            turns=_turns(found),
+            turns=tuple(_turns(found)),
             complete=not page.get("LastEvaluatedKey"),
         )
 
@@ -76,28 +86,44 @@ class Table:
 
         "" gives the newest ones, also oldest first. An `after` that is no sort key gives none.
         """
-        if after and not (
-            after.startswith(TURN_PREFIX) and len(after.encode()) <= _LONGEST_SORT_KEY
+        if not after:
+            return self.turns_before(conversation, _AFTER_TURNS, limit)
+        return self._between(conversation, after, _AFTER_TURNS, limit, forward=True)
+
+    def turns_before(self, conversation: str, before: str, limit: int) -> tuple[Turn, ...]:
+        """The `limit` turns next below the sort key `before`, oldest first."""
+        return self._between(conversation, TURN_PREFIX, before, limit, forward=False)[::-1]
+
+    def _between(
+        self, conversation: str, low: str, high: str, limit: int, *, forward: bool
+    ) -> tuple[Turn, ...]:
+        """In the direction of reading; the ends do not count."""
+        if not all(
+            TURN_PREFIX <= end <= _AFTER_TURNS and len(end.encode()) <= _LONGEST_SORT_KEY
+            for end in (low, high)
         ):
             return ()
         with _dynamodb("Query"):
             page = self._client.query(
                 TableName=self._table,
-                KeyConditionExpression="pk = :pk AND sk BETWEEN :after AND :end",
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high",
                 ExpressionAttributeValues={
                     ":pk": {"S": conversation},
-                    ":after": {"S": after or TURN_PREFIX},
-                    ":end": {"S": _AFTER_TURNS},
+                    ":low": {"S": low},
+                    ":high": {"S": high},
                 },
-                ScanIndexForward=bool(after),
+                ScanIndexForward=forward,
                 ConsistentRead=True,
-                Limit=limit + 1,  # BETWEEN includes `after` itself
+                Limit=limit + 1,  # BETWEEN includes both ends
             )
             found = page["Items"]
-        turns = tuple(turn for turn in _turns(found) if turn.key.sort != after)[:limit]
-        return turns if after else turns[::-1]
+        return tuple(turn for turn in _turns(found) if turn.key.sort not in (low, high))[:limit]
 
     def find(self, key: TurnKey) -> Turn | None:
+        return _turn_or_none(self._get(key))
+
+    def _get(self, key: TurnKey) -> Item:
+        """Strongly consistent; empty when there is none."""
         with _dynamodb("GetItem"):
             answer = self._client.get_item(
                 TableName=self._table,
@@ -107,18 +133,23 @@ class Table:
             )
             # Else "there is no such turn" would be what the SDK makes of an unreadable answer.
             _ = answer["ConsumedCapacity"]
-        return items.item_to_turn(answer["Item"]) if "Item" in answer else None
+        return answer.get("Item", {})
 
     def put(self, turn: Turn) -> None:
-        item = items.turn_to_item(turn)
         try:
             with _dynamodb("PutItem"):
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=item | {"expires_at": items.value(self._expiry())},
-                    ConditionExpression="attribute_not_exists(pk)",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                self._client.put_item(**self._new(turn))
+        except _ConditionFailed as failed:
+            raise TurnExists(_turn_or_none(failed.item)) from None
+
+    def put_all(self, turns: Sequence[Turn]) -> None:
+        puts: list[Any] = [{"Put": self._new(turn)} for turn in turns]
+        try:
+            with _dynamodb("TransactWriteItems"):
+                answer = self._client.transact_write_items(
+                    TransactItems=puts, ReturnConsumedCapacity="TOTAL"
                 )
+                _ = answer["ConsumedCapacity"]  # as in `find`: an unreadable answer is no success
         except _ConditionFailed as failed:
             raise TurnExists(_turn_or_none(failed.item)) from None
 
@@ -212,16 +243,141 @@ class Table:
     def save_person(self, conversation: str, person: Person) -> None:
         self._update(
             TurnKey(conversation, PERSON),
-            "SET registered = :registered, #n = :name, #l = :language, expires_at = :expiry",
+            "SET registered = :registered, asked = :asked, persona = :persona, "
+            "#n = :name, #l = :language, #m = :mode, expires_at = :expiry",
             None,
             {
                 ":registered": int(person.registered),
+                ":asked": int(person.asked),
+                ":persona": person.persona,
                 ":name": person.name,
                 ":language": person.language,
+                ":mode": person.mode,
                 ":expiry": self._expiry(),
             },
-            {"#n": "name", "#l": "language"},
+            {"#n": "name", "#l": "language", "#m": "mode"},
         )
+
+    def lift_break(self, before: TurnKey) -> None:
+        """And those right behind it, with nothing said in between."""
+        lifted = False
+        for turn in self.older(before):
+            if turn.fresh_start and turn.lifted_by in ("", before.sort):
+                values: dict[str, Plain] = {":by": before.sort}
+                self._update(turn.key, "SET lifted_by = :by", None, values)
+                lifted = True
+            elif lifted and turn.origin is not Origin.COMMAND:
+                return
+
+    def older(self, before: TurnKey) -> Iterator[Turn]:
+        found = self._items(
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :before",
+            ExpressionAttributeValues={
+                ":pk": {"S": before.conversation},
+                ":first": {"S": TURN_PREFIX},
+                ":before": {"S": before.sort},
+            },
+            ScanIndexForward=False,
+            Limit=_PAGE,
+        )
+        return (turn for turn in _turns(found) if turn.key != before)
+
+    def erase(self, before: TurnKey) -> None:
+        """The tombstone comes first: what it covers is never answered again, whatever follows."""
+        person = {
+            **items.key_of(TurnKey(before.conversation, PERSON)),
+            "forgotten_before": items.value(before.sort),
+            "expires_at": items.value(self._expiry()),
+        }
+        with _dynamodb("PutItem"):
+            self._client.put_item(TableName=self._table, Item=person)
+        found = self._items(
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": before.conversation}},
+            ProjectionExpression="pk, sk, event",
+        )
+        doomed = [item for item in found if _is_covered(item, before)]
+        for start in range(0, len(doomed), _BATCH):
+            self._delete(doomed[start : start + _BATCH])
+
+    def rate(self, key: TurnKey, rating: int) -> None:
+        try:
+            self._update(key, "SET rating = :rating", "attribute_exists(pk)", {":rating": rating})
+        except _ConditionFailed:
+            return
+
+    def count_today(self, person: str, day: str, kind: str, event: str, most: int) -> Counted:
+        """One write; two for the first of a day, which begins the count anew."""
+        key, events = TurnKey(person, DAY), (event,) if event else ()
+        once, keep = "", ""
+        values: dict[str, Plain] = {":day": day, ":one": 1}
+        values[":expiry"] = self._clock() // 1000 + 2 * _A_DAY
+        first = {**values, ":events": events}
+        names = {"#d": "date", "#k": kind}
+        if event:
+            once = "NOT contains(counted, :event) AND "
+            keep = ", counted = list_append(counted, :new)"
+            values |= {":event": event, ":new": events}
+        if most:
+            once += "(attribute_not_exists(#k) OR #k < :most) AND "
+            values[":most"] = most
+        try:
+            update = f"SET expires_at = :expiry{keep} ADD #k :one"
+            self._update(key, update, f"{once}#d = :day", values, names)
+            return Counted.NOW
+        except _ConditionFailed as failed:
+            if items.text(failed.item, "date") == day:
+                known = event in items.texts(failed.item, "counted")
+                return Counted.BEFORE if known else Counted.TOO_MANY
+        others = [name for name in ("messages", "images") if name != kind]
+        update = "SET #d = :day, #k = :one, counted = :events, expires_at = :expiry REMOVE "
+        try:
+            fresh = "attribute_not_exists(#d) OR #d <> :day"
+            self._update(key, update + ", ".join(others), fresh, first, names)
+        except _ConditionFailed:  # another began the day
+            return self.count_today(person, day, kind, event, most)
+        return Counted.NOW
+
+    def _items(self, **query: Any) -> Iterator[Item]:
+        """All that the query finds, page by page."""
+        while True:
+            with _dynamodb("Query"):
+                page = self._client.query(TableName=self._table, ConsistentRead=True, **query)
+                found = page["Items"]
+            yield from found
+            if not page.get("LastEvaluatedKey"):
+                return
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _delete(self, doomed: Sequence[Item]) -> None:
+        """At most _BATCH items. Raises HistoryUnavailable when some are left."""
+        keys = [{name: item[name] for name in ("pk", "sk")} for item in doomed]
+        requests: Any = {self._table: [{"DeleteRequest": {"Key": key}} for key in keys]}
+        for _ in range(_TRIES):
+            with _dynamodb("BatchWriteItem"):
+                answer = self._client.batch_write_item(RequestItems=requests)
+                requests = answer["UnprocessedItems"]
+            if not requests:
+                return
+        raise HistoryUnavailable("BatchWriteItem: throttled")
+
+    def save_draft(self, key: TurnKey, text: str) -> None:
+        draft = TurnKey(key.conversation, DRAFT)
+        _keep(self._client, self._table, draft, self._clock(), event=key.sort, text=text)
+
+    def draft_of(self, conversation: str) -> tuple[str, str] | None:
+        """Event id and text of what is being written, until its turn is stored."""
+        draft = self._get(TurnKey(conversation, DRAFT))
+        key = TurnKey(conversation, items.text(draft, "event"))
+        if items.number(draft, "at") < self._clock() - _DRAFT_LASTS or self._get(key):
+            return None
+        return key.event_id, items.text(draft, "text")
+
+    def stop_wished(self, key: TurnKey, draft: str) -> bool:
+        stop = self._get(TurnKey(key.conversation, STOP))
+        event = items.text(stop, "event")
+        any_before = not event and items.number(stop, "at") >= key.occurred_at
+        return bool(stop) and (any_before or event in (key.event_id, draft))
 
     def _change(self, key: TurnKey, update: str, condition: str, values: dict[str, Plain]) -> Turn:
         """The turn after the change. Raises TurnExists with what stands there where it must not."""
@@ -255,8 +411,23 @@ class Table:
             )
             return answer["Attributes"]
 
+    def _new(self, turn: Turn) -> Any:
+        """What puts the turn where there is none."""
+        return {
+            "TableName": self._table,
+            "Item": items.turn_to_item(turn) | {"expires_at": items.value(self._expiry())},
+            "ConditionExpression": "attribute_not_exists(pk)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
     def _expiry(self) -> int:
         return self._clock() // 1000 + self._retention
+
+
+def put_stop(client: DynamoDBClient, table_name: str, stop: Stop) -> None:
+    """Leave the wish where `stop_wished` finds it. Raises HistoryUnavailable."""
+    key = TurnKey(stop.conversation, STOP)
+    _keep(client, table_name, key, stop.at, event=stop.event)
 
 
 class _ConditionFailed(Exception):
@@ -276,6 +447,9 @@ def _dynamodb(operation: str) -> Iterator[None]:
         code = error.response["Error"]["Code"]
         if code == "ConditionalCheckFailedException":
             raise _ConditionFailed(cast("Item", error.response.get("Item", {}))) from None
+        reasons = cast("list[Any]", error.response.get("CancellationReasons", []))
+        if any(reason["Code"] == "ConditionalCheckFailed" for reason in reasons):
+            raise _ConditionFailed(reasons[0].get("Item", {})) from None
         if code == "ValidationException":  # its text quotes values, which are people's words
             raise HistoryUnavailable(f"{operation}: {code}") from None
         raise HistoryUnavailable(f"{operation}: {code}") from error
@@ -287,10 +461,30 @@ def _dynamodb(operation: str) -> Iterator[None]:
         raise HistoryUnavailable(f"{operation}: unreadable answer") from None
 
 
-def _turns(page: Iterable[Item]) -> tuple[Turn, ...]:
-    return tuple(
+def _keep(client: DynamoDBClient, table_name: str, key: TurnKey, at: int, **plain: Plain) -> None:
+    """In place of what was there; for a day."""
+    plain = {**plain, "at": at, "expires_at": at // 1000 + _A_DAY}
+    item = {name: items.value(each) for name, each in plain.items() if each}
+    with _dynamodb("PutItem"):
+        client.put_item(TableName=table_name, Item=items.key_of(key) | item)
+
+
+def _turns(page: Iterable[Item]) -> Iterator[Turn]:
+    return (
         items.item_to_turn(item) for item in page if items.text(item, "sk").startswith(TURN_PREFIX)
     )
+
+
+def _is_covered(item: Item, before: TurnKey) -> bool:
+    """Whether forgetting what lies before the key takes this item too.
+
+    What was counted today stays for the day, or nobody would have a limit.
+    And the deaths of the very event that forgets have to be remembered.
+    """
+    name = items.text(item, "sk")
+    if name.startswith(TURN_PREFIX):
+        return name < before.sort
+    return name not in (PERSON, DAY) and items.text(item, "event") != before.sort
 
 
 def _shown(page: Iterable[Item]) -> int:

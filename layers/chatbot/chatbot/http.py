@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
 from chatbot.errors import Unreadable
-from chatbot.messages import Envelope
+from chatbot.messages import Envelope, Stop
 
 Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 """A Lambda function behind the HTTP API: event and context in, response out."""
@@ -71,11 +71,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """`headers` by lower-case name."""
+    """`headers` by lower-case name; `base64` says that the body is bytes written like that."""
 
     status: int = 200
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    base64: bool = False
 
     @classmethod
     def of_json(
@@ -90,7 +91,7 @@ class Response:
             "statusCode": self.status,
             "headers": STRICT_HEADERS | own,
             "body": self.body,
-            "isBase64Encoded": False,
+            "isBase64Encoded": self.base64,
         }
         if "set-cookie" in self.headers:
             event["cookies"] = [self.headers["set-cookie"]]
@@ -103,11 +104,13 @@ class Received:
 
     `ignored` names why, once for each event that is not worth a worker's time; the words are
     metric-safe. `response` is the answer once the envelopes are queued; None is a plain 200.
+    `stops` never go through the queue: what they are to stop holds up its conversation there.
     """
 
     envelopes: tuple[Envelope, ...] = ()
     ignored: tuple[str, ...] = ()
     response: Response | None = None
+    stops: tuple[Stop, ...] = ()
 
 
 class Inbound(Protocol):

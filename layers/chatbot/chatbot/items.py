@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from chatbot.messages import Author, Claim, Origin, Person, Reply, State, Turn, TurnKey
+from chatbot.messages import (
+    Author,
+    Button,
+    Claim,
+    Made,
+    Origin,
+    Person,
+    Reply,
+    State,
+    Turn,
+    TurnKey,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -36,12 +47,17 @@ def number(item: Item, name: str) -> int:
     return int(item.get(name, {}).get("N", "0"))
 
 
+def texts(item: Item, name: str) -> tuple[str, ...]:
+    return tuple(part.get("S", "") for part in item.get(name, {}).get("L", ()))
+
+
 def key_of(key: TurnKey) -> dict[str, AttributeValueTypeDef]:
     return {"pk": {"S": key.conversation}, "sk": {"S": key.sort}}
 
 
 def turn_to_item(turn: Turn) -> dict[str, AttributeValueTypeDef]:
     claim = turn.claim or Claim("", 0)
+    made = turn.reply.made
     plain: dict[str, Plain] = {
         "kind": "pointer" if turn.leader else "break" if turn.fresh_start else "turn",
         "channel": turn.channel,
@@ -50,6 +66,8 @@ def turn_to_item(turn: Turn) -> dict[str, AttributeValueTypeDef]:
         "language": turn.author.language,
         "text": turn.text,
         "reply": turn.reply.text,
+        "buttons": [half for each in turn.reply.buttons for half in (each.label, each.payload)],
+        "made": (made.name, made.type, made.title) if made else (),
         "state": turn.state.value,
         "origin": turn.origin.value,
         "claim_token": claim.token,
@@ -59,33 +77,49 @@ def turn_to_item(turn: Turn) -> dict[str, AttributeValueTypeDef]:
         "quote": turn.quote,
         "lifted_by": turn.lifted_by,
         "leader": turn.leader,
+        "more": turn.more,
+        "resumed": int(turn.resumed),
+        "replaces": turn.replaces,
+        "rating": turn.rating,
         "model": turn.model,
         "tokens_in": turn.tokens_in,
         "tokens_out": turn.tokens_out,
+        "estimate": turn.estimate,
     }
     return key_of(turn.key) | {name: value(each) for name, each in plain.items() if each}
 
 
 def item_to_turn(item: Item) -> Turn:
     token = text(item, "claim_token")
+    buttons, made = texts(item, "buttons"), texts(item, "made")
+    reply = Reply(
+        text(item, "reply"),
+        tuple(map(Button, buttons[::2], buttons[1::2])),
+        Made(*made) if made else None,
+    )
     return Turn(
         key=TurnKey(text(item, "pk"), text(item, "sk")),
         channel=text(item, "channel"),
         author=Author(text(item, "author"), text(item, "name"), text(item, "language")),
         text=text(item, "text"),
-        reply=Reply(text(item, "reply")),
+        reply=reply,
         state=State(text(item, "state")),
         origin=Origin(text(item, "origin")),
         claim=Claim(token, number(item, "claim_ends")) if token else None,
-        posted=tuple(part.get("S", "") for part in item.get("posted", {}).get("L", ())),
+        posted=texts(item, "posted"),
         opened_at=number(item, "opened_at"),
         quote=text(item, "quote"),
         fresh_start=text(item, "kind") == "break",
         lifted_by=text(item, "lifted_by"),
         leader=text(item, "leader"),
+        more=text(item, "more"),
+        resumed=bool(number(item, "resumed")),
+        replaces=text(item, "replaces"),
+        rating=number(item, "rating"),
         model=text(item, "model"),
         tokens_in=number(item, "tokens_in"),
         tokens_out=number(item, "tokens_out"),
+        estimate=number(item, "estimate"),
     )
 
 
@@ -94,5 +128,8 @@ def item_to_person(item: Item) -> Person:
         registered=bool(number(item, "registered")),
         name=text(item, "name"),
         language=text(item, "language"),
+        mode=text(item, "mode"),
+        persona=text(item, "persona"),
+        asked=bool(number(item, "asked")),
         forgotten_before=text(item, "forgotten_before"),
     )

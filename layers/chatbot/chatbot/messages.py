@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +13,8 @@ from typing import Any
 from chatbot.errors import Malformed
 
 ENVELOPE_VERSION = 1
+LONGEST_TEXT = 50_000
+"""Characters kept of a message, far beyond what people can send: an item holds 400 KB."""
 TURN_PREFIX = "turn#"
 
 
@@ -37,6 +41,24 @@ class TurnKey:
     @property
     def event_id(self) -> str:
         return self.sort[len(TURN_PREFIX) + 14 :]
+
+    @property
+    def draft(self) -> int:
+        """Number of the answer while it is written, never 0 (Bot API, sendMessageDraft)."""
+        return zlib.crc32(self.sort.encode()) >> 1 or 1
+
+    def file_name(self, ending: str) -> str:
+        """Where in the bucket lies what is made for this turn, which an attempt after it finds."""
+        return f"{folder_of(self.conversation)}/{_digest(self.sort)}.{ending}"
+
+
+def folder_of(conversation: str) -> str:
+    """The folder in the bucket of what is made in a conversation; it tells nobody whose it is."""
+    return _digest(conversation)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +119,27 @@ class Kind(StrEnum):
     TEXT = "text"
     COMMAND = "command"
     STAFF = "staff"  # written by the page's staff by hand: kept, never answered
-    UNSUPPORTED = "unsupported"  # a sticker, a place …: gets a sentence, never the model
+    RATING = "rating"  # a thumb for an answer: kept with it, never answered
+    UNSUPPORTED = "unsupported"  # what nobody can read: gets a sentence, never the model
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Something sent that is not text. `source` is what the platform fetches it by.
+
+    `kind` is photo, audio or document; `size` in bytes, 0 where the platform does not say.
+    """
+
+    kind: str
+    source: str
+    size: int = 0
+    name: str = ""
+
+    @property
+    def mark(self) -> str:
+        """What stands for it in a text."""
+        marks = {"photo": "[picture]", "audio": "[recording]"}
+        return marks.get(self.kind, f"[document: {self.name}]" if self.name else "[document]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +149,10 @@ class Message:
     `command` is the name without slash and bot name, lower case; `arguments` what follows it.
     `quote` is the platform's id of the message the reply should quote ("" = none);
     `callback` the id of a button press that must be acknowledged ("" = none).
+    `quoted` is the text it replies to, where the platform sends that along, else `replied_to` is
+    the platform's id of that message. `rating` (1, 0, -1) is for the answer `replied_to`.
+    `more` are the texts of the messages that are answered with it; `unfinished` when its platform
+    cut a longer text, whose rest is on the way.
     """
 
     key: TurnKey
@@ -119,24 +165,62 @@ class Message:
     arguments: str = ""
     quote: str = ""
     callback: str = ""
+    media: tuple[Media, ...] = ()
+    quoted: str = ""
+    replied_to: str = ""
+    rating: int = 0
+    more: str = ""
+    unfinished: bool = False
+
+    @property
+    def words(self) -> str:
+        """All that is answered."""
+        return f"{self.text}\n{self.more}" if self.more else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """`payload` is sent as the person's next message when the button is pressed."""
+
+    label: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A picture or file of ours in the bucket, under `name`; `type` is its media type."""
+
+    name: str
+    type: str
+    title: str = ""  # as the person sees it: a file's name, what a picture shows
+
+    @property
+    def is_picture(self) -> bool:
+        return self.type.startswith("image/")
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is said back: Markdown as the model wrote it."""
+    """What is said back: Markdown as the model wrote it; its first paragraph is what is made's
+    caption."""
 
     text: str
+    buttons: tuple[Button, ...] = ()
+    made: Made | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """One post of a reply: fits the platform's limit, is never empty.
 
-    `entities` are the text's formatting as Telegram takes it, offsets in UTF-16 units.
+    `entities` are the text's formatting as Telegram takes it, offsets in UTF-16 units. What was
+    made comes first, with a caption; buttons are on the last part.
     """
 
     text: str
     entities: tuple[Mapping[str, Any], ...] = ()
+    buttons: tuple[Button, ...] = ()
+    made: Made | None = None
 
 
 class State(StrEnum):
@@ -191,9 +275,34 @@ class Turn:
     fresh_start: bool = False
     lifted_by: str = ""
     leader: str = ""  # sort key of the turn that answers this one too (merged messages)
+    more: str = ""  # of a leader: the texts of those messages
+    resumed: bool = False  # reading back goes on beyond here, however old what follows is
+    replaces: str = ""  # sort key of the turn whose message was answered anew
+    rating: int = 0  # of the answer, by the person: 1, -1, or 0 for none
     model: str = ""
     tokens_in: int = 0
     tokens_out: int = 0
+    estimate: int = 0  # what the prompt was thought to take of `tokens_in`
+
+    @property
+    def words(self) -> str:
+        """All that is answered."""
+        return f"{self.text}\n{self.more}" if self.more else self.text
+
+    @classmethod
+    def of(cls, message: Message, reply: Reply, origin: Origin) -> Turn:
+        """The turn that answers `message`, not yet stored."""
+        return cls(
+            key=message.key,
+            channel=message.channel,
+            author=message.author,
+            text=message.text[:LONGEST_TEXT],
+            reply=reply,
+            state=State.ANSWERED,
+            origin=origin,
+            quote=message.quote,
+            more=message.more[:LONGEST_TEXT],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +312,9 @@ class Person:
     registered: bool = False
     name: str = ""
     language: str = ""
+    mode: str = ""  # "image": every message is a prompt for a picture
+    persona: str = ""  # name of the system prompt that was picked
+    asked: bool = False  # to press /start, which is asked once
     forgotten_before: str = ""  # sort key; older events are acknowledged silently
 
 
@@ -227,21 +339,46 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class PromptLine:
-    """One line of what the model is shown; `role` is system, user or assistant."""
+    """One line of what the model is shown; `role` is system, user or assistant.
+
+    `pictures` are `data:` addresses.
+    """
 
     role: str
     content: str
+    pictures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model answered. `cut` when it stopped at the token limit."""
+    """What a model answered. `cut` when it stopped at the token limit, `stopped` when told to."""
 
     text: str
     model: str
     tokens_in: int = 0
     tokens_out: int = 0
     cut: bool = False
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """Bytes and their media type."""
+
+    content: bytes
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A wish to stop what is being written: `event` names its message or draft, "" any before `at`.
+
+    `at` is epoch milliseconds.
+    """
+
+    conversation: str
+    event: str
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +395,9 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The record has reached its end and may be deleted."""
+    """The record has reached its end and may be deleted, with the `merged` ones after it."""
+
+    merged: int = 0
 
 
 @dataclass(frozen=True, slots=True)

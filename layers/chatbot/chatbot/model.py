@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import math
+import socket
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
-from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, OpenAI, Timeout
-from openai.types.chat import ChatCompletion
+from httpx2 import HTTPError
+from openai import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    OpenAI,
+    Stream,
+    Timeout,
+)
 
 from chatbot.errors import ContentFiltered, ContextTooLong, ModelRefused, ModelUnavailable
 from chatbot.messages import Completion, PromptLine
+from chatbot.ports import Show
 from chatbot.settings import Settings
 
+_PATH = "/chat/completions"
 _CONNECT = 5.0  # most seconds for opening a connection
+_LAST_BYTES = 0.1  # most seconds for reading what follows an answer
 _LEAST = 1.0  # seconds below which asking is pointless
 _FIRST_PAUSE = 0.5  # seconds; doubles
 
-_FILTERED = ("content_filter", "content_policy_violation")
+_FILTERED = ("content_filter", "content_policy_violation", "moderation_blocked")
 
 
-class _UnknownModel(Exception):
+class _UnknownModel(ModelRefused):
     """The server does not have the model, but may have the next one."""
 
 
@@ -53,12 +68,15 @@ class ChatModel:
         self._sleep = sleep
         self._clock = clock
 
-    def answer(self, prompt: Sequence[PromptLine], seconds: float) -> Completion:
+    def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
+        """See ports.Model. `show` is called for every piece that comes, in this thread."""
         end = self._clock() + seconds
         models = [self._settings.openai_model, *self._settings.openai_fallback_models]
         pause = _FIRST_PAUSE
         problem = ModelUnavailable("no time left to ask")
         while True:
+            if not show(""):
+                return Completion("", models[0], stopped=True)
             asking = tuple(models)
             for position, model in enumerate(asking):
                 # A server that never answers must leave time for the models after it.
@@ -66,7 +84,7 @@ class ChatModel:
                 if share < _LEAST:
                     raise problem
                 try:
-                    return self._ask(model, prompt, share)
+                    return self._ask(model, prompt, share, show)
                 except ModelUnavailable as unavailable:
                     problem = unavailable
                 except _UnknownModel:
@@ -79,36 +97,56 @@ class ChatModel:
             self._sleep(wait)
             pause *= 2
 
-    def _ask(self, model: str, prompt: Sequence[PromptLine], seconds: float) -> Completion:
-        opening = min(_CONNECT, seconds / 4)
+    def _ask(
+        self, model: str, prompt: Sequence[PromptLine], seconds: float, show: Show
+    ) -> Completion:
         try:
-            # `chat.completions.create` looks through every line of the prompt for something to
-            # convert, which takes longer than all else that it does.
-            answer = self._client.post(
-                "/chat/completions",
-                cast_to=ChatCompletion,
-                body=self._request(model, prompt),
-                options={"timeout": Timeout(seconds - opening, connect=opening)},
-            )
+            with closing(self._chunks(self._request(model, prompt), seconds)) as chunks:
+                return _Said(model).read(chunks, show)
         except APITimeoutError:
             raise ModelUnavailable("timeout") from None
         except APIConnectionError:
             raise ModelUnavailable("connection") from None
-        except APIStatusError as error:
-            raise _meaning(error) from None
-        except (APIError, ValueError):
+        except APIError as error:
+            raise meaning(error) from None
+        except (AttributeError, LookupError, TypeError, ValueError):
+            # Whatever JSON came, the SDK hands it on without a check.
             raise ModelUnavailable("not a chat completion") from None
-        try:
-            return _completion(answer, model)
-        except (AttributeError, IndexError, TypeError):
-            # The SDK builds its objects from whatever JSON came, without a check.
-            raise ModelUnavailable("not a chat completion") from None
+
+    def _chunks(self, request: dict[str, Any], seconds: float) -> Generator[Any]:
+        """The answer as it comes, over within `seconds`; plain JSON, as objects cost more.
+
+        `chat.completions.create` also looks through every line of the prompt for something to
+        convert, which takes longer than all else that it does.
+        """
+        ends = time.monotonic() + seconds
+        opening = min(_CONNECT, seconds / 4)
+        timeout = Timeout(seconds - opening, connect=opening)
+        if self._settings.streaming == "off":
+            yield self._client.post(
+                _PATH, cast_to=object, body=request, options={"timeout": timeout}
+            )
+            return
+        stream = self._client.post(
+            _PATH,
+            cast_to=object,
+            body={**request, "stream": True, "stream_options": {"include_usage": True}},
+            options={"timeout": timeout},
+            stream=True,
+            stream_cls=Stream[Any],
+        )
+        with stream, _shut_down(stream, ends - time.monotonic()):
+            for chunk in stream:
+                yield chunk
+                if chunk.get("usage") and not chunk["choices"]:
+                    _read_on(stream)
+                    return
 
     def _request(self, model: str, prompt: Sequence[PromptLine]) -> dict[str, Any]:
         settings = self._settings
         request: dict[str, Any] = {
             "model": model,
-            "messages": [{"role": line.role, "content": line.content} for line in prompt],
+            "messages": [{"role": line.role, "content": _content(line)} for line in prompt],
             settings.max_tokens_parameter: settings.max_tokens,
         }
         if settings.temperature is not None:
@@ -118,39 +156,97 @@ class ChatModel:
         return request
 
 
-def _completion(answer: ChatCompletion, asked: str) -> Completion:
-    """Raises AttributeError, IndexError or TypeError where a part of the answer is not there."""
-    choice, usage = answer.choices[0], answer.usage
-    if choice.finish_reason == "content_filter" or getattr(choice.message, "refusal", None):
-        raise ContentFiltered("content_filter")
-    text = (choice.message.content or "").strip()
-    cut = choice.finish_reason == "length"
-    if not text and cut:
-        raise ModelRefused("token_limit")  # a reasoning model thought it all away
-    if not text:
-        raise ModelUnavailable("empty answer")
-    return Completion(
-        text=text,
-        model=answer.model or asked,
-        tokens_in=int(usage.prompt_tokens or 0) if usage else 0,
-        tokens_out=int(usage.completion_tokens or 0) if usage else 0,
-        cut=cut,
-    )
+@contextmanager
+def _shut_down(stream: Stream[Any], seconds: float) -> Iterator[None]:
+    """End the connection after `seconds`: its own timeout begins anew with every piece."""
+    connection = stream.response.extensions["network_stream"].get_extra_info("socket")
+
+    def shut_down() -> None:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, shut_down)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
-def _meaning(error: APIStatusError) -> Exception:
-    """What a status means for us (OpenAI API, error codes)."""
-    status, code = error.status_code, error.code or ""
+def _read_on(stream: Stream[Any]) -> None:
+    """To the very end, or else the SDK closes a connection that could be used again."""
+    with suppress(HTTPError), _shut_down(stream, _LAST_BYTES):
+        for _ in stream.response.stream:  # type: ignore[union-attr]
+            continue
+
+
+@dataclass(slots=True)
+class _Said:
+    """What a model has said so far."""
+
+    model: str
+    text: str = ""
+    finish: str = ""
+    refused: bool = False
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+    def read(self, chunks: Iterable[Any], show: Show) -> Completion:
+        """Raises AttributeError, LookupError, TypeError where a part of it is not there."""
+        for chunk in chunks:
+            said = self.text.strip()
+            self._add(chunk)
+            if not show(self.text) and not self.finish:  # this piece comes too late
+                return Completion(said, self.model, self.tokens_in, self.tokens_out, stopped=True)
+        if self.finish == "content_filter" or self.refused:
+            raise ContentFiltered("content_filter")
+        text, cut = self.text.strip(), self.finish == "length"
+        if not text and cut:
+            raise ModelRefused("token_limit")  # a reasoning model thought it all away
+        if not text:
+            raise ModelUnavailable("empty answer")
+        if not self.finish:
+            raise ModelUnavailable("broken off")
+        return Completion(text, self.model, self.tokens_in, self.tokens_out, cut)
+
+    def _add(self, chunk: Any) -> None:
+        """A piece of a streamed answer, or the whole of one (OpenAI API, Chat Completions)."""
+        self.model = chunk.get("model") or self.model
+        for choice in chunk["choices"]:
+            said = choice["delta"] if "delta" in choice else choice["message"]
+            self.text += said.get("content") or ""
+            self.refused = self.refused or bool(said.get("refusal"))
+            self.finish = choice.get("finish_reason") or self.finish
+        usage = chunk.get("usage")
+        if usage:
+            self.tokens_in = int(usage["prompt_tokens"] or 0)
+            self.tokens_out = int(usage["completion_tokens"] or 0)
+
+
+def _content(line: PromptLine) -> str | list[dict[str, Any]]:
+    """Text alone, or with pictures in parts (OpenAI API, image inputs)."""
+    if not line.pictures:
+        return line.content
+    pictures = [{"type": "image_url", "image_url": {"url": url}} for url in line.pictures]
+    return [{"type": "text", "text": line.content}, *pictures]
+
+
+def meaning(error: APIError) -> Exception:
+    """What a status means for us (OpenAI API, error codes); within a stream there is none."""
+    code = error.code or ""
+    if code in _FILTERED:
+        return ContentFiltered("content_filter")
+    if not isinstance(error, APIStatusError):
+        return ModelUnavailable("error within the answer")
+    status = error.status_code
     if status in (401, 403):
         return ModelRefused("authentication")
     if status == 404:
-        return _UnknownModel()
+        return _UnknownModel("unknown_model")
     if code == "insufficient_quota":  # a 429 that no waiting heals
         return ModelRefused("insufficient_quota")
     if status in (408, 409, 429) or status >= 500:
         return ModelUnavailable(f"status {status}", _retry_after(error))
-    if code in _FILTERED:
-        return ContentFiltered("content_filter")
     # Compatible servers have no common code for it, but all say it in these words.
     if code == "context_length_exceeded" or "context length" in error.message.lower():
         return ContextTooLong("context_length")

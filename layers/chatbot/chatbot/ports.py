@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -10,6 +10,8 @@ from chatbot.messages import (
     Claim,
     Completion,
     Envelope,
+    File,
+    Media,
     Message,
     Part,
     Person,
@@ -33,6 +35,14 @@ class Settling(Enum):
     OPERATOR = "operator"  # AMBIGUOUS_DELIVERY: post again, or hold
 
 
+class Counted(Enum):
+    """What became of an event that was to be counted."""
+
+    NOW = "now"
+    BEFORE = "before"
+    TOO_MANY = "too many"
+
+
 class Channel(Protocol):
     """The worker's side of a platform."""
 
@@ -51,8 +61,26 @@ class Channel(Protocol):
         Never raises: a lost courtesy must not cost the answer.
         """
 
-    def working(self, message: Message) -> None:
+    def working(self, message: Message, drawing: bool = False) -> None:
         """Show for some seconds that an answer is on its way. Never raises."""
+
+    def draft(self, message: Message, text: str) -> bool:
+        """Show the answer as far as it is written; whether there is a place for that at all.
+
+        Raises ChatbotError: the answer itself goes on.
+        """
+
+    def load(self, media: Media) -> File:
+        """What was sent along, its type by its content. Raises Unfetchable, PostRefused."""
+
+    def earlier(self, message: Message, most: int) -> Sequence[Turn]:
+        """What the platform knows of the conversation before `message`, oldest first.
+
+        Delivered turns under keys of their own, at most `most`. Raises PostRefused.
+        """
+
+    def is_administrator(self, message: Message) -> bool:
+        """Whether the author rules the group. Raises PostRefused."""
 
     def split(self, reply: Reply) -> Sequence[Part]:
         """Parts that fit the platform, in order, none empty; the same for the same reply."""
@@ -81,6 +109,9 @@ class History(Protocol):
 
     def put(self, turn: Turn) -> None:
         """Raises TurnExists with the stored turn when one stands at its key."""
+
+    def put_all(self, turns: Sequence[Turn]) -> None:
+        """All or none; raises TurnExists with what stands at the first one's key (None if free)."""
 
     def take_over(self, found: Turn, claim: Claim, now: int) -> Turn:
         """Claim a turn that is `answered`, or `sending` under no claim or one over before `now`.
@@ -117,13 +148,57 @@ class History(Protocol):
     def save_person(self, conversation: str, person: Person) -> None:
         """Keep who the conversation is with; leaves `forgotten_before` as it is."""
 
+    def lift_break(self, before: TurnKey) -> None:
+        """Mark the newest fresh start below the key as lifted by it, once."""
+
+    def older(self, before: TurnKey) -> Iterator[Turn]:
+        """Every turn below the key, newest first."""
+
+    def erase(self, before: TurnKey) -> None:
+        """Delete all turns below the key and what is kept of the person; leaves `before` there."""
+
+    def rate(self, key: TurnKey, rating: int) -> None:
+        """Keep a thumb with the answer; nothing when the turn is gone."""
+
+    def count_today(self, person: str, day: str, kind: str, event: str, most: int) -> Counted:
+        """Count `event` among the person's of `day` (YYYY-MM-DD), unless there are `most` (0: any).
+
+        "" is counted each time.
+        """
+
+    def save_draft(self, key: TurnKey, text: str) -> None:
+        """What is written so far, for the page."""
+
+    def stop_wished(self, key: TurnKey, draft: str) -> bool:
+        """Whether somebody wished to stop the answer to `key`, which `draft` names too."""
+
+
+Show = Callable[[str], bool]
+"""Takes the answer as far as it is written; False stops it there."""
+
 
 class Model(Protocol):
-    def answer(self, prompt: Sequence[PromptLine], seconds: float) -> Completion:
-        """Ask within `seconds`, retries and fallback models included.
+    """Every method may raise ModelUnavailable, ModelRefused, ContentFiltered."""
 
-        Raises ModelUnavailable, ModelRefused, ContentFiltered, ContextTooLong.
-        """
+    def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
+        """Ask within `seconds`, retries and fallback models included. Raises ContextTooLong."""
+
+    def draw(self, prompt: str, seconds: float) -> File:
+        """A picture."""
+
+    def transcribe(self, audio: File, seconds: float) -> str:
+        """The words of a recording."""
+
+
+class Files(Protocol):
+    """The private bucket. Every method may raise FilesUnavailable."""
+
+    def keep(self, name: str, file: File) -> None: ...
+
+    def load(self, name: str) -> File | None:
+        """None when it is gone: the bucket keeps things for a short time."""
+
+    def delete(self, names: Iterable[str]) -> None: ...
 
 
 class Queue(Protocol):

@@ -7,6 +7,7 @@ parameter store's (`$PARAMETER_PATH/NAME` for a secret, an entry of the JSON obj
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -16,6 +17,8 @@ from chatbot.errors import InvalidSetting
 
 Seconds = NewType("Seconds", float)
 """A span of time. Written as seconds (`90`) or with a unit (`500ms`, `90s`, `15m`, `24h`, `7d`)."""
+
+_MOST_PERSONAS, _LONGEST_PERSONA = 12, 20
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
 
@@ -55,7 +58,19 @@ class Settings:
     )
     # Web
     web_session_key: str = _secret("Key that signs the web page's cookie", "webhook", "web")
+    web_access_code: str = _secret("Code that opens the page", "webhook", "web")
+    web_access: str = _setting(
+        "code",
+        "Who may use the page: nobody, who knows the code, or anyone",
+        choices=("off", "code", "open"),
+    )
     web_origin: str = _setting("", "Origin that may post (default: the request's own host)")
+    web_title: str = _setting("Chat", "Title of the page")
+    web_color: str = _setting(
+        "#3457d5",
+        "Colour of the page's buttons and links, as #rrggbb",
+        check=lambda value: _color(value),
+    )
     # Model
     openai_api_key: str = _secret("Key of the model server", "worker")
     openai_base_url: str = _setting(
@@ -76,6 +91,28 @@ class Settings:
     model_timeout: Seconds = _setting(
         Seconds(40), "Longest wait for one answer, retries and fallback models included"
     )
+    streaming: str = _setting(
+        "on", "`off` for model servers that cannot stream", choices=("on", "off")
+    )
+    image_model: str = _setting("gpt-image-2", "Model that draws; `off` for none")
+    image_timeout: Seconds = _setting(Seconds(45), "Longest wait for a picture")
+    transcribe_model: str = _setting(
+        "gpt-transcribe", "Model that writes down what is said; `off` for none"
+    )
+    # Who may talk, and how much
+    access: str = _setting(
+        "open",
+        "Who is answered: anyone, who pressed /start, or who is on `ALLOWLIST`",
+        choices=("open", "start", "allowlist"),
+    )
+    allowlist: tuple[str, ...] = _setting(
+        (), "Ids as the refusal names them, such as `telegram:42`, comma-separated"
+    )
+    daily_messages: int = _setting(0, "Most answers a person gets in a day (UTC); 0: no limit")
+    daily_images: int = _setting(20, "Most pictures a person gets in a day; 0: no limit")
+    daily_total: int = _setting(0, "Most answers the bot gives in a day, to all; 0: no limit")
+    max_input: int = _setting(12000, "Longest message, in characters", min=1)
+    max_file_mb: int = _setting(10, "Largest picture, recording or document that is read", min=1)
     # What the model is shown
     system_prompt: str = _setting(
         "You are a friendly and helpful assistant.",
@@ -85,18 +122,24 @@ class Settings:
         "Answer politely and concisely.",
         "Second line of every prompt; another choice: “Answer in a single sentence.”",
     )
+    personas: str = _setting(
+        "",
+        "Other system prompts for /persona: a JSON object, name to prompt; `@FILE` where it is set",
+        check=lambda value: _personas(value),
+    )
     history_turns: int = _setting(10, "Earlier turns shown to the model", min=0, max=100)
     history_max_age: Seconds = _setting(Seconds(86400), "Older turns are not shown to the model")
     history_tokens: int = _setting(3000, "Most tokens of earlier turns, estimated", min=0)
     # What people are told
-    fallback_text: str = _setting("Please try again later.", "Said when the model stays away")
+    fallback_text: str = _setting(
+        "Please try again later.",
+        "Said when the model stays away (the default in the person's language)",
+    )
     filtered_text: str = _setting(
         "I can't answer that. Please try to put it differently.",
-        "Said when the content filter stopped the answer",
+        "Said when the content filter stopped the answer (likewise)",
     )
-    unsupported_text: str = _setting(
-        "I can read text only, for now.", "Said to stickers, places and the like"
-    )
+    language: str = _setting("en", "Language of people whose own is unknown: `en` or `de`")
     # Delivery
     ambiguous_delivery: str = _setting(
         "resend",
@@ -121,6 +164,13 @@ class Settings:
     table_name: str = _setting("", "Conversation table")
     queue_url: str = _setting("", "Message queue")
     dead_letter_queue_url: str = _setting("", "Dead-letter queue")
+    files_bucket: str = _setting("", "Bucket of made pictures and files")
+    files_origin: str = _setting("", "Where a browser gets them from")
+
+    @property
+    def persona_prompts(self) -> dict[str, str]:
+        """The system prompts of `personas`, by name."""
+        return _personas(self.personas)
 
     @property
     def telegram_on(self) -> bool:
@@ -181,6 +231,8 @@ def _parse(name: str, raw: str, hint: Any, rules: Mapping[str, Any]) -> Any:
         choices = rules.get("choices")
         if choices and raw not in choices:
             raise InvalidSetting(name, "one of " + ", ".join(choices))
+        if "check" in rules:
+            rules["check"](raw)
         return raw
     if hint == tuple[str, ...]:
         return tuple(part for part in (piece.strip() for piece in raw.split(",")) if part)
@@ -199,6 +251,28 @@ def _parse(name: str, raw: str, hint: Any, rules: Mapping[str, Any]) -> Any:
     if (low is not None and number < low) or (high is not None and number > high):
         raise InvalidSetting(name, f"at least {low}" + (f", at most {high}" if high else ""))
     return number
+
+
+def _color(raw: str) -> None:
+    if not re.fullmatch("#[0-9A-Fa-f]{6}", raw):
+        raise InvalidSetting("WEB_COLOR", "a colour such as #3457d5")
+
+
+def _personas(raw: str) -> dict[str, str]:
+    """As many, and names as short, as the platforms' buttons take."""
+    try:
+        personas = json.loads(raw or "{}")
+    except ValueError:
+        personas = None
+    if (
+        not isinstance(personas, dict)
+        or len(personas) > _MOST_PERSONAS
+        or not all(0 < len(name.strip().encode()) <= _LONGEST_PERSONA for name in personas)
+        or not all(isinstance(prompt, str) for prompt in personas.values())
+    ):
+        most = f"at most {_MOST_PERSONAS} names (of {_LONGEST_PERSONA} bytes) and their prompts"
+        raise InvalidSetting("PERSONAS", f"a JSON object of {most}")
+    return {name.strip(): prompt for name, prompt in personas.items()}
 
 
 def _type_name(hint: Any) -> str:

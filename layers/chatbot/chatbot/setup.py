@@ -15,15 +15,21 @@ from chatbot.channels.posting import Answer, send
 from chatbot.commands import COMMANDS
 from chatbot.errors import AmbiguousPost, ChatbotError, PostRefused
 from chatbot.settings import Settings, secrets_of
+from chatbot.texts import LANGUAGES, say
 
-TELEGRAM_UPDATES = ["message", "callback_query"]
-MESSENGER_FIELDS = ["messages", "messaging_postbacks", "message_echoes"]
+TELEGRAM_UPDATES = [
+    "message",
+    "callback_query",
+    "message_reaction",
+    "stopped_message_generation",
+]
+MESSENGER_FIELDS = ["messages", "messaging_postbacks", "message_echoes", "message_reactions"]
 PROFILE = ["persistent_menu", "get_started", "greeting"]  # the button cannot go before the menu
 
 _CALL = 5.0  # seconds for one call
 _PAUSE = 1.0
 _CONNECTIONS = 40
-_LONGEST_TITLE = 30  # of a menu's item (Messenger Profile API, persistent_menu)
+_LOCALES = {"en": "en_US", "de": "de_DE"}  # Messenger Platform, Supported Locales
 
 
 class Registration:
@@ -125,8 +131,10 @@ class Registration:
             allowed_updates=TELEGRAM_UPDATES,
             max_connections=_CONNECTIONS,
         )
-        commands = [{"command": name, "description": c.help} for name, c in COMMANDS.items()]
-        self.telegram("setMyCommands", commands=commands)
+        for code in ("", *LANGUAGES):
+            said = code or self._settings.language
+            commands = [{"command": n, "description": say(f"/{n}", said)} for n in COMMANDS]
+            self.telegram("setMyCommands", commands=commands, language_code=code)
         return f"registered @{self.telegram('getMe')['username']}"
 
     def _register_messenger(self) -> str:
@@ -148,7 +156,7 @@ class Registration:
         }
         self.app("POST", "subscriptions", json=subscription)
         self.page("POST", "subscribed_apps", json={"subscribed_fields": MESSENGER_FIELDS})
-        self.page("POST", "messenger_profile", json=_profile())
+        self.page("POST", "messenger_profile", json=_profile(settings.language))
         return f"registered page {settings.messenger_page_id}"
 
     def _unregister_telegram(self) -> str:
@@ -193,17 +201,25 @@ class Registration:
         return self._ends - time.monotonic()
 
 
-def _profile() -> dict[str, Any]:
-    items = [
-        {"type": "postback", "title": command.help[:_LONGEST_TITLE], "payload": f"/{name}"}
-        for name, command in COMMANDS.items()
-    ]
-    menu = {"locale": "default", "composer_input_disabled": False, "call_to_actions": items}
+def _profile(language: str) -> dict[str, Any]:
+    """In each language; `language` is for people of any other."""
+    locales = {"default": language, **{_LOCALES[each]: each for each in LANGUAGES}}
     return {
         "get_started": {"payload": "GET_STARTED"},
-        "greeting": [{"locale": "default", "text": "Write to me and I will answer."}],
-        "persistent_menu": [menu],
+        "greeting": [
+            {"locale": locale, "text": say("greeting", said)} for locale, said in locales.items()
+        ],
+        "persistent_menu": [_menu(locale, said) for locale, said in locales.items()],
     }
+
+
+def _menu(locale: str, language: str) -> dict[str, Any]:
+    items = [
+        {"type": "postback", "title": say(f"/{name}", language), "payload": f"/{name}"}
+        for name, command in COMMANDS.items()
+        if command.menu
+    ]
+    return {"locale": locale, "composer_input_disabled": False, "call_to_actions": items}
 
 
 def _why(answer: Answer) -> str:

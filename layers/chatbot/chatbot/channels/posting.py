@@ -10,16 +10,17 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, ProxyError
 
-from chatbot.errors import AmbiguousPost, ChatbotError, PostRefused
-from chatbot.ports import Journal
+from chatbot.errors import AmbiguousPost, ChatbotError, FilesUnavailable, PostRefused
+from chatbot.messages import File, Made, Part, Reply
+from chatbot.ports import Files, Journal
 
 COURTESY_TIMEOUT = 3.0
 """Seconds for calls that the answer does not depend on (typing, seen marks)."""
@@ -80,6 +81,13 @@ def send(
     return Answer(response.status_code, _json_object(response.content), seconds)
 
 
+def with_buttons(parts: Sequence[Part], reply: Reply) -> Sequence[Part]:
+    """The reply's buttons stand below its last part."""
+    if not reply.buttons:
+        return parts
+    return [*parts[:-1], *(replace(part, buttons=reply.buttons) for part in parts[-1:])]
+
+
 def courtesy(channel: str, name: str, call: Callable[[float], Answer], journal: Journal) -> None:
     """A call that the answer does not depend on; its failure is a line in the log.
 
@@ -92,6 +100,31 @@ def courtesy(channel: str, name: str, call: Callable[[float], Answer], journal: 
         return
     if not answer.good:
         journal.hop("courtesy_lost", channel=channel, call=name, reason=f"status {answer.status}")
+
+
+def kept(files: Files | None, made: Made | None) -> File | None:
+    """What is to be posted, or None when it is gone. Raises PostRefused: nothing has left yet."""
+    if files is None or made is None:
+        return None
+    try:
+        return files.load(made.name)
+    except FilesUnavailable as error:
+        raise PostRefused(f"files: {error}") from None
+
+
+def upload_of(made: Made, file: File) -> tuple[str, bytes, str]:
+    """The file as `requests` takes it, under the name that the person sees."""
+    name = made.name.rpartition("/")[2] if made.is_picture else made.title
+    return name, file.content, file.type
+
+
+def as_form(fields: Mapping[str, Any], files: Mapping[str, Any]) -> dict[str, Any]:
+    """A multipart request: what is not text goes as JSON."""
+    texts = {
+        name: field if isinstance(field, str) else json.dumps(field)
+        for name, field in fields.items()
+    }
+    return {"data": texts, "files": files}
 
 
 def _never_left(error: Exception) -> bool:

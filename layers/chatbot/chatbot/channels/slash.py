@@ -7,6 +7,11 @@ import re
 _COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]+))?(?:\s+(.*))?", re.DOTALL)
 
 
+def is_stop(text: str, bot_username: str = "") -> bool:
+    """Whether `text` is /stop, which never goes through the queue."""
+    return (parse_command(text, bot_username) or ("",))[0] == "stop"
+
+
 def parse_command(text: str, bot_username: str = "") -> tuple[str, str] | None:
     """`/Image@Bot a fox` → ("image", "a fox"); None when `text` is no command.
 

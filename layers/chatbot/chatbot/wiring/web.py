@@ -8,8 +8,11 @@ from pathlib import Path
 
 import boto3
 
-from chatbot.channels.web.site import Website, messages
+from chatbot.channels.web.reading import file, messages
+from chatbot.channels.web.session import is_open
+from chatbot.channels.web.site import Website
 from chatbot.doors import NOT_FOUND, Closed
+from chatbot.files import Bucket
 from chatbot.history import Table
 from chatbot.http import Handler, Request, Response
 from chatbot.parameters import Parameters
@@ -24,7 +27,8 @@ def build(environ: Mapping[str, str], folder: Path) -> Handler:
     config = client_config()
     parameters = Parameters(environ, "web", boto3.client("ssm", config=config), telemetry)
     dynamodb = boto3.client("dynamodb", config=config)
-    website = Website(folder)
+    website = Website(folder, environ.get("FILES_ORIGIN", ""))
+    bucket = Bucket(environ.get("FILES_BUCKET", ""), config, environ.get("AWS_ENDPOINT_URL", ""))
     closed = Closed(telemetry)
 
     def answer(request: Request) -> Response:
@@ -33,12 +37,17 @@ def build(environ: Mapping[str, str], folder: Path) -> Handler:
             return NOT_FOUND
         if not settings.web_session_key:
             return closed.answer("web", "WEB_SESSION_KEY")
+        if settings.web_access == "off":
+            return closed.answer("web", "WEB_ACCESS")
+        locked = not is_open(request.cookies, settings)
         if request.path == "/":
-            return website.page(request, settings.web_session_key)
+            return website.page(request, settings)
         if request.path == "/web/messages":
             table = Table(dynamodb, settings.table_name, _now, settings.retention_days)
-            return messages(request, settings.web_session_key, table)
-        return website.asset(request) or NOT_FOUND
+            return messages(request, settings.web_session_key, table, locked)
+        if request.path.startswith("/web/files/") and not locked:
+            return file(request, settings.web_session_key, bucket) or NOT_FOUND
+        return website.asset(request, settings) or NOT_FOUND
 
     return handler_of(answer, "web", telemetry)
 

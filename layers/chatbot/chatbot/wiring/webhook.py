@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import boto3
 
@@ -12,12 +13,16 @@ from chatbot.channels.telegram.inbound import TelegramInbound
 from chatbot.channels.web.inbound import WebInbound
 from chatbot.doors import NOT_FOUND, Closed, enter
 from chatbot.http import Handler, Inbound, Request, Response
+from chatbot.messages import Stop
 from chatbot.parameters import Parameters
 from chatbot.queue import Sender
 from chatbot.settings import Settings
 from chatbot.telemetry import Telemetry
 from chatbot.wiring.clients import client_config
 from chatbot.wiring.gateway import handler_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,12 @@ _CHANNELS = (
         ("messenger_app_secret", "messenger_verify_token", "messenger_page_id"),
         MessengerInbound,
     ),
-    _Channel("web", ("POST /web/messages",), ("web_session_key",), WebInbound),
+    _Channel(
+        "web",
+        ("POST /web/messages", "POST /web/stop", "POST /web/rating", "POST /web/access"),
+        ("web_session_key",),
+        WebInbound,
+    ),
 )
 
 
@@ -56,15 +66,42 @@ def build(environ: Mapping[str, str]) -> Handler:
     config = client_config()
     parameters = Parameters(environ, "webhook", boto3.client("ssm", config=config), telemetry)
     sender = Sender(boto3.client("sqs", config=config), environ["QUEUE_URL"], telemetry)
-    return handler_of(_Webhook(parameters, sender, telemetry).answer, "webhook", telemetry)
+    stops = _Stops(environ, boto3.DEFAULT_SESSION)
+    return handler_of(_Webhook(parameters, sender, stops, telemetry).answer, "webhook", telemetry)
+
+
+class _Stops:
+    """Writes wishes to stop into the table: so rare that no cold start loads what it takes.
+
+    `session` is the one that made the other clients.
+    """
+
+    def __init__(self, environ: Mapping[str, str], session: boto3.Session | None) -> None:
+        self._table_name = environ.get("TABLE_NAME", "")
+        self._endpoint = environ.get("AWS_ENDPOINT_URL") or None
+        self._session = session or boto3.Session()
+        self._client: DynamoDBClient | None = None
+
+    def put(self, stop: Stop) -> None:
+        """Raises HistoryUnavailable."""
+        from chatbot.history import put_stop
+
+        if self._client is None:
+            self._client = self._session.client(
+                "dynamodb", config=client_config(), endpoint_url=self._endpoint
+            )
+        put_stop(self._client, self._table_name, stop)
 
 
 class _Webhook:
     """Keeps the inbound sides for as long as the settings stay the same."""
 
-    def __init__(self, parameters: Parameters, sender: Sender, telemetry: Telemetry) -> None:
+    def __init__(
+        self, parameters: Parameters, sender: Sender, stops: _Stops, telemetry: Telemetry
+    ) -> None:
         self._parameters = parameters
         self._sender = sender
+        self._stops = stops
         self._telemetry = telemetry
         self._closed = Closed(telemetry)
         self._settings: Settings | None = None
@@ -80,7 +117,7 @@ class _Webhook:
         if missing:
             return self._closed.answer(channel.name, ", ".join(missing))
         inbound = self._inbound(channel, settings)
-        return enter(request, inbound, self._sender, self._telemetry)
+        return enter(request, inbound, self._sender, self._stops.put, self._telemetry)
 
     def _inbound(self, channel: _Channel, settings: Settings) -> Inbound:
         if settings is not self._settings:

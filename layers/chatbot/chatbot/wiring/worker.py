@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from chatbot.answers import Answers
 from chatbot.batch import Batch, records_of
 from chatbot.channels.messenger.outbound import MessengerChannel
 from chatbot.channels.telegram.outbound import TelegramChannel
@@ -16,14 +17,15 @@ from chatbot.channels.web.outbound import WebChannel
 from chatbot.conversation import Conversation
 from chatbot.delivery import Delivery
 from chatbot.errors import ParametersUnavailable, QueueUnavailable
+from chatbot.files import Bucket
 from chatbot.history import Table
 from chatbot.http import Handler
 from chatbot.messages import Record
-from chatbot.model import ChatModel
 from chatbot.parameters import Parameters
 from chatbot.ports import Channel
 from chatbot.queue import WorkerQueue
 from chatbot.settings import Settings
+from chatbot.studio import Studio
 from chatbot.telemetry import Telemetry
 from chatbot.wiring.clients import client_config
 
@@ -63,6 +65,9 @@ class _Worker:
             environ["QUEUE_URL"],
             environ["DEAD_LETTER_QUEUE_URL"],
         )
+        self._bucket = Bucket(
+            environ.get("FILES_BUCKET", ""), config, environ.get("AWS_ENDPOINT_URL", "")
+        )
         self._settings: Settings | None = None
         self._batch: Batch | None = None
 
@@ -96,6 +101,7 @@ class _Worker:
 
     def _compose(self, settings: Settings) -> Batch:
         history = Table(self._dynamodb, settings.table_name, _now, settings.retention_days)
+        model, files = Studio(settings), self._bucket
         delivery = Delivery(
             history,
             settings,
@@ -104,9 +110,9 @@ class _Worker:
             credential_refused=self._parameters.forget,
         )
         conversation = Conversation(
-            self._channels(settings),
+            self._channels(settings, history, files),
             history,
-            ChatModel(settings),
+            Answers(history, model, files, settings, self._telemetry, _now),
             delivery,
             settings,
             self._telemetry,
@@ -114,12 +120,12 @@ class _Worker:
         )
         return Batch(conversation, self._queue, settings, self._telemetry, _now)
 
-    def _channels(self, settings: Settings) -> dict[str, Channel]:
-        channels: dict[str, Channel] = {"web": WebChannel()}
+    def _channels(self, settings: Settings, history: Table, files: Bucket) -> dict[str, Channel]:
+        channels: dict[str, Channel] = {"web": WebChannel(history.save_draft)}
         if settings.telegram_on:
-            channels["telegram"] = TelegramChannel(settings, self._telemetry)
+            channels["telegram"] = TelegramChannel(settings, self._telemetry, files=files)
         if settings.messenger_on:
-            channels["messenger"] = MessengerChannel(settings, self._telemetry)
+            channels["messenger"] = MessengerChannel(settings, self._telemetry, files=files)
         return channels
 
 

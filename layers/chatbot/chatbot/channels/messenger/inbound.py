@@ -6,14 +6,15 @@ Signature and handshake are the same for all of Meta's platforms.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chatbot.channels.messenger.content import media_of, told
 from chatbot.channels.shape import need, want
-from chatbot.channels.slash import parse_command
+from chatbot.channels.slash import is_stop, parse_command
 from chatbot.errors import Forged, Malformed, Unreadable
 from chatbot.http import Received, Request, Response, parse_json
-from chatbot.messages import Author, Envelope, Kind, Message
+from chatbot.messages import Author, Envelope, Kind, Media, Message, Stop
 from chatbot.settings import Settings
 
 NAME = "messenger"
@@ -21,8 +22,9 @@ OWN_METADATA = "chatbot:"
 """How the metadata of our own posts begins; their echoes bring it back."""
 
 _ECHO = "echo"
+_THUMBS = {"like": 1, "dislike": -1}
 _IGNORED = (
-    "delivery read reaction optin referral message_edit account_linking policy_enforcement"
+    "delivery read optin referral message_edit account_linking policy_enforcement"
     " pass_thread_control take_thread_control request_thread_control app_roles"
 ).split()
 
@@ -49,9 +51,13 @@ class MessengerInbound:
         found = [item for entry in body["entry"] for item in self._events(entry)]
         envelopes = [item for item in found if isinstance(item, Envelope)]
         envelopes.sort(key=lambda envelope: envelope.occurred_at)
-        return Received(tuple(envelopes), tuple(item for item in found if isinstance(item, str)))
+        return Received(
+            tuple(envelopes),
+            tuple(item for item in found if isinstance(item, str)),
+            stops=tuple(item for item in found if isinstance(item, Stop)),
+        )
 
-    def _events(self, entry: Any) -> Iterator[Envelope | str]:
+    def _events(self, entry: Any) -> Iterator[Envelope | Stop | str]:
         """Each event of an entry: its envelope, or why there is none."""
         try:
             ours = need(entry, "id", str) == self._settings.messenger_page_id
@@ -68,7 +74,7 @@ class MessengerInbound:
             except Malformed:
                 yield "unreadable"
 
-    def _sort(self, event: Any) -> Envelope | str:
+    def _sort(self, event: Any) -> Envelope | Stop | str:
         person = need(need(event, "sender", dict), "id", str)
         occurred_at = need(event, "timestamp", int)
         message, postback = want(event, "message", dict), want(event, "postback", dict)
@@ -82,9 +88,20 @@ class MessengerInbound:
                 kind, person = _ECHO, need(need(event, "recipient", dict), "id", str)
         elif postback is not None:
             kind, mid = "postback", want(postback, "mid", str) or str(occurred_at)
+        elif "reaction" in event:
+            return self._sort_reaction(event, person, occurred_at)
         else:
             return next((name for name in _IGNORED if name in event), "unknown_kind")
+        if kind != _ECHO and is_stop(_said(event)):
+            return Stop(f"{NAME}:{person}", "", occurred_at)
         return Envelope(NAME, f"{NAME}:{person}", f"{mid}:{kind}", occurred_at, event)
+
+    def _sort_reaction(self, event: dict[str, Any], person: str, at: int) -> Envelope | str:
+        reaction = need(event, "reaction", dict)
+        mid = need(reaction, "mid", str)
+        if person == self._settings.messenger_page_id or _rating(reaction) is None:
+            return "reaction"
+        return Envelope(NAME, f"{NAME}:{person}", f"{mid}:{at}:reaction", at, event)
 
     def _is_own(self, message: dict[str, Any]) -> bool:
         app_id = str(message.get("app_id", ""))
@@ -93,13 +110,40 @@ class MessengerInbound:
 
 
 def read(envelope: Envelope) -> Message:
-    """What the event says: a payload that is a command counts more than its button's words.
-
-    Raises Malformed.
-    """
+    """What the event says. Raises Malformed."""
     person_of(envelope.conversation)
     event = envelope.payload
     author = Author(need(need(event, "sender", dict), "id", str))
+    reaction = want(event, "reaction", dict)
+    if reaction is not None:
+        rated, rating = need(reaction, "mid", str), _rating(reaction) or 0
+        return Message(envelope.key, NAME, Kind.RATING, "", author, replied_to=rated, rating=rating)
+    text = _said(event)
+    if envelope.event_id.endswith(f":{_ECHO}"):
+        return Message(envelope.key, NAME, Kind.STAFF, text, author)
+    command = parse_command(text)
+    media: tuple[Media, ...] = ()
+    message = want(event, "message", dict)
+    if message is not None and command is None:
+        media = tuple(media_of(message))
+        text = " ".join([*(each.mark for each in media), *told(message), text]).strip()
+    kind = Kind.COMMAND if command else Kind.TEXT if text.strip() else Kind.UNSUPPORTED
+    name, arguments = command or ("", "")
+    return Message(
+        envelope.key,
+        NAME,
+        kind,
+        text,
+        author,
+        command=name,
+        arguments=arguments,
+        media=media,
+        replied_to=want(want(message, "reply_to", dict), "mid", str) or "",
+    )
+
+
+def _said(event: Mapping[str, Any]) -> str:
+    """A payload that is a command counts more than its button's words. Raises Malformed."""
     message = want(event, "message", dict)
     if message is not None:
         text = want(message, "text", str)
@@ -109,13 +153,14 @@ def read(envelope: Envelope) -> Message:
         text = want(pressed, "title", str)
     payload = want(pressed, "payload", str) or ""
     payload = "/start" if payload == "GET_STARTED" else payload
-    text = payload if parse_command(payload) else text or payload
-    if envelope.event_id.endswith(f":{_ECHO}"):
-        return Message(envelope.key, NAME, Kind.STAFF, text, author)
-    command = parse_command(text)
-    kind = Kind.COMMAND if command else Kind.TEXT if text.strip() else Kind.UNSUPPORTED
-    name, arguments = command or ("", "")
-    return Message(envelope.key, NAME, kind, text, author, command=name, arguments=arguments)
+    return payload if parse_command(payload) else text or payload
+
+
+def _rating(reaction: dict[str, Any]) -> int | None:
+    """0 for one that is taken back; None for what is no thumb (Webhooks, message_reactions)."""
+    if want(reaction, "action", str) == "unreact":
+        return 0
+    return _THUMBS.get(want(reaction, "reaction", str) or "")
 
 
 def person_of(conversation: str) -> str:

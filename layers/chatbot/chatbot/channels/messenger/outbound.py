@@ -5,13 +5,22 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 
 from chatbot.channels.markdown import parts_of
 from chatbot.channels.messenger.inbound import NAME, OWN_METADATA, person_of, read
-from chatbot.channels.posting import Answer, courtesy, new_session, send
+from chatbot.channels.posting import (
+    Answer,
+    as_form,
+    courtesy,
+    kept,
+    new_session,
+    send,
+    upload_of,
+    with_buttons,
+)
 from chatbot.channels.shape import need, want
 from chatbot.errors import (
     AmbiguousPost,
@@ -21,12 +30,27 @@ from chatbot.errors import (
     PostRefused,
     Undeliverable,
 )
-from chatbot.messages import Envelope, Message, Part, Reply, Turn, TurnKey
-from chatbot.ports import Journal, Settling
+from chatbot.media import fetch
+from chatbot.messages import (
+    Envelope,
+    File,
+    Media,
+    Message,
+    Origin,
+    Part,
+    Reply,
+    State,
+    Turn,
+    TurnKey,
+)
+from chatbot.ports import Files, Journal, Settling
 from chatbot.settings import Settings
+from chatbot.texts import say
 
 TEXT_LIMIT = 2000
 """Characters, of message.text."""
+FILE_HOSTS = (".fbcdn.net", ".fbsbx.com")
+"""Where Meta keeps what people send along."""
 
 # Messenger Platform, Error Codes; subcodes tell apart what shares a code.
 _TRANSIENT = (1, 2, 1200)
@@ -40,6 +64,16 @@ _NEVER = {
 _UNAVAILABLE, _TOKEN_DEAD, _NOT_ALLOWED, _NOT_APPROVED = 551, 190, 200, 2018028
 
 
+class _Written(NamedTuple):
+    """A message as the page's inbox shows it; `created` in epoch seconds."""
+
+    created: float
+    id: str
+    by_page: bool
+    text: str
+    file: bool
+
+
 class MessengerChannel:
     """The worker's side. Threads may share it."""
 
@@ -47,9 +81,14 @@ class MessengerChannel:
     settling = Settling.READ_BACK
 
     def __init__(
-        self, settings: Settings, journal: Journal, session: requests.Session | None = None
+        self,
+        settings: Settings,
+        journal: Journal,
+        session: requests.Session | None = None,
+        files: Files | None = None,
     ) -> None:
         self._settings = settings
+        self._files = files
         self._journal = journal
         self._session = session or new_session()
 
@@ -59,18 +98,51 @@ class MessengerChannel:
     def greet(self, message: Message) -> None:
         self._show(message, "mark_seen")
 
-    def working(self, message: Message) -> None:
+    def working(self, message: Message, drawing: bool = False) -> None:
         self._show(message, "typing_on")
 
+    def load(self, media: Media) -> File:
+        """See ports.Channel. The address came with the event, and is signed for a few days."""
+        return fetch(
+            media.source,
+            hosts=FILE_HOSTS,
+            local=[self._settings.graph_api_url],
+            most=self._settings.max_file_mb * 1_000_000,
+            seconds=self._settings.post_timeout,
+        )
+
+    def is_administrator(self, message: Message) -> bool:
+        """There are no groups."""
+        return False
+
+    def draft(self, message: Message, text: str) -> bool:
+        """The platform has no place for it."""
+        return False
+
     def split(self, reply: Reply) -> Sequence[Part]:
-        return parts_of(reply.text, TEXT_LIMIT, len, formatting=False)
+        made = [Part("", made=reply.made)] if reply.made else []
+        words = parts_of(reply.text, TEXT_LIMIT, len, formatting=False)
+        return with_buttons([*made, *words], reply)
 
     def post(self, turn: Turn, part: Part) -> str:
         """See ports.Channel. The metadata names the turn, and marks the echo as our own."""
         metadata = f"{OWN_METADATA}{turn.key.event_id}"  # at most 1000 characters
-        message = {"text": part.text, "metadata": metadata}
+        file = kept(self._files, part.made)
+        message: dict[str, Any] = {"metadata": metadata}
+        upload: dict[str, Any] = {}
+        if part.made and file:
+            kind = "image" if part.made.is_picture else "file"
+            message["attachment"] = {"type": kind, "payload": {"is_reusable": False}}
+            upload["filedata"] = upload_of(part.made, file)
+        else:
+            message["text"] = part.text or say("file_gone", self._settings.language)
+        if part.buttons:
+            message["quick_replies"] = [
+                {"content_type": "text", "title": each.label, "payload": each.payload}
+                for each in part.buttons
+            ]
         fields = {"messaging_type": "RESPONSE", "message": message}
-        answer = self._send(turn.key, fields, self._settings.post_timeout)
+        answer = self._send(turn.key, fields, self._settings.post_timeout, upload)
         if not answer.good:
             raise _refusal(answer)
         try:
@@ -80,42 +152,79 @@ class MessengerChannel:
 
     def find_posted(self, turn: Turn, part: Part, known: Iterable[str]) -> str | None:
         """See ports.Channel. Created times are whole seconds; the oldest match counts."""
-        query = {"platform": "messenger", "user_id": person_of(turn.key.conversation)}
-        query["fields"] = "messages.limit(20){id,created_time,from,to,message}"
+        recorded, since = set(known), turn.opened_at // 1000
+        posted = part.text.strip(), part.made is not None
+        fitting = (
+            each.id
+            for each in self._read_back(turn.key)
+            if each.by_page
+            and each.created >= since
+            and (each.text, each.file) == posted
+            and each.id not in recorded
+        )
+        return next(fitting, None)
+
+    def earlier(self, message: Message, most: int) -> Sequence[Turn]:
+        """See ports.Channel: what page and person wrote within HISTORY_MAX_AGE."""
+        now, conversation = message.key.occurred_at // 1000, message.key.conversation
+        found = [
+            Turn(
+                key=TurnKey.of(conversation, int(each.created * 1000), f"{each.id}:read"),
+                channel=NAME,
+                author=message.author,
+                text=each.text,
+                reply=Reply(""),
+                state=State.DELIVERED,
+                origin=Origin.STAFF if each.by_page else Origin.MODEL,
+                posted=(each.id,) if each.by_page else (),
+            )
+            for each in self._read_back(message.key)
+            if each.text and now - self._settings.history_max_age <= each.created < now
+        ]
+        return found[-most:]
+
+    def _read_back(self, key: TurnKey) -> list[_Written]:
+        """The newest messages, oldest first: Meta tells of 20 at most. Raises PostRefused."""
+        query = {"platform": "messenger", "user_id": person_of(key.conversation)}
+        query["fields"] = "messages.limit(20){id,created_time,from,to,message,attachments}"
         try:
             answer = self._call("GET", "conversations", self._settings.post_timeout, query)
             if not answer.good:
                 raise _refusal(answer)
-            seen = sorted(self._own_messages(answer))
+            return sorted(self._written(answer))
         except (AmbiguousPost, Undeliverable, Malformed) as error:
             raise PostRefused(f"read-back: {error}") from None
-        recorded, since = set(known), turn.opened_at // 1000
-        fitting = (
-            platform_id
-            for created, platform_id, text in seen
-            if created >= since and text == part.text.strip() and platform_id not in recorded
-        )
-        return next(fitting, None)
 
-    def _own_messages(self, answer: Answer) -> Iterator[tuple[float, str, str]]:
-        """Time in epoch seconds, id and text of what the page wrote. Raises Malformed."""
+    def _written(self, answer: Answer) -> Iterator[_Written]:
+        """Raises Malformed."""
         for conversation in need(answer.body, "data", list):
             for message in need(need(conversation, "messages", dict), "data", list):
-                if need(need(message, "from", dict), "id", str) == self._settings.messenger_page_id:
-                    created = need(message, "created_time", str)
-                    text = (want(message, "message", str) or "").strip()
-                    yield _seconds(created), need(message, "id", str), text
+                author = need(need(message, "from", dict), "id", str)
+                yield _Written(
+                    created=_seconds(need(message, "created_time", str)),
+                    id=need(message, "id", str),
+                    by_page=author == self._settings.messenger_page_id,
+                    text=(want(message, "message", str) or "").strip(),
+                    file=bool(want(message, "attachments", dict)),
+                )
 
     def _show(self, message: Message, action: str) -> None:
         fields = {"sender_action": action}
         courtesy(NAME, action, lambda limit: self._send(message.key, fields, limit), self._journal)
 
-    def _send(self, key: TurnKey, fields: dict[str, Any], timeout: float) -> Answer:
-        recipient = {"id": person_of(key.conversation)}
-        return self._call("POST", "messages", timeout, {}, {"recipient": recipient, **fields})
+    def _send(
+        self,
+        key: TurnKey,
+        fields: dict[str, Any],
+        timeout: float,
+        upload: dict[str, Any] | None = None,
+    ) -> Answer:
+        fields = {"recipient": {"id": person_of(key.conversation)}, **fields}
+        form = as_form(fields, upload) if upload else {"json": fields}
+        return self._call("POST", "messages", timeout, {}, **form)
 
     def _call(
-        self, method: str, edge: str, timeout: float, query: dict[str, str], body: Any = None
+        self, method: str, edge: str, timeout: float, query: dict[str, str], **form: Any
     ) -> Answer:
         settings = self._settings
         token = settings.messenger_page_token.encode()
@@ -127,7 +236,7 @@ class MessengerChannel:
             timeout=timeout,
             params={**query, "appsecret_proof": proof},
             headers={"Authorization": b"Bearer " + token},
-            json=body,
+            **form,
         )
 
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatbot.channels.shape import need, want
-from chatbot.channels.slash import parse_command
+from chatbot.channels.slash import is_stop, parse_command
+from chatbot.channels.split import utf16_length
+from chatbot.channels.telegram.content import MAX_FILE, media_of, told
 from chatbot.errors import Forged, Malformed, Unreadable
 from chatbot.http import Received, Request, parse_json
-from chatbot.messages import Author, Envelope, Kind, Message
+from chatbot.messages import Author, Envelope, Kind, Media, Message, Stop, TurnKey
 from chatbot.ports import Clock
 from chatbot.settings import Settings
 
@@ -22,15 +24,18 @@ NAME = "telegram"
 _SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - a name, not a secret
 _IGNORED = frozenset(
     "edited_message channel_post edited_channel_post business_connection business_message"
-    " edited_business_message deleted_business_messages guest_message message_reaction"
+    " edited_business_message deleted_business_messages guest_message"
     " message_reaction_count inline_query chosen_inline_result shipping_query pre_checkout_query"
     " purchased_paid_media poll poll_answer my_chat_member chat_member chat_join_request"
-    " chat_boost removed_chat_boost managed_bot stopped_message_generation".split()
+    " chat_boost removed_chat_boost managed_bot".split()
 )
 _CONTENT = frozenset(
     "text caption rich_message animation audio document live_photo paid_media photo sticker story"
     " video video_note voice checklist contact dice game poll venue location".split()
 )
+_THUMBS = {"👍": 1, "👎": -1}
+CUT_FROM = 4_000
+"""UTF-16 units: apps cut a longer text at some space before 4096, and send its rest at once."""
 _CONVERSATION = re.compile(rf"{NAME}:(-?\d+)(?::(\d+))?", re.ASCII)
 
 
@@ -72,11 +77,20 @@ class TelegramInbound:
             raise Unreadable("shape") from None
         if isinstance(sorted_, str):
             return Received(ignored=(sorted_,))
+        if isinstance(sorted_, Stop):
+            return Received(stops=(sorted_,))
         return Received((sorted_,))
 
-    def _sort(self, update: dict[str, Any]) -> Envelope | str:
+    def _sort(self, update: dict[str, Any]) -> Envelope | Stop | str:
         """The envelope, or why there is none."""
         update_id = need(update, "update_id", int)
+        stopped = want(update, "stopped_message_generation", dict)
+        if stopped is not None:
+            place = {**stopped, "is_topic_message": "message_thread_id" in stopped}
+            return Stop(_conversation(place), str(need(stopped, "draft_id", int)), self._clock())
+        reaction = want(update, "message_reaction", dict)
+        if reaction is not None:
+            return self._sort_reaction(update_id, reaction, update)
         callback = want(update, "callback_query", dict)
         message = want(update, "message", dict) if callback is None else callback.get("message")
         if message is None:
@@ -94,12 +108,31 @@ class TelegramInbound:
                 return reason
             kind, occurred_at = "message", need(message, "date", int) * 1000
         conversation = _conversation(message)
+        text = _text(message)[0] if callback is None else callback["data"]
+        if is_stop(text, self._bot.username):
+            return Stop(conversation, "", occurred_at)
         return Envelope(NAME, conversation, f"{update_id:012d}:{kind}", occurred_at, update)
 
+    def _sort_reaction(
+        self, update_id: int, reaction: dict[str, Any], update: dict[str, Any]
+    ) -> Envelope | str:
+        if _rating(reaction) is None:
+            return "message_reaction"
+        occurred_at = need(reaction, "date", int) * 1000
+        return Envelope(
+            NAME, _conversation(reaction), f"{update_id:012d}:reaction", occurred_at, update
+        )
 
-def read(envelope: Envelope, bot: Bot) -> Message:
-    """What the update says, without our own name in it. Raises Malformed."""
+
+def read(envelope: Envelope, bot: Bot, most: int = MAX_FILE) -> Message:
+    """What the update says, without our own name in it. Raises Malformed.
+
+    Of a picture, the largest size that has at most `most` bytes counts.
+    """
     place_of(envelope.conversation)
+    reaction = want(envelope.payload, "message_reaction", dict)
+    if reaction is not None:
+        return _thumb(envelope.key, reaction)
     callback = want(envelope.payload, "callback_query", dict)
     if callback is not None:
         source, message = callback, need(callback, "message", dict)
@@ -110,6 +143,12 @@ def read(envelope: Envelope, bot: Bot) -> Message:
     group = _is_group(message)
     command = parse_command(text, bot.username)
     name, arguments = command or ("", "")
+    media: tuple[Media, ...] = ()
+    quoted, replied_to = ("", "") if callback else _replied(message)
+    unfinished = utf16_length(_text(message)[0]) >= CUT_FROM and not (callback or command)
+    if callback is None and command is None:
+        media = tuple(media_of(message, most))
+        text = " ".join([*(each.mark for each in media), *told(message), text]).strip()
     return Message(
         key=envelope.key,
         channel=NAME,
@@ -121,7 +160,42 @@ def read(envelope: Envelope, bot: Bot) -> Message:
         arguments=arguments,
         quote="" if callback or not group else str(need(message, "message_id", int)),
         callback=need(callback, "id", str) if callback else "",
+        media=media,
+        quoted=quoted,
+        replied_to=replied_to,
+        unfinished=unfinished,
     )
+
+
+def _replied(message: dict[str, Any]) -> tuple[str, str]:
+    """The text that the message quotes or answers, and the id of what it answers."""
+    replied = want(message, "reply_to_message", dict) or {}
+    if "forum_topic_created" in replied:
+        replied = {}
+    quote = want(want(message, "quote", dict), "text", str)
+    number = want(replied, "message_id", int)
+    return quote or _text(replied)[0], str(number) if number else ""
+
+
+def _thumb(key: TurnKey, reaction: dict[str, Any]) -> Message:
+    who = want(reaction, "user", dict) or want(reaction, "actor_chat", dict)
+    author = Author(str(want(who, "id", int) or ""))
+    rated = str(need(reaction, "message_id", int))
+    rating = _rating(reaction) or 0
+    return Message(key, NAME, Kind.RATING, "", author, replied_to=rated, rating=rating)
+
+
+def _rating(reaction: dict[str, Any]) -> int | None:
+    """0 for a thumb taken back; None for what is no thumb (Bot API, MessageReactionUpdated)."""
+    now, before = (
+        [_THUMBS[each["emoji"]] for each in need(reaction, name, list) if _is_thumb(each)]
+        for name in ("new_reaction", "old_reaction")
+    )
+    return now[0] if now else 0 if before else None
+
+
+def _is_thumb(reaction: Any) -> bool:
+    return want(reaction, "emoji", str) in _THUMBS
 
 
 def place_of(conversation: str) -> dict[str, int]:

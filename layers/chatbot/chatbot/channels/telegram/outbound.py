@@ -6,11 +6,22 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
 from chatbot.channels.markdown import parts_of
-from chatbot.channels.posting import Answer, courtesy, new_session, send
+from chatbot.channels.posting import (
+    COURTESY_TIMEOUT,
+    Answer,
+    as_form,
+    courtesy,
+    kept,
+    new_session,
+    send,
+    upload_of,
+    with_buttons,
+)
 from chatbot.channels.shape import need, want
 from chatbot.channels.split import utf16_length
 from chatbot.channels.telegram.inbound import NAME, Bot, place_of, read
@@ -21,13 +32,20 @@ from chatbot.errors import (
     Malformed,
     PostRefused,
     Undeliverable,
+    Unfetchable,
 )
-from chatbot.messages import Envelope, Message, Part, Reply, Turn
-from chatbot.ports import Journal, Settling
+from chatbot.media import fetch
+from chatbot.messages import Button, Envelope, File, Media, Message, Part, Reply, Turn
+from chatbot.ports import Files, Journal, Settling
 from chatbot.settings import Settings
+from chatbot.texts import say
 
 TEXT_LIMIT = 4096
 """UTF-16 units, of sendMessage."""
+CAPTION_LIMIT = 1024
+"""The same of sendPhoto and sendDocument."""
+PHOTO_LIMIT = 10_000_000
+"""Bytes of sendPhoto; larger pictures go as documents."""
 
 _LEAST_TIME = 1.0
 _NEVER = {
@@ -49,47 +67,125 @@ class TelegramChannel:
     settling = Settling.OPERATOR  # bots cannot read back what they sent
 
     def __init__(
-        self, settings: Settings, journal: Journal, session: requests.Session | None = None
+        self,
+        settings: Settings,
+        journal: Journal,
+        session: requests.Session | None = None,
+        files: Files | None = None,
     ) -> None:
         self._settings = settings
+        self._files = files
         self._journal = journal
         self._session = session or new_session()
         self._bot = Bot.of(settings)
 
     def read(self, envelope: Envelope) -> Message:
-        return read(envelope, self._bot)
+        return read(envelope, self._bot, self._settings.max_file_mb * 1_000_000)
 
     def greet(self, message: Message) -> None:
         """Take the clock off the button that was pressed (Bot API, answerCallbackQuery)."""
         if message.callback:
             self._courtesy("answerCallbackQuery", {"callback_query_id": message.callback})
 
-    def working(self, message: Message) -> None:
+    def working(self, message: Message, drawing: bool = False) -> None:
         place = place_of(message.key.conversation)
-        self._courtesy("sendChatAction", {**place, "action": "typing"})
+        action = "upload_photo" if drawing else "typing"
+        self._courtesy("sendChatAction", {**place, "action": action})
+
+    def load(self, media: Media) -> File:
+        """See ports.Channel (Bot API, getFile). The address holds the token."""
+        settings, end = self._settings, time.monotonic() + self._settings.post_timeout
+        try:
+            answer = self._call("getFile", {"file_id": media.source}, settings.post_timeout)
+            if answer.status == 400:
+                large = "too big" in _description(answer)
+                raise Unfetchable("too_large" if large else "gone")
+            if not answer.good:
+                raise _refusal(answer)
+            path = need(need(answer.body, "result", dict), "file_path", str)
+        except Malformed:
+            raise Unfetchable("gone") from None
+        except (AmbiguousPost, Undeliverable) as error:
+            raise PostRefused(f"getFile: {error}") from None
+        base = settings.telegram_api_url.rstrip("/")
+        return fetch(
+            f"{base}/file/bot{settings.telegram_bot_token}/{path}",
+            hosts=[urlsplit(base).hostname or ""],
+            local=[base],
+            most=settings.max_file_mb * 1_000_000,
+            seconds=end - time.monotonic(),
+        )
+
+    def draft(self, message: Message, text: str) -> bool:
+        """Private chats only; of a long text its last part (Bot API, sendMessageDraft)."""
+        place = place_of(message.key.conversation)
+        if place["chat_id"] < 0:
+            return False
+        parts = self.split(Reply(text))
+        if not parts:
+            return True
+        fields = {"draft_id": message.key.draft, "can_stop": True, "keep_on_stop": True}
+        words = {"text": parts[-1].text, "entities": parts[-1].entities}
+        answer = self._call("sendMessageDraft", {**place, **fields, **words}, COURTESY_TIMEOUT)
+        if not answer.good:
+            raise _refusal(answer)
+        return True
+
+    def earlier(self, message: Message, most: int) -> Sequence[Turn]:
+        """Nobody tells."""
+        return ()
+
+    def is_administrator(self, message: Message) -> bool:
+        """Whoever writes as the group itself is an anonymous one (Bot API, getChatMember)."""
+        chat, author = place_of(message.key.conversation)["chat_id"], message.author.id
+        if author == str(chat):
+            return True
+        fields = {"chat_id": chat, "user_id": int(author)}
+        try:
+            answer = self._call("getChatMember", fields, COURTESY_TIMEOUT)
+            status = want(want(answer.body, "result", dict), "status", str)
+        except (AmbiguousPost, Malformed) as error:
+            raise PostRefused(f"getChatMember: {error}") from None
+        if answer.status == 429 or answer.status >= 500:
+            raise PostRefused(f"getChatMember: status {answer.status}", answer.retry_after)
+        return status in ("creator", "administrator")
 
     def split(self, reply: Reply) -> Sequence[Part]:
-        return parts_of(reply.text, TEXT_LIMIT, utf16_length, formatting=True)
+        if reply.made is None:
+            return with_buttons(_parts(reply.text, TEXT_LIMIT), reply)
+        caption, _, rest = reply.text.partition("\n\n")
+        first, *more = _parts(caption, CAPTION_LIMIT) or [Part("")]
+        parts = [replace(first, made=reply.made), *more, *_parts(rest, TEXT_LIMIT)]
+        return with_buttons(parts, reply)
 
     def post(self, turn: Turn, part: Part) -> str:
         """See ports.Channel. In groups the first part quotes the message it answers."""
-        fields: dict[str, Any] = {**place_of(turn.key.conversation), "text": part.text}
+        file = kept(self._files, part.made)
+        if part.made and file is None:
+            gone = say("file_gone", turn.author.language or self._settings.language)
+            part = Part(f"{gone}\n\n{part.text}".strip(), buttons=part.buttons)
+        method, prefix, upload = _form(part, file)
+        fields: dict[str, Any] = place_of(turn.key.conversation)
+        if part.text:
+            fields[prefix or "text"] = part.text
         if part.entities:
-            fields["entities"] = part.entities
+            fields[f"{prefix}_entities".lstrip("_")] = part.entities
+        if part.buttons:
+            fields["reply_markup"] = _keyboard(part.buttons)
         if turn.quote and not turn.posted:
             fields["reply_parameters"] = {
                 "message_id": int(turn.quote),
                 "allow_sending_without_reply": True,
             }
         deadline = time.monotonic() + self._settings.post_timeout
-        answer = self._call("sendMessage", fields, self._settings.post_timeout)
+        answer = self._call(method, fields, self._settings.post_timeout, upload)
         mended = _mended(fields, answer)
         if mended:
             self._journal.hop("posting_again", channel=NAME, status=answer.status)
             left = deadline - time.monotonic()
             if left < _LEAST_TIME:
                 raise PostRefused("no time to post again")
-            answer = self._call("sendMessage", mended, left)
+            answer = self._call(method, mended, left, upload)
         if not answer.good:
             raise _refusal(answer)
         try:
@@ -103,10 +199,36 @@ class TelegramChannel:
     def _courtesy(self, method: str, fields: dict[str, Any]) -> None:
         courtesy(NAME, method, lambda limit: self._call(method, fields, limit), self._journal)
 
-    def _call(self, method: str, fields: dict[str, Any], timeout: float) -> Answer:
+    def _call(
+        self,
+        method: str,
+        fields: dict[str, Any],
+        timeout: float,
+        upload: dict[str, Any] | None = None,
+    ) -> Answer:
         base, token = self._settings.telegram_api_url, self._settings.telegram_bot_token
         url = f"{base.rstrip('/')}/bot{token}/{method}"
-        return send(self._session, "POST", url, timeout=timeout, json=fields)
+        form = as_form(fields, upload) if upload else {"json": fields}
+        return send(self._session, "POST", url, timeout=timeout, **form)
+
+
+def _parts(text: str, limit: int) -> list[Part]:
+    return parts_of(text, limit, utf16_length, formatting=True)
+
+
+def _form(part: Part, file: File | None) -> tuple[str, str, dict[str, Any]]:
+    """The method, what its text is called ("" = text), and the file as `requests` takes it."""
+    if part.made is None or file is None:
+        return "sendMessage", "", {}
+    shown = part.made.is_picture and len(file.content) <= PHOTO_LIMIT
+    kind = "photo" if shown else "document"
+    return f"send{kind.title()}", "caption", {kind: upload_of(part.made, file)}
+
+
+def _keyboard(buttons: Iterable[Button]) -> dict[str, Any]:
+    """One below the other; pressed, each is a callback query (Bot API, InlineKeyboardMarkup)."""
+    rows = [[{"text": each.label, "callback_data": each.payload}] for each in buttons]
+    return {"inline_keyboard": rows}
 
 
 def _mended(fields: dict[str, Any], answer: Answer) -> dict[str, Any] | None:
@@ -119,8 +241,9 @@ def _mended(fields: dict[str, Any], answer: Answer) -> dict[str, Any] | None:
         kept = {name: value for name, value in fields.items() if name != "reply_parameters"}
         return {**kept, "chat_id": moved_to}
     # Better plain than never: whatever else is wrong with the post is wrong with this one too.
-    if "can't parse" in _description(answer) or "entities" in fields:
-        return {name: value for name, value in fields.items() if name != "entities"}
+    formatting = {"entities", "caption_entities"}
+    if "can't parse" in _description(answer) or formatting & fields.keys():
+        return {name: value for name, value in fields.items() if name not in formatting}
     return None
 
 

@@ -7,11 +7,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from chatbot.channels.slash import parse_command
-from chatbot.channels.web.session import session_of
+from chatbot.channels.shape import need, want
+from chatbot.channels.slash import is_stop, parse_command
+from chatbot.channels.web.session import access_cookie, is_open, session_of
 from chatbot.errors import Forged, Malformed, Unreadable
 from chatbot.http import Received, Request, Response, parse_json
-from chatbot.messages import Author, Envelope, Kind, Message
+from chatbot.messages import Author, Envelope, Kind, Message, Stop, TurnKey
 from chatbot.ports import Clock
 from chatbot.settings import Settings
 
@@ -20,6 +21,8 @@ MAX_TEXT = 8_000
 MAX_BODY = 128 * 1024
 MAX_AHEAD = 60_000
 MAX_OLD = 24 * 3_600_000
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}")
+_RATING = "rating"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -50,13 +53,22 @@ class WebInbound:
     def receive(self, request: Request) -> Received:
         """202 `{"id"}`, or 4xx `{"error", "now"}` with the server's time in milliseconds.
 
-        Raises Forged: 403 when the Origin is missing or foreign, 401 without a valid cookie.
+        Raises Forged: 403 when the Origin is missing or foreign and where the page is not open to
+        this browser, 401 without a valid cookie.
         """
         self._check_origin(request)
+        if request.path == "/web/access":
+            return self._let_in(request)
+        if not is_open(request.cookies, self._settings):
+            raise Forged("access", 403)
         session = session_of(request.cookies, self._settings.web_session_key)
         if session is None:
             raise Forged("session")
         try:
+            if request.path == "/web/stop":
+                return self._stop(request, session)
+            if request.path == "/web/rating":
+                return self._rating(request, session)
             envelope = self._read(request, session)
         except Unreadable as refusal:
             # The page, unlike a platform, can show what was wrong and does not send it again.
@@ -65,23 +77,59 @@ class WebInbound:
             )
             return Received(ignored=(refusal.reason,), response=answer)
         accepted = Response.of_json({"id": envelope.payload["id"]}, 202)
-        return Received(envelopes=(envelope,), response=accepted)
+        stop = Stop(envelope.conversation, "", envelope.occurred_at)
+        stops = (stop,) if is_stop(envelope.payload["text"]) else ()
+        return Received((envelope,), response=accepted, stops=stops)
+
+    def _let_in(self, request: Request) -> Received:
+        """`POST /web/access {"code"}`: 204 with a cookie, 403 `{"error": "code"}`."""
+        try:
+            code = need(self._body(request), "code", str)
+        except (Malformed, Unreadable):
+            code = ""
+        cookie = access_cookie(code, self._settings, secure=request.scheme == "https")
+        if self._settings.web_access != "code" or cookie is None:
+            raise Forged("code", 403)
+        return Received(response=Response(204, "", {"set-cookie": cookie}))
+
+    def _stop(self, request: Request, session: str) -> Received:
+        """`POST /web/stop {"id"}`: the message whose answer is to stop."""
+        event_id = event_id_of(_id(self._body(request)))
+        stop = Stop(conversation_of(session), event_id, self._clock())
+        return Received(stops=(stop,), response=Response.of_json({}, 202))
+
+    def _rating(self, request: Request, session: str) -> Received:
+        """`POST /web/rating {"id", "sent_at", "rating"}`: 1, 0 or -1 for the answer to `id`.
+
+        Each is an event of its own: the queue would swallow a thumb that comes back.
+        """
+        data = self._body(request)
+        message_id, sent_at, rating = _id(data), data.get("sent_at"), data.get("rating")
+        if type(sent_at) is not int or not 0 <= sent_at <= self._clock() + MAX_AHEAD:
+            raise Unreadable("sent_at must be the message's")
+        if type(rating) is not int or rating not in (1, 0, -1):
+            raise Unreadable("rating must be 1, 0 or -1")
+        payload = {"id": message_id, "sent_at": sent_at, "rating": rating}
+        event_id = f"{message_id}:{self._clock()}:{_RATING}"
+        envelope = Envelope(NAME, conversation_of(session), event_id, sent_at, payload)
+        return Received((envelope,), response=Response.of_json({"id": message_id}, 202))
 
     def _check_origin(self, request: Request) -> None:
         own = self._settings.web_origin or f"{request.scheme}://{request.headers.get('host', '')}"
         if request.headers.get("origin", "").lower() != own.lower().rstrip("/"):
             raise Forged("origin", 403)
 
-    def _read(self, request: Request, session: str) -> Envelope:
+    def _body(self, request: Request) -> dict[str, Any]:
         media_type = request.headers.get("content-type", "").partition(";")[0]
         if media_type.strip().lower() != "application/json":
             raise Unreadable("content-type must be application/json", 415)
         if len(request.body) > MAX_BODY:
             raise Unreadable("body too large", 413)
-        data = parse_json(request.body)
-        text, message_id, sent_at = data.get("text"), data.get("id"), data.get("sent_at")
-        if not isinstance(message_id, str) or not _ID.fullmatch(message_id):
-            raise Unreadable("id must be 1 to 64 letters, digits, _ or -")
+        return parse_json(request.body)
+
+    def _read(self, request: Request, session: str) -> Envelope:
+        data = self._body(request)
+        text, message_id, sent_at = data.get("text"), _id(data), data.get("sent_at")
         if not isinstance(text, str) or not text.strip():
             raise Unreadable("text must not be empty")
         if len(text) > MAX_TEXT:
@@ -96,20 +144,43 @@ class WebInbound:
             conversation=conversation_of(session),
             event_id=event_id_of(message_id),
             occurred_at=sent_at,
-            payload={"text": text, "id": message_id, "sent_at": sent_at},
+            payload={"text": text, "id": message_id, "sent_at": sent_at, **_language(data)},
         )
+
+
+def _id(data: Mapping[str, Any]) -> str:
+    message_id = data.get("id")
+    if not isinstance(message_id, str) or not _ID.fullmatch(message_id):
+        raise Unreadable("id must be 1 to 64 letters, digits, _ or -")
+    return message_id
+
+
+def _language(data: Mapping[str, Any]) -> dict[str, str]:
+    """The page's, where it says so (BCP 47)."""
+    given = data.get("language")
+    if not isinstance(given, str) or not _LANGUAGE.fullmatch(given):
+        return {}
+    return {"language": given}
 
 
 def read(envelope: Envelope) -> Message:
     """The envelope as the conversation sees it. Raises Malformed."""
-    text = _text(envelope.payload)
+    payload = envelope.payload
+    author = envelope.conversation.partition(":")[2]
+    if envelope.event_id.endswith(f":{_RATING}"):
+        rated = TurnKey.of("", envelope.occurred_at, event_id_of(need(payload, "id", str))).sort
+        rating = want(payload, "rating", int) or 0
+        return Message(
+            envelope.key, NAME, Kind.RATING, "", Author(author), replied_to=rated, rating=rating
+        )
+    text = _text(payload)
     name, arguments = parse_command(text) or ("", "")
     return Message(
         key=envelope.key,
         channel=NAME,
         kind=Kind.COMMAND if name else Kind.TEXT,
         text=text,
-        author=Author(envelope.conversation.partition(":")[2]),
+        author=Author(author, language=want(payload, "language", str) or ""),
         command=name,
         arguments=arguments,
     )

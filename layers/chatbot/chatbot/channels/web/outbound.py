@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from chatbot.channels.web.inbound import NAME, read
-from chatbot.messages import Envelope, Message, Part, Reply, Turn
+from chatbot.errors import Unfetchable
+from chatbot.messages import Envelope, File, Media, Message, Part, Reply, Turn, TurnKey
 from chatbot.ports import Settling
 
 
@@ -15,14 +16,34 @@ class WebChannel:
     name = NAME
     settling = Settling.NOTHING_TO_POST
 
+    def __init__(self, save_draft: Callable[[TurnKey, str], None]) -> None:
+        """`save_draft` keeps what is written so far where the page reads it."""
+        self._save_draft = save_draft
+
     def read(self, envelope: Envelope) -> Message:
         return read(envelope)
 
     def greet(self, message: Message) -> None:
         """The page shows for itself that a message is on its way."""
 
-    def working(self, message: Message) -> None:
+    def working(self, message: Message, drawing: bool = False) -> None:
         """The page shows for itself that an answer is awaited."""
+
+    def draft(self, message: Message, text: str) -> bool:
+        self._save_draft(message.key, text)
+        return True
+
+    def load(self, media: Media) -> File:
+        """The page sends nothing but text."""
+        raise Unfetchable("unsupported")
+
+    def earlier(self, message: Message, most: int) -> Sequence[Turn]:
+        """Nobody tells."""
+        return ()
+
+    def is_administrator(self, message: Message) -> bool:
+        """There are no groups."""
+        return False
 
     def split(self, reply: Reply) -> Sequence[Part]:
         return ()

@@ -1,5 +1,5 @@
-"""Make `bot-api.json`, the facts of the Telegram stand-in: `python -m local.standins.trim_bot_api
-FULL.json`.
+"""Make `local/standins/bot-api.json`, the facts of the Telegram stand-in:
+`python scripts/trim_bot_api.py FULL.json`.
 
 FULL.json is the machine-readable Bot API 10.1 (PaulSonOfLars/telegram-bot-api-spec, MIT) as
 {"methods" | "types": {name: {"fields": {name: {"types": […], "required": bool}}, "subtypes": […],
@@ -16,7 +16,7 @@ from typing import Any
 
 METHODS = """getMe setWebhook deleteWebhook getWebhookInfo getUpdates sendMessage sendMessageDraft
     editMessageText editMessageReplyMarkup sendChatAction sendPhoto sendDocument
-    answerCallbackQuery setMyCommands getMyCommands setMessageReaction getFile"""
+    answerCallbackQuery setMyCommands getMyCommands setMessageReaction getFile getChatMember"""
 ACTIONS = """typing upload_photo record_video upload_video record_voice upload_voice upload_document
     choose_sticker find_location record_video_note upload_video_note"""
 # What FULL.json does not say: limits from the documentation, and Bot API 10.3.
@@ -43,7 +43,7 @@ ADDED = {
 
 
 def trim(full: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The three sections of the facts file (see `contract.py` for the form)."""
+    """The three sections of the facts file (see `local/standins/contract.py` for the form)."""
     entries = {**full["types"], "StoppedMessageGeneration": {"fields": {}}}
     types = {name: _entry(name, entry) for name, entry in entries.items() if name != "InputFile"}
     methods = {name: _entry(name, full["methods"][name]) for name in METHODS.split()}
@@ -74,7 +74,7 @@ def main() -> None:
     for section, entries in trim(json.loads(Path(sys.argv[1]).read_text())).items():
         lines = [f"{json.dumps(n)}: {json.dumps(e)}" for n, e in entries.items()]
         sections.append(f"{json.dumps(section)}: {{\n" + ",\n".join(lines) + "\n}")
-    target = Path(__file__).with_name("bot-api.json")
+    target = Path(__file__).parents[1] / "local/standins/bot-api.json"
     target.write_text("{\n" + ",\n".join(sections) + "\n}\n")
 
 

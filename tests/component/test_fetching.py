@@ -1,0 +1,160 @@
+"""Fetching over real connections: to the address that was checked, as far as it was let."""
+
+from __future__ import annotations
+
+import datetime
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from chatbot import media
+from chatbot.errors import ChatbotError, PostRefused, Unfetchable
+from chatbot.media import fetch
+from chatbot.messages import File
+from local.server import Running, serve
+
+HOST = "files.example"
+PNG = b"\x89PNG\r\n\x1a\n" + b"." * 100_000
+
+
+@Request.application
+def site(request: Request) -> Response:
+    match request.path:
+        case "/p.png":
+            assert request.headers["Host"].partition(":")[0] in (HOST, "127.0.0.1")
+            return Response(PNG)
+        case "/moved":
+            return Response("", 302, {"Location": "/p.png"})
+        case "/packed":
+            assert request.headers["Accept-Encoding"] == "identity"
+            return Response(b"\x1f\x8b\x08", headers={"Content-Encoding": "gzip"})
+        case "/endless":
+            return Response(iter(lambda: b"words " * 10_000, b""))
+        case "/tired":
+            return Response("", 503)
+    return Response("", 404)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Running]:
+    with closing(serve(site)) as running:
+        yield running
+
+
+def get(server: Running, path: str, most: int = 200_000, seconds: float = 5) -> File:
+    return fetch(server.url + path, hosts=[], local=[server.url], most=most, seconds=seconds)
+
+
+def test_a_file_of_the_operators_own_server(server: Running) -> None:
+    assert get(server, "/p.png?size=1") == File(PNG, "image/png")
+
+
+@pytest.mark.parametrize(
+    ("path", "meant", "reason"),
+    [
+        ("/moved", Unfetchable, "gone"),
+        ("/absent", Unfetchable, "gone"),
+        ("/packed", Unfetchable, "unsupported"),
+        ("/endless", Unfetchable, "too_large"),
+        ("/tired", PostRefused, "status 503"),
+    ],
+)
+def test_what_is_not_taken(
+    server: Running, path: str, meant: type[ChatbotError], reason: str
+) -> None:
+    with pytest.raises(meant, match=reason):
+        get(server, path)
+
+
+def test_it_takes_no_longer_than_it_may(server: Running) -> None:
+    with pytest.raises(PostRefused, match="slow"):
+        get(server, "/endless", most=10**12, seconds=0.3)
+
+
+def test_a_byte_too_many(server: Running) -> None:
+    assert get(server, "/p.png", len(PNG)).content == PNG
+    with pytest.raises(Unfetchable, match="too_large"):
+        get(server, "/p.png", len(PNG) - 1)
+
+
+def test_a_server_that_is_gone_is_not_named(server: Running) -> None:
+    with closing(serve(site)) as other:
+        url = other.url
+    with pytest.raises(PostRefused) as caught:
+        fetch(f"{url}/bot123:token/p", hosts=[], local=[url], most=1, seconds=1)
+    assert "token" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of HOST, by itself; its key stands before it."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path = tmp_path_factory.mktemp("tls") / "pem"
+    path.write_bytes(pem + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+@pytest.fixture
+def port(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Of HOST over TLS on this machine, where nothing is private for once."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    running = make_server("127.0.0.1", 0, site, threaded=True, ssl_context=context)
+    thread = threading.Thread(target=running.serve_forever)
+    thread.start()
+    monkeypatch.setattr(IPv4Address, "is_global", True)
+    monkeypatch.setattr(media, "where", lambda: str(certificate))
+    monkeypatch.setitem(media._PORTS, "https", running.port)
+    yield running.port
+    running.shutdown()
+    thread.join()
+    running.server_close()
+
+
+def test_the_connection_goes_to_the_address_that_was_checked(port: int) -> None:
+    """Nobody else knows the host: to ask again would fail, or find another address."""
+    asked = []
+
+    def resolve(host: str) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    url = f"https://{HOST}/p.png"
+    file = fetch(url, hosts=[HOST], local=[], most=200_000, seconds=5, resolve=resolve)
+    assert (file.content, asked) == (PNG, [HOST])
+
+
+def test_whoever_is_there_must_prove_who_it_is(port: int) -> None:
+    with pytest.raises(PostRefused, match="SSLError"):
+        fetch(
+            "https://another.example/p.png",
+            hosts=None,
+            local=[],
+            most=200_000,
+            seconds=5,
+            resolve=lambda host: ["127.0.0.1"],
+        )

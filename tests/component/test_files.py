@@ -1,0 +1,107 @@
+"""The bucket of the template, in moto: what is kept, loaded, linked, erased."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+import requests
+from botocore.stub import Stubber
+
+from chatbot.errors import FilesUnavailable
+from chatbot.files import Bucket
+from chatbot.messages import File
+from chatbot.ports import Files
+from chatbot.wiring.clients import client_config
+from tests.component.conftest import Aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+NAME = "0" * 32 + "/" + "1" * 32 + ".png"
+PNG = File(b"\x89PNG\r\n\x1a\n", "image/png")
+
+
+@pytest.fixture
+def s3(aws: Aws) -> S3Client:
+    client: S3Client = boto3.client("s3")
+    return client
+
+
+def test_what_is_kept_is_loaded(bucket: Bucket) -> None:
+    files: Files = bucket
+    files.keep(NAME, PNG)
+    assert files.load(NAME) == PNG
+    assert files.load(NAME.replace("0", "f")) is None
+
+
+def test_a_picture_may_be_shown_and_a_file_is_saved(aws: Aws, bucket: Bucket, s3: S3Client) -> None:
+    bucket.keep(NAME, PNG)
+    bucket.keep("a/b.json", File(b"{}", "application/json"))
+    heads = [
+        s3.head_object(Bucket=aws.names["FilesBucket"], Key=name) for name in (NAME, "a/b.json")
+    ]
+    assert [head["ContentDisposition"] for head in heads] == ["inline", "attachment"]
+
+
+def test_everything_named_is_deleted(bucket: Bucket) -> None:
+    names = [f"a/{number}.png" for number in range(1001)]
+    for name in (names[0], names[-1], NAME):
+        bucket.keep(name, PNG)
+    bucket.delete(names)
+    assert [bucket.load(name) for name in (names[0], names[-1], NAME)] == [None, None, PNG]
+    bucket.delete([])
+
+
+def test_a_link_opens_one_thing_for_a_minute(aws: Aws, bucket: Bucket) -> None:
+    bucket.keep(NAME, PNG)
+    url = bucket.link(NAME)
+    assert url
+    host, _, query = url.partition("?")
+    assert host == f"https://{aws.names['FilesBucket']}.s3.eu-central-1.amazonaws.com/{NAME}"
+    assert "X-Amz-Expires=60" in query
+    assert "AWS4-HMAC-SHA256" in query
+    assert requests.get(url, timeout=5).content == PNG.content
+    assert bucket.link("a/b.png") is None
+
+
+def test_on_this_machine_links_lead_to_it(aws: Aws) -> None:
+    bucket = Bucket("files", client_config(), "http://127.0.0.1:1")
+    with Stubber(bucket._client()) as stub:
+        stub.add_response("head_object", {})
+        assert re.match(r"http://127\.0\.0\.1:1/files/a/b\.png\?", bucket.link("a/b.png") or "")
+
+
+@pytest.mark.parametrize("code", ["NoSuchKey", "404", "AccessDenied", "403"])
+def test_who_may_not_list_is_refused_what_is_not_there(bucket: Bucket, code: str) -> None:
+    with Stubber(bucket._client()) as stub:
+        stub.add_client_error("get_object", code)
+        assert bucket.load(NAME) is None
+
+
+def test_a_bucket_that_is_away_can_be_tried_again(aws: Aws, bucket: Bucket) -> None:
+    gone = Bucket("nobody-has-this-one", client_config())
+    calls: tuple[Callable[[], object], ...] = (
+        partial(gone.keep, NAME, PNG),
+        partial(gone.load, NAME),
+        partial(gone.delete, ["a"]),
+    )
+    for call in calls:
+        with pytest.raises(FilesUnavailable, match="NoSuchBucket"):
+            call()
+    with pytest.raises(FilesUnavailable, match="GetObject: ParamValidationError"):
+        Bucket("", client_config()).load(NAME)
+    with Stubber(bucket._client()) as stub:
+        refused = {"Key": "a", "Code": "InternalError"}
+        stub.add_response("delete_objects", {"Errors": [refused]})
+        with pytest.raises(FilesUnavailable, match="not all"):
+            bucket.delete(["a"])
+
+
+def test_a_client_is_made_only_where_one_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("boto3.Session.client")
+    Bucket("files", client_config())

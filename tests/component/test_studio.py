@@ -1,0 +1,132 @@
+"""Drawing and listening against the stand-in, over real HTTP (chatbot/studio.py)."""
+
+from __future__ import annotations
+
+import base64
+import traceback
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from chatbot.errors import ChatbotError, ContentFiltered, ModelRefused, ModelUnavailable
+from chatbot.messages import File, PromptLine
+from chatbot.ports import Model
+from chatbot.settings import Settings
+from chatbot.studio import Studio
+from local.server import Running, serve
+from local.standins.faults import Fault
+from local.standins.openai import OpenAIStandIn
+
+KEY = "test-key"
+WORDS = "said in confidence"
+OGG = File(b"OggS\0recorded in confidence", "audio/ogg")
+
+
+@pytest.fixture
+def standin() -> OpenAIStandIn:
+    return OpenAIStandIn(KEY)
+
+
+@pytest.fixture
+def server(standin: OpenAIStandIn) -> Iterator[Running]:
+    with closing(serve(standin)) as running:
+        yield running
+        standin.faults.release()
+
+
+@pytest.fixture
+def studio(server: Running) -> Studio:
+    return Studio(Settings(openai_api_key=KEY, openai_base_url=f"{server.url}/v1"))
+
+
+@pytest.mark.parametrize("by_address", [False, True])
+def test_a_picture_in_either_form(standin: OpenAIStandIn, studio: Studio, by_address: bool) -> None:
+    model: Model = studio
+    standin.image_urls = by_address
+    picture = model.draw("a red fox", 30)
+    assert picture.type == "image/png"
+    assert picture.content.startswith(b"\x89PNG")
+    [call] = standin.accepted
+    assert call.params == {"model": "gpt-image-2", "prompt": "a red fox"}
+
+
+def test_what_was_said(standin: OpenAIStandIn, studio: Studio) -> None:
+    assert studio.transcribe(OGG, 30) == standin.transcript
+    [call] = standin.accepted
+    file = call.params["file"]
+    assert (file.filename, file.data) == ("recording.ogg", OGG.content)
+    assert call.params["model"] == "gpt-transcribe"
+
+
+@pytest.mark.parametrize("kind", ["mpeg", "mp4", "wav", "flac", "webm"])
+def test_every_form_of_a_recording_that_we_know_is_taken(studio: Studio, kind: str) -> None:
+    assert studio.transcribe(File(b"sound", f"audio/{kind}"), 30)
+
+
+def test_pictures_are_shown_to_the_model(standin: OpenAIStandIn, studio: Studio) -> None:
+    url = "data:image/png;base64," + base64.b64encode(b"png").decode()
+    studio.answer([PromptLine("user", "What is this?", (url,))], 30, lambda text: True)
+    [call] = standin.accepted
+    [line] = call.params["messages"]
+    assert line["content"] == [
+        {"type": "text", "text": "What is this?"},
+        {"type": "image_url", "image_url": {"url": url}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "meant", "reason"),
+    [
+        (Fault("status", status=401), ModelRefused, "authentication"),
+        (Fault("status", status=404), ModelRefused, "unknown_model"),
+        (Fault("status", status=400), ModelRefused, "bad_request"),
+        (
+            Fault("status", status=429, code="insufficient_quota"),
+            ModelRefused,
+            "insufficient_quota",
+        ),
+        (Fault("status", status=429, retry_after=3), ModelUnavailable, "status 429"),
+        (Fault("status", status=500), ModelUnavailable, "status 500"),
+        (Fault("no_answer"), ModelUnavailable, "timeout"),
+        (Fault("hang_up_before"), ModelUnavailable, "connection"),
+        (Fault("malformed"), ModelUnavailable, "not what"),
+        (
+            Fault("malformed", body='{"data":[{"url":"http://10.0.0.1/p"}]}'),
+            ModelRefused,
+            "picture",
+        ),
+        (Fault("malformed", body='{"data":[{"url":"https://127.0.0.1/p"}]}'), ModelRefused, "priv"),
+        (Fault("malformed", body='{"data":[{"b64_json":"UEs="}]}'), ModelUnavailable, "not what"),
+        (Fault("malformed", body='{"data":[]}'), ModelUnavailable, "not what"),
+    ],
+    ids=str,
+)
+def test_what_goes_wrong(
+    standin: OpenAIStandIn,
+    studio: Studio,
+    fault: Fault,
+    meant: type[ChatbotError],
+    reason: str,
+) -> None:
+    standin.faults.add(replace(fault, match="images/generations"))
+    with pytest.raises(meant, match=reason) as caught:
+        studio.draw(WORDS, 1)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "confidence" not in shown
+    assert getattr(caught.value, "retry_after", None) == fault.retry_after
+
+
+def test_a_recording_that_nobody_understands_does_not_leak(
+    standin: OpenAIStandIn, studio: Studio
+) -> None:
+    standin.faults.add(Fault("status", status=400, match="audio/transcriptions"))
+    with pytest.raises(ModelRefused, match="bad_request") as caught:
+        studio.transcribe(OGG, 30)
+    assert "confidence" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_the_filter_says_no(studio: Studio) -> None:
+    with pytest.raises(ContentFiltered):
+        studio.draw("a crime [[filter]]", 30)

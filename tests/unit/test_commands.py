@@ -1,0 +1,416 @@
+"""What each command does, whatever the channel."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chatbot.commands import COMMANDS, TURNS_SHOWN
+from chatbot.errors import ContentFiltered, FilesUnavailable, HistoryUnavailable, ModelRefused
+from chatbot.messages import Author, Done, File, Made, Origin, Reply, State, Turn, TurnKey
+from chatbot.settings import Settings
+from chatbot.texts import LANGUAGES, TEXTS
+from tests.fakes import NOON
+from tests.world import CONVERSATION, World
+
+DAY = 86_400_000
+PERSONAS = json.dumps({"Pirate": "You are a pirate.", "Poet": "You write poems, {name}."})
+
+
+def say(world: World, text: str, **payload: Any) -> Turn:
+    envelope = world.envelope(text, **payload)
+    assert isinstance(world.handle(envelope), Done)
+    return world.turn(envelope)
+
+
+def shown(world: World, prompt: int = -1) -> list[str]:
+    """What the model was shown but for the system line."""
+    return [line.content for line in world.model.prompts[prompt][1:]]
+
+
+def days_ago(world: World, days: int, text: str, **changes: Any) -> Turn:
+    turn = Turn(
+        key=TurnKey.of(CONVERSATION, NOON - days * DAY, f"old-{text}"),
+        channel="telegram",
+        author=Author("7"),
+        text=text,
+        reply=Reply(f"answer to {text}"),
+        state=State.DELIVERED,
+        origin=Origin.MODEL,
+    )
+    turn = replace(turn, **changes)
+    world.history.put(turn)
+    return turn
+
+
+def payloads(turn: Turn) -> list[str]:
+    return [button.payload for button in turn.reply.buttons]
+
+
+def test_help_names_every_command_in_the_persons_language() -> None:
+    world = World()
+    for language, word in (("en", "Draw a picture"), ("de-AT", "Ein Bild zeichnen")):
+        text = say(world, "/help", language=language).reply.text
+        assert word in text
+        assert all(f"/{name} – " in text for name in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("known", "author", "setting", "spoken"),
+    [
+        ("de", "", "en", "de"),
+        ("de", "en", "de", "en"),
+        ("", "fr", "de", "de"),
+        ("", "", "en", "en"),
+        ("", "pt-br", "xx", "en"),
+    ],
+)
+def test_the_authors_language_counts_first(
+    known: str, author: str, setting: str, spoken: str
+) -> None:
+    world = World(language=setting)
+    say(world, "/start", language=known)
+    assert say(world, "/chat", language=author).reply.text == TEXTS["chat_mode"][spoken]
+
+
+def test_an_unknown_command_gets_help_not_the_model() -> None:
+    world = World()
+    text = say(world, "/dance").reply.text
+    assert text.startswith("I don't know that command")
+    assert "/retry – " in text
+    assert not world.model.prompts
+
+
+def test_start_keeps_what_was_chosen_and_who_it_is() -> None:
+    world = World(personas=PERSONAS)
+    say(world, "/persona poet")
+    say(world, "/start", name="Ada", language="de")
+    person = world.history.persons[CONVERSATION]
+    assert (person.name, person.language, person.persona) == ("Ada", "de", "Poet")
+    assert person.registered
+
+
+def test_modes_are_kept() -> None:
+    world = World()
+    assert say(world, "/image").reply.text == TEXTS["image_mode"]["en"]
+    assert world.history.persons[CONVERSATION].mode == "image"
+    say(world, "/chat")
+    assert world.history.persons[CONVERSATION].mode == ""
+
+
+def test_where_nothing_can_be_drawn_the_mode_stays() -> None:
+    world = World(image_model="off")
+    assert say(world, "/image a fox").reply.text == TEXTS["images_off"]["en"]
+    assert say(world, "/image").reply.text == TEXTS["images_off"]["en"]
+    assert not world.history.persons
+
+
+def test_new_asks_and_starts_fresh() -> None:
+    world = World()
+    say(world, "My name is Ada")
+    assert payloads(say(world, "/new")) == ["/new fresh", "/new earlier"]
+    say(world, "/new fresh")
+    say(world, "Who am I?")
+    assert shown(world) == ["Who am I?"]
+
+
+def test_the_earlier_conversation_comes_back_after_a_fresh_start() -> None:
+    world = World()
+    say(world, "My name is Ada")
+    say(world, "/new fresh")
+    say(world, "/reset")
+    say(world, "/new earlier")
+    say(world, "Who am I?")
+    assert shown(world) == ["My name is Ada", "You said: My name is Ada", "Who am I?"]
+
+
+def test_the_earlier_conversation_comes_back_after_days() -> None:
+    world = World()
+    days_ago(world, 9, "too early", fresh_start=True, origin=Origin.COMMAND)
+    days_ago(world, 8, "I am Ada")
+    days_ago(world, 7, "I like foxes")
+    say(world, "Who am I?")
+    assert shown(world) == ["Who am I?"]
+    turn = say(world, "/new earlier")
+    assert turn.resumed
+    say(world, "And now?")
+    assert shown(world)[:2] == ["I am Ada", "answer to I am Ada"]
+    assert shown(world)[-3:] == ["Who am I?", "You said: Who am I?", "And now?"]
+    say(world, "/new fresh")
+    say(world, "Who?")
+    assert shown(world) == ["Who?"]
+
+
+def test_resuming_twice_goes_back_over_one_more_fresh_start() -> None:
+    world = World()
+    for text in ("one", "/reset", "two", "/reset", "three", "/new earlier"):
+        say(world, text)
+    say(world, "a")
+    assert shown(world)[0] == "two"
+    say(world, "/new earlier")
+    say(world, "b")
+    assert shown(world)[0] == "one"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["/start", "/image", "/reset", "/new earlier", "/persona poet", "/export", "/forget yes"],
+)
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_command_delivered_twice_ends_as_one_delivered_once(command: str, moment: str) -> None:
+    ends = []
+    for fails in (False, True):
+        world = World(personas=PERSONAS)
+        for text in ("one", "/reset", "two", "/reset", "three"):
+            say(world, text)
+
+        def fault(step: str, when: str, broken: list[bool] = [fails]) -> None:  # noqa: B006
+            if (step, when) == ("put", moment) and any(broken):
+                broken.clear()
+                raise HistoryUnavailable("PutItem")
+
+        world.history.fault = fault
+        envelope = world.envelope(command, name="Ada")
+        if fails:
+            assert not isinstance(world.handle(envelope), Done)
+            world.clock.advance(100)
+        assert isinstance(world.handle(envelope, 2), Done)
+        turns = [replace(turn, claim=None, opened_at=0) for turn in world.history.all(CONVERSATION)]
+        ends.append((turns, world.history.persons, world.files.files, world.channel.received))
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("command", ["/new earlier", "/history", "/retry"])
+def test_without_a_past_there_is_nothing_to_go_back_to(command: str) -> None:
+    world = World()
+    say(world, "/help")
+    turn = say(world, command)
+    assert turn.reply.text in (TEXTS["nothing_earlier"]["en"], TEXTS["nothing_to_retry"]["en"])
+    assert not turn.resumed
+    assert not world.model.prompts
+
+
+def test_history_shows_the_last_turns_oldest_first() -> None:
+    world = World()
+    for number in range(TURNS_SHOWN + 2):
+        say(world, f"question {number}")
+        say(world, "/help")
+    text = say(world, "/history").reply.text
+    assert "question 1\n" not in text
+    assert text.index("You: question 2\nI: You said: question 2") < text.index("question 11")
+    assert "/help" not in text
+
+
+def test_history_shortens_and_names_staff_and_pictures() -> None:
+    world = World("long " * 200)
+    say(world, "We close at nine", kind="staff")
+    say(world, "Tell me more")
+    made = Made("folder/name.png", "image/png", "a red fox")
+    days_ago(world, 1, "draw", reply=Reply("a red fox", made=made))
+    days_ago(world, 2, "from the platform's own memory", reply=Reply(""))
+    text = say(world, "/history").reply.text
+    assert "You: from the platform's own memory\n\nYou: draw" in text
+    assert "I: We close at nine" in text
+    assert "I: 🖼 a red fox" in text
+    assert len(text) < 700
+
+
+def test_personas_are_listed_picked_and_left() -> None:
+    world = World(personas=PERSONAS)
+    turn = say(world, "/persona")
+    assert payloads(turn) == ["/persona default", "/persona Pirate", "/persona Poet"]
+    assert "Poet" in say(world, "/persona poet").reply.text
+    say(world, "Hello", name="Ada")
+    assert world.model.prompts[-1][0].content.startswith("You write poems, Ada.")
+    assert "Poet" in say(world, "/persona unheard of").reply.text
+    say(world, "/persona default")
+    say(world, "Hello")
+    assert world.model.prompts[-1][0].content.startswith(world.settings.system_prompt)
+
+
+def test_a_persona_that_is_gone_is_the_bot_itself() -> None:
+    world = World(personas=PERSONAS)
+    say(world, "/persona poet")
+    other = World()
+    other.history.persons = world.history.persons
+    assert say(other, "/persona").reply.text == TEXTS["no_personas"]["en"]
+    say(other, "Hello")
+    assert other.model.prompts[-1][0].content.startswith(other.settings.system_prompt)
+
+
+def test_export_holds_everything() -> None:
+    world = World()
+    say(world, "My name is Ada 🦊")
+    say(world, "/reset")
+    for number in range(60):
+        days_ago(world, 10, f"old {number}")
+    turn = say(world, "/export")
+    made = turn.reply.made
+    assert made is not None
+    assert made.title == "conversation.json"
+    assert made.name == turn.key.file_name("json")
+    document = json.loads(world.files.files[made.name].content)
+    assert document["conversation"] == CONVERSATION
+    assert len(document["turns"]) == 62
+    assert document["turns"][-2]["text"] == "My name is Ada 🦊"
+    assert document["turns"][-2]["reply"]["text"] == "You said: My name is Ada 🦊"
+    assert document["turns"][0]["at"] == "2026-11-11T12:00:00+00:00"
+    assert "claim_token" not in json.dumps(document)
+
+
+def test_an_export_that_could_not_be_kept_is_tried_again() -> None:
+    world = World()
+
+    def refuse(name: str, file: File) -> None:
+        raise FilesUnavailable("PutObject")
+
+    world.files.keep = refuse  # type: ignore[method-assign]
+    envelope = world.envelope("/export")
+    assert not isinstance(world.handle(envelope), Done)
+    assert not world.history.turns[CONVERSATION]
+
+
+def test_forgetting_asks_first() -> None:
+    world = World()
+    say(world, "My name is Ada")
+    assert payloads(say(world, "/forget")) == ["/forget yes", "/forget no"]
+    assert say(world, "/forget no").reply.text == TEXTS["kept"]["en"]
+    assert len(world.history.all(CONVERSATION)) == 3
+
+
+def test_forgetting_leaves_nothing_but_its_own_answer() -> None:
+    world = World(personas=PERSONAS)
+    say(world, "/start", name="Ada", language="de")
+    say(world, "/persona poet")
+    say(world, "My name is Ada")
+    say(world, "/export")
+    assert world.files.files
+    forget = world.envelope("/forget yes", name="Ada", language="de")
+    world.handle(forget)
+    (turn,) = world.history.all(CONVERSATION)
+    assert (turn.text, turn.author) == ("", Author(""))
+    assert "35" in turn.reply.text
+    assert "Sicherungen" in turn.reply.text
+    assert not world.files.files
+    person = world.history.persons[CONVERSATION]
+    assert person == type(person)(forgotten_before=forget.key.sort)
+    say(world, "Who am I?")
+    assert shown(world) == ["Who am I?"]
+
+
+def test_what_was_said_before_forgetting_is_never_answered() -> None:
+    world = World()
+    late = world.envelope("My name is Ada")
+    say(world, "/forget yes")
+    assert isinstance(world.handle(late), Done)
+    assert len(world.history.all(CONVERSATION)) == 1
+    assert not world.model.prompts
+
+
+def test_retry_answers_again_and_replaces_what_was_answered() -> None:
+    world = World("first", "second", "third", "fourth")
+    say(world, "one")
+    before = say(world, "two")
+    again = say(world, "/retry")
+    assert world.model.prompts[2] == world.model.prompts[1]
+    assert (again.text, again.reply.text) == ("two", "third")
+    assert again.replaces == before.key.sort
+    say(world, "three")
+    assert shown(world) == ["one", "first", "two", "third", "three"]
+
+
+def test_retry_can_be_repeated() -> None:
+    world = World("first", "second", "third", "fourth", "fifth")
+    for text in ("one", "two", "/retry", "/help", "/retry"):
+        say(world, text)
+    assert world.model.prompts[3] == world.model.prompts[2] == world.model.prompts[1]
+    say(world, "three")
+    assert shown(world) == ["one", "first", "two", "fourth", "three"]
+    assert say(world, "/history").reply.text.count("You: two") == 1
+
+
+def test_retry_after_days_sees_what_the_message_saw() -> None:
+    world = World("again")
+    days_ago(world, 9, "I am Ada")
+    days_ago(world, 9, "Who am I?")
+    say(world, "/retry")
+    assert shown(world) == ["I am Ada", "answer to I am Ada", "Who am I?"]
+
+
+def test_retry_draws_again_what_was_drawn_or_refused() -> None:
+    world = World(ContentFiltered("filter"))
+    refused = say(world, "/image a red fox")
+    assert refused.reply.made is None
+    drawn = say(world, "/retry")
+    assert drawn.reply.made is not None
+    assert drawn.replaces == refused.key.sort
+    again = say(world, "/retry")
+    assert again.reply.made is not None
+    assert again.replaces == drawn.key.sort
+    assert again.reply.made.title == "a red fox"
+    assert len(world.files.files) == 2
+
+
+def test_retry_does_not_reach_behind_a_fresh_start() -> None:
+    world = World()
+    say(world, "one")
+    say(world, "/reset")
+    assert say(world, "/retry").reply.text == TEXTS["nothing_to_retry"]["en"]
+
+
+@pytest.mark.parametrize("command", ["reset", "new", "persona", "export", "forget yes"])
+def test_in_groups_some_commands_are_for_administrators(command: str) -> None:
+    world = World(personas=PERSONAS)
+    world.channel.administrators = {"1"}
+    say(world, "My name is Ada", group=True, author="2")
+    refused = say(world, f"/{command}", group=True, author="2")
+    assert refused.reply == Reply(TEXTS["administrators_only"]["en"])
+    assert not refused.fresh_start
+    assert not world.files.files
+    taken = say(world, f"/{command}", group=True, author="1")
+    assert taken.reply.text != TEXTS["administrators_only"]["en"]
+    alone = say(world, f"/{command}", author="2")
+    assert (alone.reply.text[:9], alone.origin) == (taken.reply.text[:9], Origin.COMMAND)
+
+
+@pytest.mark.parametrize("command", ["help", "history", "retry", "chat"])
+def test_in_groups_anybody_may_do_the_rest(command: str) -> None:
+    world = World()
+    turn = say(world, f"/{command}", group=True)
+    assert turn.reply.text != TEXTS["administrators_only"]["en"]
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (ContentFiltered("filter"), "filtered_text"),
+        (ModelRefused("authentication"), "fallback_text"),
+    ],
+)
+def test_the_operators_sentences_count_more_than_ours(error: Exception, name: str) -> None:
+    assert TEXTS[name]["en"] == getattr(Settings(), name)
+    world = World(error, error)
+    assert say(world, "Hello", language="de").reply.text == TEXTS[name]["de"]
+    own: dict[str, Any] = {name: "Ask at the desk."}
+    world = World(error, **own)
+    assert say(world, "Hello", language="de").reply.text == "Ask at the desk."
+
+
+def test_buttons_fit_every_platform() -> None:
+    """Items of Messenger's menu have 30 characters, its quick replies 20."""
+    for name, spoken in TEXTS.items():
+        longest = 30 if name[0] == "/" else 20
+        if name.startswith(("/", "button_", "persona_default")):
+            assert all(0 < len(text) <= longest for text in spoken.values()), name
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_sentence_is_there_in_every_language(name: str) -> None:
+    spoken = TEXTS[name]
+    assert tuple(spoken) == LANGUAGES
+    facts = [sorted(part.split("}")[0] for part in text.split("{")[1:]) for text in spoken.values()]
+    assert all(each == facts[0] for each in facts)
+    assert len(set(spoken.values())) == len(spoken)

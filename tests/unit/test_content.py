@@ -1,0 +1,125 @@
+"""What messages bring besides text, as each channel reads it (channels/*/content.py)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chatbot.channels.messenger import content as messenger
+from chatbot.channels.telegram import content as telegram
+from chatbot.channels.telegram.inbound import Bot, read
+from chatbot.messages import Envelope, Kind, Media
+
+SIZES = [
+    {"file_id": "large", "file_size": 3000},
+    {"file_id": "small", "file_size": 1000},
+    {"file_id": "middle", "file_size": 2000},
+]
+
+
+@pytest.mark.parametrize(
+    ("most", "chosen"), [(5000, "large"), (3000, "large"), (2999, "middle"), (1, "small")]
+)
+def test_the_largest_size_that_fits(most: int, chosen: str) -> None:
+    [media] = telegram.media_of({"photo": SIZES}, most)
+    assert (media.kind, media.source) == ("photo", chosen)
+
+
+@pytest.mark.parametrize(
+    ("message", "media"),
+    [
+        ({"photo": [{"file_id": "a"}]}, Media("photo", "a")),
+        ({"voice": {"file_id": "a", "file_size": 7}}, Media("audio", "a", 7)),
+        ({"audio": {"file_id": "a", "file_name": "x.mp3"}}, Media("audio", "a", 0, "x.mp3")),
+        ({"video_note": {"file_id": "a"}}, Media("audio", "a")),
+        ({"document": {"file_id": "a", "file_name": "n.txt"}}, Media("document", "a", 0, "n.txt")),
+        ({"animation": {"file_id": "a"}, "document": {"file_id": "a"}}, None),
+        ({"video": {"file_id": "a"}}, None),
+        ({"photo": []}, None),
+    ],
+)
+def test_what_telegram_lets_us_fetch(message: dict[str, Any], media: Media | None) -> None:
+    assert list(telegram.media_of(message, 10)) == ([media] if media else [])
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ({"sticker": {"emoji": "👍"}}, "👍"),
+        ({"sticker": {"file_id": "a"}}, "[sticker]"),
+        ({"dice": {"emoji": "🎯", "value": 6}}, "[🎯 shows 6]"),
+        ({"location": {"latitude": 1.5, "longitude": -2}}, "[location: 1.5, -2]"),
+        (
+            {
+                "location": {"latitude": 1.5, "longitude": -2},
+                "venue": {"title": "Inn", "address": "1 Road", "location": {"latitude": 1.5}},
+            },
+            "[location: Inn, 1 Road, 1.5, -2]",
+        ),
+        (
+            {"contact": {"first_name": "Ada", "last_name": "L", "phone_number": "+1"}},
+            "[contact: Ada L]",
+        ),
+        (
+            {"poll": {"question": "Tea?", "options": [{"text": "Yes"}, {"text": "No"}]}},
+            "[poll: Tea? Yes / No]",
+        ),
+        ({"video": {}, "caption": "Look"}, "[video]"),
+        ({"animation": {}, "document": {}, "caption": "Look"}, "[animation]"),
+        ({"video": {}}, ""),
+        ({"text": "Hi"}, ""),
+    ],
+)
+def test_what_the_model_is_told(message: dict[str, Any], words: str) -> None:
+    assert " ".join(telegram.told(message)) == words
+
+
+def said(**message: Any) -> tuple[Kind, str, int]:
+    message |= {
+        "message_id": 1,
+        "from": {"id": 7},
+        "chat": {"id": 7, "type": "private"},
+        "date": 0,
+    }
+    found = read(Envelope("telegram", "telegram:7", "1", 0, {"message": message}), Bot(99, "bot"))
+    return found.kind, found.text, len(found.media)
+
+
+def test_a_caption_follows_its_picture_and_may_be_a_command() -> None:
+    photo = {"photo": SIZES}
+    assert said(**photo) == (Kind.TEXT, "[picture]", 1)
+    assert said(**photo, caption="What?") == (Kind.TEXT, "[picture] What?", 1)
+    assert said(**photo, caption="/help") == (Kind.COMMAND, "/help", 0)
+    assert said(video={"file_id": "a"}) == (Kind.UNSUPPORTED, "", 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "media", "words"),
+    [
+        ("image", {"url": "https://a/b"}, Media("photo", "https://a/b"), ""),
+        ("image", {"url": "https://a/b", "sticker_id": 5}, Media("photo", "https://a/b"), ""),
+        ("image", {"url": "https://a/b", "sticker_id": 369239263222822}, None, "👍"),
+        ("audio", {"url": "https://a/b"}, Media("audio", "https://a/b"), ""),
+        (
+            "file",
+            {"url": "https://a/n.txt?x=/1"},
+            Media("document", "https://a/n.txt?x=/1", 0, "n.txt"),
+            "",
+        ),
+        ("location", {"coordinates": {"lat": 1.5, "long": -2}}, None, "[location: 1.5, -2]"),
+        ("video", {"url": "https://a/b"}, None, ""),
+        ("fallback", None, None, ""),
+    ],
+)
+def test_what_messenger_brings(
+    kind: str, payload: dict[str, Any] | None, media: Media | None, words: str
+) -> None:
+    message = {"attachments": [{"type": kind, **({"payload": payload} if payload else {})}]}
+    assert list(messenger.media_of(message)) == ([media] if media else [])
+    assert " ".join(messenger.told(message)) == words
+
+
+def test_a_video_with_words() -> None:
+    message = {"text": "Look", "attachments": [{"type": "video", "payload": {}}]}
+    assert list(messenger.told(message)) == ["[video]"]

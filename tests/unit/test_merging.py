@@ -1,0 +1,354 @@
+"""Messages that wait behind one another: what is answered together, and what never is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from chatbot.conversation import MOST_RECEIVES, REST_ARRIVES
+from chatbot.errors import AmbiguousPost, HistoryUnavailable, ModelUnavailable, PostRefused
+from chatbot.messages import (
+    Completion,
+    DeadLetter,
+    Done,
+    Envelope,
+    HandBack,
+    Kind,
+    Origin,
+    Outcome,
+    Person,
+    PromptLine,
+    State,
+)
+from chatbot.ports import Show
+from tests.fakes import FakeModel
+from tests.world import CONVERSATION, World
+
+TOGETHER = "You said: one\ntwo\nthree"
+
+
+def handle(world: World, *envelopes: Envelope, receive_count: int = 1, age: float = 0) -> Outcome:
+    """The first of a batch, the others waiting behind it."""
+    first, *others = [world.record(envelope, receive_count, age) for envelope in envelopes]
+    return world.conversation.handle(first, world.deadline, lambda: None, others)
+
+
+def envelopes(world: World, *texts: str) -> list[Envelope]:
+    return [world.envelope(text) for text in texts]
+
+
+def test_what_waits_in_one_batch_is_answered_together_once() -> None:
+    world = World()
+    sent = envelopes(world, "one", "two", "three")
+    for envelope in sent:
+        world.queue.send(envelope)
+    assert world.invoke() == []
+    assert world.channel.received == [TOGETHER]
+    assert world.queue.letters == []
+    leader, *pointers = world.history.all(CONVERSATION)
+    assert (leader.text, leader.more, leader.leader) == ("one", "two\nthree", "")
+    assert [(turn.text, turn.leader) for turn in pointers] == [
+        ("two", leader.key.sort),
+        ("three", leader.key.sort),
+    ]
+    assert {turn.state for turn in world.history.all(CONVERSATION)} == {State.DELIVERED}
+
+
+def test_they_are_one_turn_of_later_prompts() -> None:
+    world = World("Good.")
+    handle(world, *envelopes(world, "one", "two"))
+    world.handle(world.envelope("and now?"))
+    assert [(line.role, line.content) for line in world.model.prompts[1][1:]] == [
+        ("user", "one\ntwo"),
+        ("assistant", "Good."),
+        ("user", "and now?"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("between", "answered"),
+    [
+        ({"text": "/help"}, 0),
+        ({"text": "", "kind": Kind.UNSUPPORTED}, 0),
+        ({"text": "ours", "kind": Kind.STAFF}, 0),
+        ({"text": "pressed", "callback": "9"}, 0),
+        ({"text": "another's", "author": "8"}, 0),
+        ({"text": "a reply", "quoted": "what was said"}, 1),
+        ({"text": "a reply", "replied_to": "p1"}, 1),
+    ],
+)
+def test_nothing_is_merged_across_what_stands_alone(between: dict[str, Any], answered: int) -> None:
+    """`answered`: what replies to something may still lead what follows it."""
+    world = World()
+    sent = [world.envelope("one"), world.envelope(**between), world.envelope("two")]
+    assert handle(world, *sent) == Done()
+    assert world.channel.received == ["You said: one"]
+    assert handle(world, *sent[1:]) == Done(answered)
+    assert handle(world, sent[2]) == Done()
+
+
+def test_in_image_mode_each_message_is_a_prompt_of_its_own() -> None:
+    world = World()
+    world.history.persons[CONVERSATION] = Person(mode="image")
+    assert handle(world, *envelopes(world, "a fox", "a hare")) == Done()
+
+
+def test_an_unreadable_record_ends_what_is_merged() -> None:
+    world = World()
+    one, two = envelopes(world, "one", "two")
+    poison, first = world.record(two), world.record(one)
+    poison = type(poison)("m", "r", "g", 1, poison.sent_at, "{}")
+    outcome = world.conversation.handle(first, world.deadline, lambda: None, [poison])
+    assert outcome == Done()
+
+
+def test_the_same_event_twice_in_a_batch_is_no_second_message() -> None:
+    world = World()
+    one = world.envelope("one")
+    assert handle(world, one, one) == Done()
+    assert world.channel.received == ["You said: one"]
+
+
+def test_an_event_older_than_the_one_before_it_keeps_its_own_turn() -> None:
+    world = World()
+    one, two = envelopes(world, "one", "two")
+    assert handle(world, two, one) == Done()
+
+
+def test_a_message_that_has_its_turn_already_is_not_merged() -> None:
+    world = World()
+    one, two, three = envelopes(world, "one", "two", "three")
+    world.handle(two)
+    assert handle(world, one, two, three) == Done()
+    assert world.channel.received == ["You said: two", "You said: one"]
+
+
+def test_together_they_are_not_longer_than_max_input() -> None:
+    world = World(max_input=8)
+    assert handle(world, *envelopes(world, "one", "two", "three")) == Done(1)
+    assert world.channel.received == ["You said: one\ntwo"]
+
+
+def test_a_text_that_was_cut_is_put_together_again_however_long() -> None:
+    world = World(max_input=10)
+    halves = [
+        world.envelope("one", unfinished=True),
+        world.envelope("two", unfinished=True),
+        world.envelope("three"),
+    ]
+    assert handle(world, *halves) == Done(2)
+
+
+def test_a_cut_text_waits_once_for_its_rest() -> None:
+    world = World()
+    half = world.envelope("a long", unfinished=True)
+    world.queue.send(half)
+    assert len(world.invoke()) == 1
+    assert world.queue.letters[0].visible_at - world.clock() == REST_ARRIVES * 1000
+    assert world.model.prompts == []
+    world.queue.send(world.envelope("text"))
+    world.clock.advance(REST_ARRIVES)
+    assert world.invoke() == []
+    assert world.channel.received == ["You said: a long\ntext"]
+    assert world.history.tries[CONVERSATION][1] == 1
+
+
+def test_a_cut_text_whose_rest_never_comes_is_answered() -> None:
+    world = World()
+    half = world.envelope("a long", unfinished=True)
+    assert handle(world, half) == HandBack(REST_ARRIVES)
+    assert handle(world, half, receive_count=2) == Done()
+
+
+def test_a_cut_text_does_not_wait_when_something_else_has_come() -> None:
+    world = World()
+    assert handle(world, world.envelope("a long", unfinished=True), world.envelope("/help")) == (
+        Done()
+    )
+
+
+def test_the_model_away_hands_all_back_and_counts_no_death() -> None:
+    world = World(ModelUnavailable("503"), ModelUnavailable("503"))
+    sent = envelopes(world, "one", "two", "three")
+    assert handle(world, *sent) == HandBack(1)
+    assert handle(world, *sent, receive_count=2) == HandBack(2)
+    assert world.history.tries[CONVERSATION] == (sent[0].key.sort, 0)
+    assert handle(world, *sent, receive_count=3) == Done(2)
+    assert world.channel.received == [TOGETHER]
+
+
+def test_given_up_each_gets_its_own_fallback() -> None:
+    world = World()
+    sent = envelopes(world, "one", "two", "three")
+    for number in range(3):
+        waiting = sent[number:]
+        assert handle(world, *waiting, age=world.settings.give_up_after + 1) == Done()
+    assert world.channel.received == [world.settings.fallback_text] * 3
+    assert [turn.key for turn in world.history.all(CONVERSATION)] == [each.key for each in sent]
+
+
+def test_what_kills_the_worker_together_is_tried_apart() -> None:
+    world = World(*[RuntimeError("bug")] * 4)
+    one, two = envelopes(world, "one", "two")
+    for count in range(1, 5):
+        outcome = handle(world, one, two, receive_count=count)
+        assert isinstance(outcome, HandBack)
+        assert not outcome.deliberate
+    assert handle(world, one, two, receive_count=5) == Done()
+    assert world.channel.received == [world.settings.fallback_text]
+    assert world.history.find(two.key) is None
+    assert handle(world, two, receive_count=5) == Done()
+    assert world.channel.received[1:] == ["You said: two"]
+
+
+def test_deaths_of_a_later_message_are_not_forgotten_for_an_answered_one() -> None:
+    """`~try` counts what is acted on: the records before it come again as well."""
+    world = World("One.", *[RuntimeError("bug")] * 9)
+    one, two = world.envelope("one"), world.envelope("/help", kind=Kind.TEXT, callback="9")
+    assert handle(world, one, two) == Done()
+    for count in range(1, 6):
+        assert handle(world, one, two, receive_count=count) == Done()
+        handle(world, two, receive_count=count)
+    assert world.channel.received == ["One.", world.settings.fallback_text]
+
+
+def test_a_second_delivery_of_all_does_nothing() -> None:
+    world = World()
+    sent = envelopes(world, "one", "two", "three")
+    handle(world, *sent)
+    for number in range(3):
+        assert handle(world, *sent[number:], receive_count=2) == Done()
+    assert world.channel.received == [TOGETHER]
+    assert len(world.model.prompts) == 1
+
+
+@pytest.mark.parametrize("receive_count", [1, 2])
+def test_a_pointer_alone_brings_its_leader_to_its_end(receive_count: int) -> None:
+    """The leader's post stayed unknown, and its own record is gone."""
+    world = World()
+    one, two = envelopes(world, "one", "two")
+    world.channel.outcomes.append(AmbiguousPost("cut"))
+    wait = handle(world, one, two)
+    assert isinstance(wait, HandBack)
+    assert handle(world, two, receive_count=receive_count) == wait  # the claim runs
+    world.clock.advance(wait.delay + 1)
+    assert handle(world, two, receive_count=receive_count) == Done()
+    assert world.channel.received == ["You said: one\ntwo"]
+    assert world.state(one) is State.DELIVERED
+
+
+def test_a_pointer_whose_leader_surely_was_not_posted_posts_it() -> None:
+    world = World()
+    one, two = envelopes(world, "one", "two")
+    world.channel.outcomes.append(PostRefused("429", 60))
+    assert handle(world, one, two) == HandBack(60)
+    assert world.state(one) is State.ANSWERED
+    assert handle(world, two) == Done()
+    assert world.channel.received == ["You said: one\ntwo"]
+
+
+def test_leader_and_pointer_leave_for_the_dead_letters_together() -> None:
+    world = World()
+    one, two = envelopes(world, "one", "two")
+    world.channel.outcomes.append(AmbiguousPost("cut"))
+    handle(world, one, two)
+    world.clock.advance(100)
+    for envelope in (one, two):
+        outcome = handle(world, envelope, receive_count=MOST_RECEIVES)
+        assert outcome == DeadLetter("unsettled")
+    assert handle(world, one) == Done()
+    assert handle(world, two) == Done()
+    assert world.channel.received == ["You said: one\ntwo"]
+
+
+def test_a_pointer_whose_leader_is_gone_is_done() -> None:
+    world = World()
+    one, two = envelopes(world, "one", "two")
+    handle(world, one, two)
+    del world.history.turns[CONVERSATION][one.key.sort]
+    assert handle(world, two) == Done()
+    assert len(world.channel.received) == 1
+
+
+def test_a_leader_beyond_the_window_is_looked_up() -> None:
+    world = World(history_turns=0)
+    one, two = envelopes(world, "one", "two")
+    world.channel.outcomes.append(AmbiguousPost("cut"))
+    handle(world, one, two)
+    world.channel.outcomes.clear()
+    for number in range(30):
+        world.handle(world.envelope(f"later {number}"))
+    asked = len(world.model.prompts)
+    world.clock.advance(100)
+    assert handle(world, two) == Done()
+    assert len(world.model.prompts) == asked
+    assert world.channel.received[-1] == "You said: one\ntwo"
+
+
+class Rival(FakeModel):
+    """Another worker answers some of the messages while ours asks the model."""
+
+    def __init__(self, world: World, *sent: Envelope) -> None:
+        super().__init__()
+        self.world, self.sent = world, sent
+
+    def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
+        self.world.conversation._answers._model = self.world.model
+        handle(self.world, *self.sent)
+        return Completion("ours", "m")
+
+
+def test_a_leader_that_was_answered_alone_meanwhile_counts_for_itself() -> None:
+    world = World()
+    one, two = envelopes(world, "one", "two")
+    world.conversation._answers._model = Rival(world, one)
+    assert handle(world, one, two) == Done()
+    assert world.channel.received == ["You said: one"]
+    assert world.history.find(two.key) is None
+
+
+def test_another_message_answered_meanwhile_hands_all_back() -> None:
+    world = World()
+    one, two = envelopes(world, "one", "two")
+    world.conversation._answers._model = Rival(world, two)
+    assert handle(world, one, two) == HandBack(1)
+    assert world.history.find(one.key) is None
+    assert handle(world, one, two, receive_count=2) == Done()
+    assert world.channel.received == ["You said: two", "You said: one"]
+
+
+def test_a_lost_response_of_the_transaction_goes_on() -> None:
+    world = World()
+    one, two = envelopes(world, "one", "two")
+    plain = world.history.put_all
+
+    def twice(turns: Any) -> None:
+        plain(turns)
+        plain(turns)
+
+    world.history.put_all = twice  # type: ignore[method-assign]
+    assert handle(world, one, two) == Done(1)
+    assert world.channel.received == ["You said: one\ntwo"]
+
+
+def test_a_refused_transaction_keeps_nothing() -> None:
+    world = World()
+    one, two = envelopes(world, "one", "two")
+
+    def conflict(step: str, moment: str) -> None:
+        if step == "put_all" and moment == "before":
+            raise HistoryUnavailable("TransactionConflict")
+
+    world.history.fault = conflict
+    assert handle(world, one, two) == HandBack(1)
+    assert world.history.all(CONVERSATION) == []
+
+
+def test_a_pointer_takes_over_the_origin() -> None:
+    world = World()
+    one, two = envelopes(world, "one", "two")
+    handle(world, one, two)
+    assert world.turn(two).origin is Origin.MODEL
+    assert not world.turn(two).reply.text
