@@ -1,7 +1,10 @@
 """The web function whole: the page, its files, and the turns of its own conversation."""
 
+import base64
+import gzip
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +12,9 @@ from typing import Any
 import pytest
 
 from chatbot.channels.web.session import new_session, session_of, set_cookie
+from chatbot.files import Bucket
 from chatbot.history import Table
-from chatbot.messages import Author, Origin, Reply, State, Turn, TurnKey
+from chatbot.messages import Author, Button, File, Made, Origin, Reply, State, Turn, TurnKey
 from chatbot.wiring.web import build
 from tests.component.conftest import Aws
 from tests.fakes import NOON
@@ -44,24 +48,35 @@ def website(environ: dict[str, str]) -> Call:
 
 @pytest.fixture
 def call(table: str) -> Call:
-    return website({"TABLE_NAME": table, "WEB_SESSION_KEY": KEY})
+    return website({"TABLE_NAME": table, "WEB_SESSION_KEY": KEY, "WEB_ACCESS": "open"})
 
 
-def put(aws: Aws, table: str, number: int, session: str = SESSION, text: str = "") -> None:
+def put(
+    aws: Aws,
+    table: str,
+    number: int,
+    session: str = SESSION,
+    text: str = "",
+    answer: str = "",
+    origin: Origin = Origin.MODEL,
+    **more: Any,
+) -> None:
+    reply = more.pop("reply", Reply(answer or f"answer {number}"))
     turn = Turn(
         key=TurnKey.of(f"web:{session}", NOON + number, f"m{number}:message"),
         channel="web",
         author=Author(session),
         text=text or f"question {number}",
-        reply=Reply(f"answer {number}"),
+        reply=reply,
         state=State.DELIVERED,
-        origin=Origin.MODEL,
+        origin=origin,
+        **more,
     )
     Table(aws.dynamodb, table, lambda: NOON, 90).put(turn)
 
 
-def read(call: Call, after: str = "", session: str = SESSION) -> dict[str, Any]:
-    query = {"after": after} if after else None
+def read(call: Call, after: str = "", session: str = SESSION, before: str = "") -> dict[str, Any]:
+    query = {"after": after} if after else {"before": before} if before else None
     response = call("/web/messages", session, queryStringParameters=query)
     assert response["statusCode"] == 200
     assert response["headers"]["cache-control"] == "no-store"
@@ -87,39 +102,84 @@ def test_a_forged_cookie_is_replaced(call: Call) -> None:
     assert response["cookies"]
 
 
+def text_of(response: dict[str, Any]) -> str:
+    """As a browser unpacks it."""
+    assert response["isBase64Encoded"]
+    assert response["headers"]["content-encoding"] == "gzip"
+    return gzip.decompress(base64.b64decode(response["body"])).decode()
+
+
+def assets_of(call: Call) -> dict[str, str]:
+    """Paths that the page names, by file name."""
+    paths = re.findall(r'(?:src|href)="(/assets/[^"]+)"', text_of(call("/")))
+    return {re.sub(r"/assets/(\w+)\.\w+", r"\1", path): path for path in paths}
+
+
 def test_the_page_is_served_under_a_strict_policy(call: Call) -> None:
-    for path in ("/", "/assets/chat.js"):
+    for path in ("/", assets_of(call)["chat.js"]):
         headers = call(path)["headers"]
-        assert "default-src 'self'" in headers["content-security-policy"]
+        assert "default-src 'none'; script-src 'self'" in headers["content-security-policy"]
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
-    page = call("/")["body"]
+    page = text_of(call("/"))
     assert "style=" not in page
     assert not re.search(r"<script(?![^>]*src=)|<style|\son\w+=|//", page)
 
 
 def test_every_file_that_the_page_names_is_served(call: Call) -> None:
-    named = re.findall(r'(?:src|href)="(/assets/[^"]+)"', call("/")["body"])
-    assert len(named) == 3
-    types = {path: call(path)["headers"]["content-type"].partition(";")[0] for path in named}
-    assert set(types.values()) == {"image/svg+xml", "text/css", "text/javascript"}
+    named = assets_of(call)
+    assert set(named) == {"chat.js", "early.js", "favicon.svg", "style.css"}
+    types = {call(path)["headers"]["content-type"].partition(";")[0] for path in named.values()}
+    assert types == {"image/svg+xml", "text/css", "text/javascript"}
 
 
-def test_a_file_the_browser_has_is_not_sent_again(call: Call) -> None:
-    first = call("/assets/style.css")
-    assert "max-age" in first["headers"]["cache-control"]
-    headers = {"If-None-Match": first["headers"]["etag"]}
-    again = call("/assets/style.css", headers=headers)
-    assert (again["statusCode"], again["body"]) == (304, "")
+def test_the_modules_are_served_as_one(call: Call) -> None:
+    whole = text_of(call(assets_of(call)["chat.js"]))
+    assert not re.search(r"^(import|export)\b", whole, re.MULTILINE)
+    declared = re.findall(r"^(?:async )?(?:const|let|class|function) (\w+)", whole, re.MULTILINE)
+    assert len(declared) == len(set(declared)), "names are shared by all modules"
+    for file in (FOLDER / "assets").glob("*.js"):
+        first_line = file.read_text(encoding="utf-8").partition("\n")[0]
+        assert (first_line in whole) == (file.name != "early.js")
+
+
+def test_files_are_kept_for_a_year_under_the_name_of_their_content(call: Call) -> None:
+    path = assets_of(call)["chat.js"]
+    assert call(path)["headers"]["cache-control"] == "public, max-age=31536000, immutable"
+    of_another_deployment = re.sub(r"\.\w+\.js", ".0123456789ab.js", path)
+    other = call(of_another_deployment)
+    assert other["headers"]["cache-control"] == "no-store"
+    assert text_of(other) == text_of(call(path))
+    assert call("/")["headers"]["cache-control"] == "no-store"
+
+
+def test_title_and_colour_are_the_operators(table: str) -> None:
+    settings = {"TABLE_NAME": table, "WEB_SESSION_KEY": KEY, "WEB_ACCESS": "open"}
+    call = website(settings | {"WEB_TITLE": "Ada <3", "WEB_COLOR": "#ffcc00"})
+    assert "<title>Ada &lt;3</title>" in text_of(call("/"))
+    assert "--accent: #ffcc00" in text_of(call(assets_of(call)["style.css"]))
+    assert "#ffcc00" in text_of(call(assets_of(call)["favicon.svg"]))
+    plain = website(settings)
+    assert assets_of(plain)["style.css"] != assets_of(call)["style.css"]
+    for name, path in assets_of(call).items():
+        assert "{{" not in text_of(call(path)), name
+
+
+def test_the_page_is_light(call: Call) -> None:
+    """As it crosses the wire, all of it: 60 KB are the limit."""
+    paths = ["/", *assets_of(call).values()]
+    assert sum(len(base64.b64decode(call(path)["body"])) for path in paths) < 30_000
 
 
 @pytest.mark.parametrize(
     "path",
     [
         "/assets/",
-        "/assets/none.js",
+        "/assets/none.0123456789ab.js",
+        "/assets/chat.js",
+        "/assets/index.0123456789ab.html",
         "/assets/../app.py",
         "/assets/..%2fapp.py",
         "/assets//etc/passwd",
@@ -145,18 +205,77 @@ def test_the_turns_of_the_cookies_conversation(call: Call, aws: Aws, table: str)
         "html": "<p>answer 1</p>\n",
         "state": "delivered",
         "origin": "model",
+        "buttons": [],
+        "made": None,
+        "rating": 0,
+        "merged_into": "",
+        "replaces": "",
+        "fresh_start": False,
+        "lifted": False,
+        "resumed": False,
     }
     assert [turn["id"] for turn in first["turns"]] == ["m1", "m2"]
     assert [turn["id"] for turn in read(call, session=stranger)["turns"]] == ["m3"]
 
 
+def test_only_the_model_writes_markdown(call: Call, aws: Aws, table: str) -> None:
+    put(aws, table, 1, answer="*a* <b>")
+    put(aws, table, 2, answer="*a* <b>", origin=Origin.COMMAND)
+    assert [turn["html"] for turn in read(call)["turns"]] == [
+        "<p><em>a</em> &lt;b&gt;</p>\n",
+        "<p>*a* &lt;b&gt;</p>",
+    ]
+
+
 def test_a_cursor_goes_on_where_the_last_answer_ended(call: Call, aws: Aws, table: str) -> None:
-    assert read(call) == {"turns": [], "cursor": ""}
+    nothing: dict[str, Any] = {
+        "turns": [],
+        "cursor": "",
+        "earlier": "",
+        "draft": None,
+        "locked": False,
+    }
+    assert read(call) == nothing
     put(aws, table, 1)
     cursor = read(call)["cursor"]
-    assert read(call, cursor) == {"turns": [], "cursor": cursor}
+    assert read(call, cursor) == nothing | {"cursor": cursor}
     put(aws, table, 2)
     assert [turn["id"] for turn in read(call, cursor)["turns"]] == ["m2"]
+
+
+def test_back_to_the_beginning(call: Call, aws: Aws, table: str) -> None:
+    for number in range(120):
+        put(aws, table, number)
+    page = read(call)
+    seen = page["turns"]
+    while page["earlier"]:
+        page = read(call, before=page["earlier"])
+        seen = page["turns"] + seen
+    assert [turn["id"] for turn in seen] == [f"m{number}" for number in range(120)]
+
+
+def test_what_stands_in_a_turn(call: Call, aws: Aws, table: str) -> None:
+    put(aws, table, 1, more="two")
+    first = TurnKey.of(f"web:{SESSION}", NOON + 1, "m1:message").sort
+    put(aws, table, 2, leader=first)
+    put(aws, table, 3, replaces=first, rating=-1)
+    reply = Reply(
+        "Here.", (Button("Yes", "/yes"),), Made("folder/name.json", "text/json", "a.json")
+    )
+    put(aws, table, 4, reply=reply, fresh_start=True, lifted_by=first, resumed=True)
+    _, second, third, fourth = read(call)["turns"]
+    assert (second["merged_into"], third["replaces"], third["rating"]) == ("m1", "m1", -1)
+    assert fourth["buttons"] == [{"label": "Yes", "payload": "/yes"}]
+    assert fourth["made"] == {"url": "/web/files/name.json", "type": "text/json", "title": "a.json"}
+    assert (fourth["fresh_start"], fourth["lifted"], fourth["resumed"]) == (True, True, True)
+
+
+def test_the_answer_as_far_as_it_is_written(call: Call, aws: Aws, table: str) -> None:
+    key = TurnKey.of(f"web:{SESSION}", NOON, "m1:message")
+    history = Table(aws.dynamodb, table, lambda: time.time_ns() // 1_000_000, 90)
+    history.save_draft(key, "Some *emph")
+    assert read(call)["draft"] == {"id": "m1", "html": "<p>Some *emph</p>\n"}
+    assert read(call, session=new_session())["draft"] is None
 
 
 def test_the_newest_fifty_and_then_page_by_page(call: Call, aws: Aws, table: str) -> None:
@@ -187,7 +306,7 @@ def test_without_a_valid_cookie_nothing_is_read(
 
 
 def test_a_table_that_is_gone(table: str) -> None:
-    call = website({"TABLE_NAME": "none", "WEB_SESSION_KEY": KEY})
+    call = website({"TABLE_NAME": "none", "WEB_SESSION_KEY": KEY, "WEB_ACCESS": "open"})
     response = call("/web/messages")
     assert response["statusCode"] == 503
     assert response["headers"]["retry-after"]
@@ -196,9 +315,14 @@ def test_a_table_that_is_gone(table: str) -> None:
 
 def test_without_its_key_the_page_is_off(table: str, capsys: pytest.CaptureFixture[str]) -> None:
     call = website({"TABLE_NAME": table})
-    for path in ("/", "/web/messages", "/assets/chat.js"):
+    for path in ("/", "/web/messages", "/assets/chat.0123456789ab.js"):
         assert call(path)["statusCode"] == 404
     assert capsys.readouterr().out.count("channel_off") == 1
+
+
+def test_the_page_can_be_switched_off(table: str) -> None:
+    call = website({"TABLE_NAME": table, "WEB_SESSION_KEY": KEY, "WEB_ACCESS": "off"})
+    assert call("/")["statusCode"] == call("/web/messages")["statusCode"] == 404
 
 
 def test_no_words_in_the_log(
@@ -209,3 +333,29 @@ def test_no_words_in_the_log(
     written = capsys.readouterr().out
     assert "question" not in written
     assert KEY not in written
+
+
+def test_a_file_of_ones_own_is_led_to(aws: Aws, table: str, bucket: Bucket) -> None:
+    name = aws.names["FilesBucket"]
+    environ = {"TABLE_NAME": table, "WEB_SESSION_KEY": KEY, "FILES_BUCKET": name}
+    call = website({**environ, "WEB_ACCESS": "open"})
+    key = TurnKey.of(f"web:{SESSION}", NOON, "m1:message")
+    bucket.keep(key.file_name("png"), File(b"png", "image/png"))
+    path = f"/web/files/{key.file_name('png').rpartition('/')[2]}"
+    answer = call(path)
+    assert answer["statusCode"] == 302
+    assert answer["headers"]["location"].startswith(f"https://{name}.s3.")
+    assert answer["headers"]["cache-control"] == "no-store"
+    assert call(path, new_session())["statusCode"] == 404
+    assert call(path, None)["statusCode"] == 401
+    for other in ("..%2Fm.png", "a.png", f"{'0' * 32}.png", f"{'0' * 32}/a.png"):
+        assert call(f"/web/files/{other}")["statusCode"] == 404
+    assert website(environ)(path)["statusCode"] == 404  # nobody reads while it is locked
+
+
+def test_pictures_come_from_the_bucket_alone(table: str) -> None:
+    origin = "https://bucket.s3.eu-central-1.amazonaws.com"
+    environ = {"TABLE_NAME": table, "WEB_SESSION_KEY": KEY, "FILES_ORIGIN": origin}
+    policy = website(environ)("/")["headers"]["content-security-policy"]
+    assert f"img-src 'self' {origin};" in policy
+    assert policy.count("https:") == 1

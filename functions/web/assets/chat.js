@@ -1,138 +1,247 @@
-// A message stays in localStorage, with its id and time, until its answer is here: a reload, a
-// lost connection or a second tab sends the same message again, which the server recognises.
-const STORE = "messages";
-const PAGE = 50;
-const FAST = 400;
-const SLOW = 15000;
+// The page: where turns, outbox, reader and what is seen come together.
 
-const form = document.querySelector("#form");
-const field = document.querySelector("#text");
-const turns = document.querySelector("#turns");
-const notice = document.querySelector("#notice");
-let cursor = "";
-let newest = 0;
-let timer = 0;
-let delay = FAST;
-let busy = false;
+import { rate, stopAnswer } from "./api.js";
+import { focusField, openComposer, setAnswering } from "./composer.js";
+import { ask, guard } from "./dialogs.js";
+import { announce, find, label, make, toast } from "./dom.js";
+import { Outbox } from "./outbox.js";
+import { Reader } from "./reader.js";
+import { rowsOf } from "./rows.js";
+import { openSidebar, showStretches, toggleSidebar } from "./sidebar.js";
+import { shared } from "./storage.js";
+import { language, text } from "./texts.js";
+import { Turns } from "./turns.js";
+import { showRows } from "./view.js";
 
-function waiting() {
+const NEAR = 80; // px from the end that count as being there
+const scroller = find("#scroll");
+const turns = new Turns();
+const outbox = new Outbox(() => reader.soon());
+const reader = new Reader(turns, outbox, changed);
+let following = true; // the newest message stays in sight
+let lock = () => {};
+
+const viewing = () => location.hash.slice(1);
+
+function changed(fresh) {
+  render();
+  for (const turn of fresh) {
+    if (turn.answer) announce(`${text("bot")} ${plain(turn.html)}`);
+  }
+}
+
+function render() {
+  const stretches = turns.stretches;
+  const current = stretches.at(-1);
+  const seen = stretches.find(({ id }) => id === viewing()) || current;
+  const open = seen === current;
+  const messages = open ? outbox.all : [];
+  showRows(rowsOf(seen.turns, messages, open ? reader.draft : null, open));
+  current.title ||= outbox.all[0]?.text || "";
+  showStretches(stretches, seen.id, turns.older);
+  const blank = !seen.turns.some((turn) => !turn.fresh_start) && !messages.length;
+  const settled = reader.ready || reader.offline;
+  find("#empty").hidden = !settled || !blank || reader.locked;
+  document.body.classList.toggle("blank", blank);
+  find("#reading").hidden = open;
+  find("#composer").hidden = find("#keys").hidden = !open;
+  find("#go-on").hidden = seen !== stretches.at(-2);
+  find("#notice").textContent = reader.offline ? text("offline") : "";
+  setAnswering(outbox.all.some(({ state }) => state === "queued") || reader.draft !== null);
+  lock(reader.locked);
+  follow();
+}
+
+function say(words) {
+  outbox.add(words, turns.newest);
+  following = true;
+  toCurrent();
+  render();
+  reader.soon();
+}
+
+function toCurrent() {
+  if (location.hash) location.hash = "";
+}
+
+// --- Scrolling
+
+function follow() {
+  if (following) scroller.scrollTop = scroller.scrollHeight;
+  sight();
+}
+
+function sight() {
+  find("#to-end").hidden = atEnd();
+}
+
+const atEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR;
+
+async function loadOlder() {
+  const below = scroller.scrollHeight - scroller.scrollTop;
+  following = false;
+  await attempt(() => reader.readOlder());
+  scroller.scrollTop = scroller.scrollHeight - below;
+}
+
+scroller.addEventListener("scroll", () => {
+  following = atEnd();
+  sight();
+  const { stretches } = turns;
+  const seen = stretches.findIndex(({ id }) => id === viewing());
+  if (scroller.scrollTop < NEAR && turns.older && seen <= 0) loadOlder();
+});
+scroller.addEventListener("load", follow, true); // a picture has its size now
+new ResizeObserver(follow).observe(find("#dock"));
+find("#to-end").addEventListener("click", () => {
+  scroller.scrollTo({ top: scroller.scrollHeight });
+  focusField();
+});
+
+// --- What is pressed
+
+async function attempt(act) {
   try {
-    return JSON.parse(localStorage.getItem(STORE)) || [];
-  } catch {
-    return [];
+    await act();
+  } catch (error) {
+    toast(text("notDone"));
+    if (error instanceof TypeError) throw error; // a mistake of ours, for the console
   }
 }
 
-function keep(change) {
-  localStorage.setItem(STORE, JSON.stringify(change(waiting())));
+async function copy(words) {
+  await navigator.clipboard.writeText(words);
+  toast(text("copied"));
 }
 
-// `html` comes from the server, which lets nothing but formatting through.
-function show({ id, sent_at, text, answer, html, origin }) {
-  let item = document.getElementById(`turn-${id}`);
-  if (!item) {
-    item = document.createElement("li");
-    item.id = `turn-${id}`;
-    item.dataset.at = sent_at;
-    for (const author of ["person", "bot"]) {
-      item.append(Object.assign(document.createElement("div"), { className: author }));
-    }
-    const later = [...turns.children].find((other) => Number(other.dataset.at) > sent_at);
-    turns.insertBefore(item, later || null);
+async function thumb(id, rating) {
+  const turn = turns.get(id);
+  const before = turn.rating;
+  const rated = (value) => {
+    turns.add([{ ...turn, rating: value }]);
+    render();
+  };
+  rated(before === rating ? 0 : rating);
+  try {
+    await rate(turn, before === rating ? 0 : rating);
+  } catch (error) {
+    rated(before);
+    throw error;
   }
-  const [person, bot] = item.children;
-  const reply = origin ? answer : "…";
-  if (person.textContent === text && item.dataset.reply === reply) return;
-  person.textContent = text;
-  item.dataset.reply = reply;
-  const content = document.createElement("template");
-  if (html) content.innerHTML = html;
-  else content.content.append(reply);
-  bot.replaceChildren(content.content);
-  bot.hidden = !reply;
-  newest = Math.max(newest, sent_at);
-  item.scrollIntoView({ block: "end" });
 }
 
-async function send() {
-  for (const message of waiting().filter((each) => !each.queued)) {
-    const { id, text, sent_at } = message;
-    const response = await fetch("/web/messages", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ id, text, sent_at }),
+const acts = {
+  "copy-code": (button) => copy(find("code", button.closest(".code")).textContent),
+  copy: ({ dataset }) => copy(turns.get(dataset.id).answer),
+  good: ({ dataset }) => thumb(dataset.id, 1),
+  bad: ({ dataset }) => thumb(dataset.id, -1),
+  again: () => say("/retry"),
+  press: ({ dataset }) => {
+    say(dataset.payload);
+    focusField();
+  },
+  retry: ({ dataset }) => {
+    outbox.retry(dataset.id, turns.newest);
+    render();
+    reader.soon();
+    focusField();
+  },
+  discard: ({ dataset }) => {
+    outbox.remove(dataset.id);
+    render();
+    focusField();
+  },
+};
+
+find("#rows").addEventListener("click", (event) => {
+  const button = event.target.closest("[data-act]");
+  if (button) attempt(() => acts[button.dataset.act](button));
+});
+
+async function choose(name) {
+  toggleSidebar(false);
+  const words = await ask(name);
+  if (words) say(words);
+  focusField();
+}
+
+function paintTheme(next) {
+  if (next !== undefined) {
+    document.documentElement.dataset.theme = next;
+    next ? shared.set("theme", next) : shared.remove("theme");
+  }
+  const theme = document.documentElement.dataset.theme || "";
+  find("#theme").textContent = `${text("theme")}: ${text("themes")[theme]}`;
+}
+
+const does = {
+  new: () => choose("new"),
+  forget: () => choose("forget"),
+  export: () => {
+    toggleSidebar(false);
+    say("/export");
+    focusField();
+  },
+  theme: () => {
+    const order = ["", "light", "dark"];
+    const theme = document.documentElement.dataset.theme || "";
+    paintTheme(order[(order.indexOf(theme) + 1) % order.length]);
+  },
+};
+
+for (const button of document.querySelectorAll("[data-do]")) {
+  button.addEventListener("click", () => does[button.dataset.do]());
+}
+
+function halt() {
+  const [oldest] = outbox.all.filter(({ state }) => state === "queued");
+  const id = reader.draft?.id || oldest?.id;
+  if (id) attempt(() => stopAnswer(id));
+  announce(text("stopping"));
+}
+
+// --- Beginning
+
+const plain = (html) => new DOMParser().parseFromString(html, "text/html").body.textContent;
+
+document.documentElement.lang = language;
+label(document);
+paintTheme();
+find("#suggestions").append(
+  ...text("ideas").map((idea) => {
+    const button = make("button", { type: "button", className: "idea" }, idea);
+    button.addEventListener("click", () => {
+      say(idea);
+      focusField();
     });
-    if (response.status >= 500 || response.status === 429) throw new Error("unavailable");
-    if (response.ok) {
-      keep((all) => all.map((each) => (each.id === id ? { ...each, queued: true } : each)));
-      continue;
-    }
-    const { error } = await response.json().catch(() => ({ error: response.status }));
-    keep((all) => all.filter((each) => each.id !== id));
-    show({ ...message, answer: `Not sent: ${error}.`, origin: "notice" });
-  }
-}
-
-async function read() {
-  let from = cursor;
-  for (let more = true; more; ) {
-    const response = await fetch(`/web/messages?after=${encodeURIComponent(from)}`);
-    if (!response.ok) throw new Error("unavailable");
-    const page = await response.json();
-    page.turns.forEach(show);
-    const answered = new Set(page.turns.map((turn) => turn.id));
-    keep((all) => all.filter((each) => !answered.has(each.id)));
-    more = page.turns.length === PAGE && from !== page.cursor;
-    from = page.cursor;
-  }
-  // An answer takes its place by the time of its message: read on from before the oldest one.
-  if (!waiting().length) cursor = from;
-}
-
-async function step() {
-  if (busy) return;
-  busy = true;
-  clearTimeout(timer);
-  try {
-    await send();
-    await read();
-    notice.textContent = "";
-  } catch {
-    notice.textContent = "No connection. Trying again …";
-  }
-  busy = false;
-  if (waiting().length || notice.textContent) {
-    timer = setTimeout(step, document.hidden ? SLOW : delay);
-    delay = Math.min(delay * 1.3, SLOW);
-  }
-}
-
-function soon() {
-  delay = FAST;
-  step();
-}
-
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const text = field.value;
-  if (!text.trim()) return;
-  // Never before what is already shown, even when the clock was set back.
-  const message = { id: crypto.randomUUID(), text, sent_at: Math.max(Date.now(), newest + 1) };
-  keep((all) => [...all, message]);
-  show(message);
-  field.value = "";
-  field.focus();
-  soon();
+    return make("li", {}, button);
+  }),
+);
+openComposer(say, halt);
+openSidebar((id) => {
+  location.hash = id;
+  following = true;
+  toggleSidebar(false);
+  render();
+}, loadOlder);
+lock = guard(() => {
+  reader.locked = false;
+  reader.soon();
+  focusField();
 });
-
-field.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  form.requestSubmit();
+find("#to-current").addEventListener("click", () => {
+  toCurrent();
+  render();
+  focusField();
 });
-
-document.addEventListener("visibilitychange", () => document.hidden || soon());
-window.addEventListener("online", soon);
-
-waiting().forEach(show);
-soon();
+find("#go-on").addEventListener("click", () => {
+  say("/new earlier");
+  focusField();
+});
+window.addEventListener("hashchange", () => {
+  following = true;
+  render();
+});
+render();
+reader.soon();
+if (matchMedia("(hover: hover)").matches) focusField(); // no keyboard pops up on a phone

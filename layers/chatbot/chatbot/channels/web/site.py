@@ -1,125 +1,116 @@
-"""The web page: its files, its cookie, and the turns of its own conversation."""
+"""The web page: its files under names that change with them, and its cookie."""
 
 from __future__ import annotations
 
+import base64
+import gzip
 import hashlib
 import re
-from collections.abc import Mapping
+from html import escape
 from pathlib import Path
-from typing import Any, Protocol
 
-from chatbot.channels.web.formatting import plain_html, safe_html
-from chatbot.channels.web.inbound import conversation_of, event_id_of
 from chatbot.channels.web.session import new_session, session_of, set_cookie
-from chatbot.errors import Forged, Unreadable
+from chatbot.channels.web.theme import colors_of
 from chatbot.http import Request, Response
-from chatbot.messages import TURN_PREFIX, Origin, Turn
-
-PAGE_TURNS = 50
-ASSET_SECONDS = 300
+from chatbot.settings import Settings
 
 _MEDIA_TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
+    "css": "text/css; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
 }
-_CURSOR = re.compile(r"(\d{13})\.([A-Za-z0-9_:-]{1,80})")
-_HEADERS = {
-    "content-security-policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    ),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-}
-
-
-class TurnReader(Protocol):
-    def turns_after(self, conversation: str, after: str, limit: int) -> tuple[Turn, ...]:
-        """Turns whose sort key follows `after`, oldest first; the newest `limit` when it is ""."""
+_NAMED = re.compile(r'(?<=/assets/)([a-z]+)\.(css|js|svg)(?=")')
+_IMPORT = re.compile(r'^import [^;]+ from "\./([a-z]+\.js)";\n', re.MULTILINE)
+_EXPORT = re.compile("^export ", re.MULTILINE)
+_ASSET = re.compile(r"/assets/([a-z]+)\.([0-9a-f]{12})\.(css|js|svg)")
+_HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
+_MAIN = "chat.js"
+_FOR_EVER = "public, max-age=31536000, immutable"
 
 
 class Website:
-    """Serves `index.html` and the files in `assets/` of `folder`, read once."""
+    """`index.html` and the files in `assets/` of `folder`, with title and colours filled in.
 
-    def __init__(self, folder: Path) -> None:
-        self._page = (folder / "index.html").read_text(encoding="utf-8")
-        self._assets = {
-            f"/assets/{file.name}": _asset(file) for file in sorted((folder / "assets").iterdir())
-        }
-
-    def page(self, request: Request, key: str) -> Response:
-        """The page; it brings a new conversation where the browser shows no valid cookie."""
-        headers = {**_HEADERS, "content-type": _MEDIA_TYPES[".html"], "cache-control": "no-store"}
-        if session_of(request.cookies, key) is None:
-            secure = request.scheme == "https"
-            headers["set-cookie"] = set_cookie(new_session(), key, secure=secure)
-        return Response(200, self._page, headers)
-
-    def asset(self, request: Request) -> Response | None:
-        """None when there is no such file."""
-        found = self._assets.get(request.path)
-        if found is None:
-            return None
-        if request.headers.get("if-none-match") == found.headers["etag"]:
-            return Response(304, "", found.headers)
-        return found
-
-
-def _asset(file: Path) -> Response:
-    text = file.read_text(encoding="utf-8")
-    headers = {
-        **_HEADERS,
-        "content-type": _MEDIA_TYPES[file.suffix],
-        "cache-control": f"public, max-age={ASSET_SECONDS}",
-        "etag": f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"',
-    }
-    return Response(200, text, headers)
-
-
-def messages(request: Request, key: str, reader: TurnReader) -> Response:
-    """`{"turns", "cursor"}` of the cookie's conversation, oldest first, at most PAGE_TURNS.
-
-    A turn's `html` is its answer, safe to be shown as it is; `answer` is the Markdown.
-
-    `?after=` takes a cursor of an earlier answer; without it the newest turns come. A turn is
-    there as soon as its answer is stored, in its place by `sent_at`: a page that awaits an answer
-    goes on reading from the cursor it had before it sent the message.
-    Raises Forged (401), Unreadable (400), HistoryUnavailable.
+    The modules are served as one: each file asked for at once is a cold start of its own.
+    `pictures` are the places besides our own that pictures come from, as a policy names them.
     """
-    session = session_of(request.cookies, key)
-    if session is None:
-        raise Forged("session")
-    after = request.query.get("after", "")
-    turns = reader.turns_after(conversation_of(session), _sort_key(after), PAGE_TURNS)
-    cursor = _cursor(turns[-1]) if turns else after
-    return Response.of_json(
-        {"turns": [_shown(turn) for turn in turns], "cursor": cursor},
-        headers={**_HEADERS, "cache-control": "no-store"},
-    )
+
+    def __init__(self, folder: Path, pictures: str = "") -> None:
+        files = [folder / "index.html", *sorted((folder / "assets").iterdir())]
+        self._files = _joined({file.name: file.read_text(encoding="utf-8") for file in files})
+        self._policy = (
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+            f"img-src 'self' {pictures}; form-action 'self'; base-uri 'none'; "
+            "frame-ancestors 'none'"
+        )
+        self._filled_for: tuple[str, str] | None = None
+        self._mark = ""
+        self._served: dict[str, Response] = {}
+
+    def page(self, request: Request, settings: Settings) -> Response:
+        """The page; it brings a new conversation where the browser shows no valid cookie."""
+        page = self._fill(settings)["index.html"]
+        if session_of(request.cookies, settings.web_session_key) is not None:
+            return page
+        cookie = set_cookie(
+            new_session(), settings.web_session_key, secure=request.scheme == "https"
+        )
+        return Response(page.status, page.body, {**page.headers, "set-cookie": cookie}, True)
+
+    def asset(self, request: Request, settings: Settings) -> Response | None:
+        """None when there is no such file.
+
+        The page of one deployment may ask another for its files: those are served, and not kept.
+        """
+        match = _ASSET.fullmatch(request.path)
+        found = self._fill(settings).get(f"{match[1]}.{match[3]}") if match else None
+        if match is None or found is None or match[2] == self._mark:
+            return found
+        headers = {**found.headers, "cache-control": "no-store"}
+        return Response(found.status, found.body, headers, found.base64)
+
+    def _fill(self, settings: Settings) -> dict[str, Response]:
+        """Every file by its own name, as it is served under these settings."""
+        wanted = (settings.web_title, settings.web_color)
+        if wanted != self._filled_for:
+            values = {"title": escape(settings.web_title), **colors_of(settings.web_color)}
+            texts = {name: _filled(text, values) for name, text in self._files.items()}
+            self._mark = hashlib.sha256("".join(texts.values()).encode()).hexdigest()[:12]
+            texts["index.html"] = _NAMED.sub(rf"\1.{self._mark}.\2", texts["index.html"])
+            self._served = {name: self._file(name, text) for name, text in texts.items()}
+            self._filled_for = wanted
+        return self._served
+
+    def _file(self, name: str, text: str) -> Response:
+        """Packed for every browser there is: the HTTP API packs nothing."""
+        headers = {
+            **_HEADERS,
+            "content-security-policy": self._policy,
+            "content-type": _MEDIA_TYPES[name.rpartition(".")[2]],
+            "content-encoding": "gzip",
+            "cache-control": "no-store" if name == "index.html" else _FOR_EVER,
+        }
+        packed = gzip.compress(text.encode(), 9, mtime=0)
+        return Response(200, base64.b64encode(packed).decode(), headers, True)
 
 
-def _shown(turn: Turn) -> Mapping[str, Any]:
-    answer = turn.reply.text
-    return {
-        "id": turn.key.event_id.removesuffix(event_id_of("")),
-        "sent_at": turn.key.occurred_at,
-        "text": turn.text,
-        "answer": answer,
-        "html": safe_html(answer) if turn.origin is Origin.MODEL else plain_html(answer),
-        "state": turn.state.value,
-        "origin": turn.origin.value,
-    }
+def _joined(files: dict[str, str]) -> dict[str, str]:
+    """With all modules in `chat.js`, each after those that it imports."""
+    order: list[str] = []
+
+    def add(name: str) -> None:
+        for imported in _IMPORT.findall(files[name]):
+            add(imported)
+        if name not in order:
+            order.append(name)
+
+    add(_MAIN)
+    whole = "".join(_EXPORT.sub("", _IMPORT.sub("", files[name])) for name in order)
+    return {name: text for name, text in files.items() if name not in order} | {_MAIN: whole}
 
 
-def _cursor(turn: Turn) -> str:
-    return f"{turn.key.occurred_at:013d}.{turn.key.event_id}"
-
-
-def _sort_key(cursor: str) -> str:
-    if not cursor:
-        return ""
-    match = _CURSOR.fullmatch(cursor)
-    if match is None:
-        raise Unreadable("after is not a cursor of ours")
-    return f"{TURN_PREFIX}{match[1]}#{match[2]}"
+def _filled(text: str, values: dict[str, str]) -> str:
+    for name, value in values.items():
+        text = text.replace("{{" + name + "}}", value)
+    return text

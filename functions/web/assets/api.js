@@ -1,0 +1,46 @@
+// Calls of the server, and the two ways in which they fail.
+
+const LONGEST_WAIT = 20_000;
+
+/** The server said no: the same call again changes nothing. `now` is its time, where it tells. */
+export class Refused extends Error {
+  constructor(status, { error, now }) {
+    super(error || String(status));
+    this.status = status;
+    this.now = now;
+  }
+}
+
+/** No connection, or the server is away: whether the call arrived is unknown. */
+export class Unavailable extends Error {}
+
+async function call(path, body) {
+  const post = body && {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  };
+  let response, data;
+  try {
+    response = await fetch(path, { ...post, signal: AbortSignal.timeout(LONGEST_WAIT) });
+    data = response.status === 204 ? {} : await response.json();
+  } catch (error) {
+    if (!response || response.ok) throw new Unavailable(error.name);
+    data = {};
+  }
+  if (response.status >= 500 || response.status === 429) throw new Unavailable(response.status);
+  if (!response.ok) throw new Refused(response.status, data);
+  return data;
+}
+
+/** `{turns, cursor, earlier, draft, locked}`; `query` is `{after}` or `{before}`, or empty. */
+export const readTurns = (query) => call(`/web/messages?${new URLSearchParams(query)}`);
+
+export const sendMessage = ({ id, text, sent_at }) =>
+  call("/web/messages", { id, text, sent_at, language: navigator.language });
+
+export const stopAnswer = (id) => call("/web/stop", { id });
+
+export const rate = ({ id, sent_at }, rating) => call("/web/rating", { id, sent_at, rating });
+
+export const unlock = (code) => call("/web/access", { code });

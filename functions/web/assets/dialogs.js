@@ -1,0 +1,41 @@
+// What is asked in between: which conversation, whether to delete, the access code.
+
+import { Refused, unlock } from "./api.js";
+import { find } from "./dom.js";
+import { text } from "./texts.js";
+
+/** What was chosen in the dialog `name`: a button's value, "" when it was dismissed. */
+export function ask(name) {
+  const dialog = find(`#${name}-dialog`);
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true });
+  });
+}
+
+/** The field for the access code, for as long as the page is locked. */
+export function guard(opened) {
+  const dialog = find("#access-dialog");
+  const error = find("#access-error");
+  const code = find("#code");
+  dialog.addEventListener("cancel", (event) => event.preventDefault());
+  find("#access").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    error.textContent = "";
+    try {
+      await unlock(code.value);
+      dialog.close();
+      code.value = "";
+      opened();
+    } catch (refusal) {
+      const wrong = refusal instanceof Refused && refusal.status === 403;
+      error.textContent = text(wrong ? "codeWrong" : "notDone");
+      code.select();
+    }
+  });
+  return (locked) => {
+    if (locked && !dialog.open) dialog.showModal();
+    if (!locked && dialog.open) dialog.close();
+  };
+}

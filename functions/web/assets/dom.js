@@ -1,0 +1,71 @@
+// Elements, made and changed with little noise.
+
+import { text } from "./texts.js";
+
+export const find = (selector, root = document) => root.querySelector(selector);
+
+/** An element with properties (`class`, `data-…` and `aria-…` as attributes) and children. */
+export function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name in element) element[name] = value;
+    else element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+export function icon(name) {
+  const content = document.createElement("template");
+  content.innerHTML = `<svg aria-hidden="true"><use href="#i-${name}"/></svg>`;
+  return content.content.firstChild;
+}
+
+/** A small button that shows `name` as an icon and is called `label`. */
+export function iconButton(name, label, properties = {}) {
+  const named = { type: "button", className: "icon-button", title: label, "aria-label": label };
+  return make("button", { ...named, ...properties }, icon(name));
+}
+
+/** Make the children of `parent` those of `wanted`; what is equal at the front stays as it is. */
+export function morph(parent, wanted) {
+  const nodes = [...wanted.childNodes];
+  let same = 0;
+  while (same < nodes.length && parent.childNodes[same]?.isEqualNode(nodes[same])) same += 1;
+  while (parent.childNodes.length > same) parent.lastChild.remove();
+  parent.append(...nodes.slice(same));
+}
+
+/** Fill in the words of the page: `data-text`, and `data-label` for what only has an icon. */
+export function label(root) {
+  for (const element of root.querySelectorAll("[data-text]")) {
+    element.textContent = text(element.dataset.text);
+  }
+  for (const element of root.querySelectorAll("[data-label]")) {
+    element.setAttribute("aria-label", text(element.dataset.label));
+    if (element.matches("button")) element.title = text(element.dataset.label);
+  }
+  for (const element of root.querySelectorAll("[data-placeholder]")) {
+    element.placeholder = text(element.dataset.placeholder);
+  }
+}
+
+/** A sentence for screen readers. */
+export function announce(sentence) {
+  const line = make("p", { textContent: sentence });
+  find("#announcer").replaceChildren(line);
+}
+
+let toasting = 0;
+
+/** A sentence for everyone, for some seconds. */
+export function toast(sentence) {
+  const box = find("#toast");
+  box.textContent = sentence;
+  box.classList.add("shown");
+  clearTimeout(toasting);
+  toasting = setTimeout(() => {
+    box.classList.remove("shown");
+    box.textContent = "";
+  }, 5000);
+}

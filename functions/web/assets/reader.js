@@ -1,0 +1,128 @@
+// When to send and to read: fast while an answer is awaited, then ever more slowly; not at all
+// when the page is hidden or everything is answered.
+
+import { Refused, Unavailable, readTurns } from "./api.js";
+import { ofTab } from "./storage.js";
+
+const PAGE = 50;
+const BEGINNING = "0000000000000.0"; // the cursor before every turn
+const FAST = 350;
+const WRITING = 700; // while an answer grows
+const SLOWEST = 15_000;
+const GROWTH = 1.25;
+
+/** `tell` is called after every change, with the turns that are new since the page was opened. */
+export class Reader {
+  draft = null;
+  locked = false;
+  offline = false;
+  ready = false;
+  #delay = FAST;
+  #timer = 0;
+  #running = false;
+  #again = false;
+
+  constructor(turns, outbox, tell) {
+    Object.assign(this, { turns, outbox, tell });
+    document.addEventListener("visibilitychange", () => document.hidden || this.soon());
+    window.addEventListener("online", () => this.soon());
+    window.addEventListener("pageshow", (event) => event.persisted && this.soon());
+  }
+
+  /** Something happened: send and read at once. */
+  soon() {
+    this.#delay = FAST;
+    this.#step();
+  }
+
+  /** The page of turns before those that are known. */
+  async readOlder() {
+    const before = this.turns.older;
+    if (!before) return;
+    const page = await readTurns({ before });
+    if (before !== this.turns.older) return;
+    this.turns.add(page.turns);
+    this.turns.older = page.earlier;
+    this.tell([]);
+  }
+
+  async #step() {
+    clearTimeout(this.#timer);
+    this.#again = this.#running;
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      if (!this.locked) await this.outbox.send();
+      if (!document.hidden) await this.#read();
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.#running = false;
+    }
+    if (this.#again) return this.#step();
+    this.#wait();
+  }
+
+  async #read() {
+    const { turns, outbox } = this;
+    const [oldest] = outbox.awaited;
+    // An answer takes its place by the time of its message: read from just before that.
+    const edge = oldest ? `${String(oldest.sent_at - 1).padStart(13, "0")}.0` : turns.cursor;
+    let after = edge < turns.cursor ? edge : turns.cursor;
+    const first = !after;
+    const fresh = [];
+    let page;
+    do {
+      page = await readTurns(after ? { after } : {});
+      this.locked = page.locked;
+      this.offline = false;
+      fresh.push(...turns.add(page.turns));
+      after = page.cursor;
+    } while (!first && page.turns.length === PAGE);
+    if (first) turns.older = page.earlier;
+    turns.cursor = after > turns.cursor ? after : turns.cursor || BEGINNING;
+    for (const { id } of outbox.all) if (turns.has(id)) outbox.remove(id);
+    this.#drafted(page.draft);
+    if (!first && fresh.some(rewrites)) return this.#readAnew();
+    ofTab.remove("renewed");
+    const known = !first && this.ready;
+    this.ready = true;
+    this.tell(known ? fresh : []);
+  }
+
+  /** Conversations were joined, or erased: what is known of them is no longer true. */
+  async #readAnew() {
+    const page = await readTurns({});
+    this.turns.clear();
+    this.turns.add(page.turns);
+    this.turns.cursor = page.cursor || BEGINNING;
+    this.turns.older = page.earlier;
+    this.tell(page.turns.slice(-1));
+  }
+
+  #drafted(draft) {
+    const next = draft && !this.turns.has(draft.id) ? draft : null;
+    if (next && next.html !== this.draft?.html) this.#delay = WRITING / GROWTH;
+    this.draft = next;
+  }
+
+  #failed(error) {
+    if (!(error instanceof Refused) && !(error instanceof Unavailable)) throw error;
+    if (error.status === 403 && error.message === "access") this.locked = true;
+    else if (error.status === 401 && !ofTab.get("renewed")) {
+      ofTab.set("renewed", "yes"); // once: the page brings a new cookie
+      location.reload();
+    } else this.offline = true;
+    this.tell([]);
+  }
+
+  #wait() {
+    const awaited = this.outbox.awaited.length > 0 || this.draft || this.offline;
+    if (this.locked || (document.hidden ? !this.outbox.waits : !awaited)) return;
+    this.#delay = Math.min(this.#delay * GROWTH * (this.offline ? 1.6 : 1), SLOWEST);
+    this.#timer = setTimeout(() => this.#step(), this.#delay);
+  }
+}
+
+// What erases everything keeps nothing of the message that asked for it.
+const rewrites = ({ resumed, origin, text }) => resumed || (origin === "command" && !text);

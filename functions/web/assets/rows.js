@@ -1,0 +1,52 @@
+// What is to be seen, from top to bottom: a list of rows made of turns, messages and the draft.
+
+import { dayOf } from "./texts.js";
+
+/** `turns` of one stretch, oldest first; `messages` of the outbox; the `draft`, or null.
+ *  `open` is whether the conversation goes on: its last answer may then be asked for anew. */
+export function rowsOf(turns, messages, draft, open) {
+  const rows = [];
+  const known = new Set(turns.map(({ id }) => id));
+  const replaced = new Set(turns.map(({ replaces }) => replaces));
+  const pending = messages.filter(({ id }) => !known.has(id));
+  const last = open && pending.length === 0 && turns.at(-1);
+  let day = "";
+  let answer = null; // waits for the last of the messages that it answers
+  for (const entry of [...turns, ...pending].sort((one, other) => one.sent_at - other.sent_at)) {
+    if (replaced.has(entry.id) || entry.lifted) continue;
+    if (answer && entry.merged_into !== answer.id) {
+      rows.push(answer);
+      answer = null;
+    }
+    if (dayOf(entry.sent_at) !== day) {
+      day = dayOf(entry.sent_at);
+      rows.push({ kind: "line", key: `day-${entry.id}`, text: day });
+    }
+    if (entry.fresh_start || entry.resumed) {
+      rows.push({ kind: "line", key: `line-${entry.id}`, text: entry.answer });
+      continue;
+    }
+    if (entry.text) rows.push(said(entry));
+    if (entry.merged_into) continue;
+    if (entry.origin && (entry.answer || entry.made)) answer = answered(entry, entry === last);
+    else if (draft?.id === entry.id) answer = drafted(draft);
+  }
+  if (answer) rows.push(answer);
+  const unanswered = pending.some(({ state }) => state === "queued");
+  if (unanswered && !draft) rows.push({ kind: "typing", key: "typing" });
+  return rows;
+}
+
+function said({ id, text, sent_at, state, origin, error }) {
+  const own = origin ? "answered" : state;
+  return { kind: "person", key: `person-${id}`, id, text, at: sent_at, state: own, error };
+}
+
+function answered({ id, sent_at, html, answer, origin, buttons, made, rating }, last) {
+  const kept = { kind: "bot", key: `bot-${id}`, id, html, answer, origin, made, rating, last };
+  return { ...kept, at: sent_at, buttons: last ? buttons : [] };
+}
+
+function drafted({ id, html }) {
+  return { kind: "bot", key: `bot-${id}`, id, html, buttons: [], draft: true };
+}
