@@ -1,0 +1,185 @@
+/* What people see on each platform: made of what they wrote and of the calls it took. */
+
+const TYPING = { telegram: 5, messenger: 20 }; // seconds, as the platforms show it
+
+export class Chat {
+  messages = new Map();
+  draft = null;
+  typing = 0; // until then, in epoch seconds
+  heard = 0; // when the bot was last heard of: what was written before is read
+  quick = [];
+  say(message) {
+    this.messages.set(message.id, message);
+    this.quick = message.quick ?? [];
+  }
+}
+
+class Chats {
+  chats = new Map();
+  menu = [];
+  latest = null; // the chat of the last event: the one to show where the platform is real
+  chat(id) {
+    if (!this.chats.has(id)) this.chats.set(id, new Chat());
+    this.latest = id;
+    return this.chats.get(id);
+  }
+}
+
+export class Telegram extends Chats {
+  written({ event }) {
+    const { message, message_reaction: reaction } = event;
+    const rated = reaction && this.chat(reaction.chat.id).messages.get(String(reaction.message_id));
+    if (rated) rated.rating = { "👍": 1, "👎": -1 }[reaction.new_reaction[0]?.emoji] ?? 0;
+    if (message) this.chat(message.chat.id).say(telegramMessage(message));
+  }
+
+  call({ method, params, result, at }) {
+    if (method === "setMyCommands" && !params.language_code && !params.scope) {
+      this.menu = params.commands.map(({ command, description }) => ({
+        label: `/${command}`, hint: description, text: `/${command}`,
+      }));
+    }
+    if (!params.chat_id) return;
+    const chat = this.chat(Number(params.chat_id));
+    chat.heard = at;
+    if (method === "sendChatAction") chat.typing = at + TYPING.telegram;
+    if (method === "sendMessageDraft") {
+      chat.draft = params.text ? { text: params.text, entities: params.entities } : null;
+      chat.typing = 0;
+    }
+    if (method === "setMessageReaction") {
+      const message = chat.messages.get(String(params.message_id));
+      if (message) message.reaction = params.reaction?.[0]?.emoji ?? "";
+    }
+    if (result?.document && params.document?.filename) result.document.file_name = params.document.filename;
+    if (result?.message_id) {
+      chat.say(telegramMessage(result));
+      if (method.startsWith("send")) chat.typing = chat.draft = null;
+    }
+  }
+}
+
+function telegramMessage(message) {
+  const photo = message.photo?.at(-1);
+  const quoted = message.reply_to_message;
+  return {
+    id: String(message.message_id),
+    from: message.from?.id,
+    author: message.from?.first_name ?? "",
+    at: message.date,
+    text: message.text ?? message.caption ?? "",
+    entities: message.entities ?? message.caption_entities ?? [],
+    image: photo ? `/playground/sent/${photo.file_id}` : "",
+    file: fileOf(message.document, message.document && `/playground/sent/${message.document.file_id}`),
+    voice: message.voice ? `/playground/sent/${message.voice.file_id}` : "",
+    quote: quoted && { author: quoted.from?.first_name ?? "", text: quoted.text ?? quoted.caption ?? "…" },
+    rows: (message.reply_markup?.inline_keyboard ?? []).map((row) =>
+      row.map((button) => ({ label: button.text, press: button.callback_data, url: button.url })),
+    ),
+    rating: message.from?.is_bot ? 0 : undefined,
+    raw: message,
+  };
+}
+
+const fileOf = (document, url) => document && { name: document.file_name || "File", url };
+
+export class Messenger extends Chats {
+  written({ event }) {
+    const { message, postback, reaction, timestamp } = event;
+    const chat = this.chat(event.sender.id);
+    const rated = reaction && chat.messages.get(reaction.mid);
+    if (rated) rated.rating = { like: 1, dislike: -1 }[reaction.reaction] ?? 0;
+    if (message?.is_echo || !(message || postback)) return;
+    const attachment = message?.attachments?.[0];
+    chat.say({
+      id: message?.mid ?? postback?.mid ?? String(timestamp),
+      from: event.sender.id,
+      at: timestamp / 1000,
+      text: message?.text ?? postback?.title ?? "",
+      image: attachment?.type === "image" ? shown(attachment.payload.url) : "",
+      voice: attachment?.type === "audio" ? shown(attachment.payload.url) : "",
+    });
+  }
+
+  call({ number, method, params, result, at }) {
+    if (method === "POST messenger_profile") this.menu = menuOf(params.persistent_menu);
+    const person = params.recipient?.id;
+    if (!person) return;
+    const chat = this.chat(person);
+    if (params.sender_action === "mark_seen") chat.heard = at;
+    if (params.sender_action === "typing_on") chat.typing = at + TYPING.messenger;
+    const { message } = params;
+    if (!message) return;
+    chat.typing = 0;
+    chat.heard = at;
+    const { type, payload } = message.attachment ?? {};
+    const url = payload?.url ? shown(payload.url) : `/playground/sent/${number}`;
+    chat.say({
+      id: result.message_id,
+      from: "bot",
+      at,
+      text: message.text ?? payload?.text ?? "",
+      image: type === "image" ? url : "",
+      file: type === "file" ? { name: params.filedata?.filename ?? "File", url } : null,
+      rows: payload?.buttons ? [payload.buttons.map((each) => ({ label: each.title, postback: each.payload }))] : [],
+      rating: 0,
+      raw: { mid: result.message_id },
+      quick: (message.quick_replies ?? []).map((each) => ({ label: each.title, quick: each.payload })),
+    });
+  }
+}
+
+/** Files lie on the stand-in's own port: fetched by way of ours. */
+const shown = (url) => url.replace(/^http:\/\/127\.0\.0\.1:\d+\/files\//, "/_local/graph/files/");
+
+function menuOf(menus = []) {
+  const items = menus.find((menu) => menu.locale === "default")?.call_to_actions ?? [];
+  return items.filter((item) => item.type === "postback")
+    .map(({ title, payload }) => ({ label: title, hint: payload, postback: payload, text: title }));
+}
+
+export class Web extends Chats {
+  /** What is written, before the page's read API has it. */
+  pending(person, message) {
+    const chat = this.chat(person);
+    chat.say({ id: message.id, from: person, at: message.sent_at / 1000, text: message.text, state: "sending" });
+    chat.awaiting = true;
+  }
+
+  mark(person, id, state) {
+    const message = this.chat(person).messages.get(id);
+    if (message) message.state = state;
+  }
+
+  read(person, { turns, draft, locked }) {
+    const chat = this.chat(person);
+    for (const turn of turns) {
+      chat.messages.delete(turn.id);
+      chat.messages.delete(`${turn.id} answer`);
+      const at = turn.sent_at / 1000;
+      const raw = { id: turn.id, sent_at: turn.sent_at };
+      chat.say({ id: turn.id, from: person, at, text: turn.text, state: "answered", raw });
+      if (!turn.answer && !turn.html && !turn.made) continue;
+      const made = turn.made && `/playground/web/${person}/files/${turn.made.url.split("/").pop()}`;
+      const picture = turn.made?.type.startsWith("image/");
+      chat.say({
+        id: `${turn.id} answer`,
+        from: "bot",
+        at,
+        html: turn.html,
+        text: turn.answer,
+        image: picture ? made : "",
+        file: made && !picture ? { name: turn.made.title || "File", url: made } : null,
+        rows: turn.buttons?.length
+          ? [turn.buttons.map(({ label, payload }) => ({ label, send: payload }))] : [],
+        rating: turn.origin === "model" ? turn.rating ?? 0 : undefined,
+        raw,
+      });
+    }
+    chat.messages = new Map([...chat.messages].sort(([, a], [, b]) => a.at - b.at));
+    const waiting = [...chat.messages.values()].filter((each) => each.state && each.state !== "answered");
+    chat.awaiting = waiting.length > 0;
+    chat.draft = draft?.html && chat.awaiting ? { html: draft.html } : null;
+    chat.locked = locked;
+  }
+}

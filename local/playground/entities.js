@@ -1,0 +1,54 @@
+/* Telegram's formatting: text and entities (offsets in UTF-16 units, as in JavaScript) → nodes. */
+import { make } from "./dom.js";
+
+const TAGS = {
+  bold: "strong",
+  italic: "em",
+  underline: "u",
+  strikethrough: "s",
+  code: "code",
+  blockquote: "blockquote",
+  expandable_blockquote: "blockquote",
+  spoiler: "span.spoiler",
+};
+
+const BLOCKS = new Set(["pre", "blockquote", "expandable_blockquote"]);
+/** Blocks begin a line by themselves. */
+const between = (words, next) => (BLOCKS.has(next.type) ? words.replace(/\n{1,2}$/, "") : words);
+
+export function formatted(text, entities = []) {
+  const sorted = [...entities].sort((a, b) => a.offset - b.offset || b.length - a.length);
+  return nodes(text, sorted, 0, text.length);
+}
+
+function nodes(text, entities, from, to) {
+  const found = [];
+  let at = from;
+  while (entities.length && entities[0].offset < to) {
+    const entity = entities.shift();
+    const end = Math.min(entity.offset + entity.length, to);
+    if (entity.offset > at) found.push(between(text.slice(at, entity.offset), entity));
+    const inner = [];
+    while (entities.length && entities[0].offset < end) inner.push(entities.shift());
+    found.push(element(entity, nodes(text, inner, entity.offset, end), text.slice(entity.offset, end)));
+    at = BLOCKS.has(entity.type) ? end + /^\n{0,2}/.exec(text.slice(end, to))[0].length : end;
+  }
+  if (at < to) found.push(text.slice(at, to));
+  return found;
+}
+
+function element(entity, children, words) {
+  if (entity.type === "pre") {
+    const language = entity.language ? make("span.language", {}, entity.language) : null;
+    return make("pre", { tabIndex: 0 }, language, make("code", {}, children));
+  }
+  if (entity.type === "text_link" || entity.type === "url") {
+    return link(entity.url ?? words, children);
+  }
+  return make(TAGS[entity.type] ?? "span.entity", {}, children);
+}
+
+function link(address, children) {
+  const safe = /^(https?|tg|mailto):/i.test(address);
+  return make("a", safe ? { href: address, target: "_blank", rel: "noreferrer" } : {}, children);
+}
