@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from chatbot.messages import folder_of
 from local.standins.faults import Fault
 from tests.faults import cases
 from tests.faults.cases import Case
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _PLATFORM = {"telegram": "telegram", "messenger": "graph"}
 _POST = {"telegram": "sendMessage", "messenger": "POST messages"}
+_PICTURE = {"telegram": "sendPhoto", "messenger": "POST messages"}
 _TYPING = {"telegram": "sendChatAction", "messenger": "POST sender_action"}
 FUNCTION = {
     cases.SECRETS_WEBHOOK: ("WebhookFunction", "TELEGRAM_WEBHOOK_SECRET"),
@@ -27,6 +29,8 @@ _THROTTLED = {
     "ChangeMessageVisibilityBatch": "RequestThrottled",
     "DeleteMessageBatch": "RequestThrottled",
     "GetParameters": "ThrottlingException",
+    "PUT": "SlowDown",
+    "GET": "SlowDown",
 }
 _SDK_TRIES = 3
 _EVERY_TRY = 4  # of a write after a sure post
@@ -53,17 +57,26 @@ def call_of(boundary: str, talk: Talk, receipt: str = "") -> Call:
         return Call("aws", operation, (receipt,))
     if boundary == cases.MODEL:
         return Call("openai", "chat/completions", (talk.text(2),))
+    if boundary == cases.DRAWN:
+        return Call("openai", "images/generations", (talk.tag,))
+    if boundary in (cases.KEPT, cases.LOOK):
+        place = (folder_of(whose),)
+        return Call("aws", "PUT", place) if boundary == cases.KEPT else Call("aws", "GET", place, 1)
+    if boundary == cases.POSTED:
+        return Call(_PLATFORM[talk.channel], _PICTURE[talk.channel], (talk.recipient,))
     if boundary in (cases.FIRST, cases.SECOND):
         skip = int(boundary == cases.SECOND)
         return Call(_PLATFORM[talk.channel], _POST[talk.channel], (talk.recipient,), skip)
     if boundary == cases.TYPING:
         return Call(_PLATFORM[talk.channel], _TYPING[talk.channel], (talk.recipient,))
+    if boundary == cases.DRAFT:
+        return Call("telegram", "sendMessageDraft", (talk.recipient,))
     if boundary == cases.READ_BACK:
         return Call("graph", "GET conversations", (talk.recipient,))
     operation, *holds = {
         cases.ENQUEUE: ("SendMessageBatch",),
         cases.QUERY: ("Query",),
-        cases.PUT: ("PutItem",),
+        cases.PUT: ("TransactWriteItems" if talk.merges else "PutItem",),
         cases.PROGRESS: ("UpdateItem", "SET #s = :state"),
         cases.TAKE_OVER: ("UpdateItem", "opened_at = if_not_exists"),
         cases.DELIVERED: ("UpdateItem", ":delivered"),
@@ -91,7 +104,7 @@ def fault_of(case: Case, call: Call, kill: Then, freeze: Then, rival: Then) -> F
         cases.MALFORMED: Fault("malformed"),
         cases.THROTTLED: Fault(
             "status",
-            status=400,
+            status=503 if call.operation in ("PUT", "GET") else 400,  # S3: SlowDown
             code=_THROTTLED.get(call.operation, "ProvisionedThroughputExceededException"),
             times=tries,
         ),
@@ -100,6 +113,7 @@ def fault_of(case: Case, call: Call, kill: Then, freeze: Then, rival: Then) -> F
         cases.ENTRY: Fault("malformed", work=False, body=_failed("InternalError"), times=3),
         cases.DENIED: Fault("status", status=400, code="AccessDeniedException", times=_EVERY_TRY),
         cases.SLOW: Fault("slow", delay_s=1.5),
+        cases.BROKEN_OFF: Fault("cut", chunks=3),
     }[case.fault]
     return replace(fault, match=call.operation, contains=call.holds, skip=call.skip)
 

@@ -27,6 +27,7 @@ ENTRY = "entry refused"
 TWICE = "delivered twice"
 LOST = "answer lost"
 SLOW = "slow"
+BROKEN_OFF = "broken off"
 OUTAGE = "long outage"
 BATCH = "batch stops"
 
@@ -43,19 +44,26 @@ LEASE = "lease"
 QUERY = "history query"
 TYPING = "typing"
 MODEL = "model call"
+DRAWN = "picture drawn"
+KEPT = "picture kept"
+LOOK = "picture looked for"
+DRAFT = "draft"
 PUT = "turn put"
 FIRST = "first part"
 PROGRESS = "part recorded"
 SECOND = "second part"
+POSTED = "picture posted"
 TAKE_OVER = "take-over"
 READ_BACK = "read-back"
 DELIVERED = "delivered update"
 DELETION = "deletion"
+MERGED = "merged "
+"""What hits two messages that are answered together."""
 
 FAULTS = (
     *(KILLED_BEFORE, KILLED_AFTER, TIME_LIMIT, REFUSED, CLOSED_BEFORE, CLOSED_AFTER, NO_ANSWER),
     *(WAIT, TOO_MANY, BROKEN, MALFORMED, THROTTLED, CONDITION),
-    *(RECEIPT, DENIED, ENTRY, LOST, TWICE, BATCH, SLOW, OUTAGE),
+    *(RECEIPT, DENIED, ENTRY, LOST, TWICE, BATCH, SLOW, OUTAGE, BROKEN_OFF),
 )
 # In the order of a message's way.
 BOUNDARIES: dict[str, tuple[str, ...]] = {
@@ -67,17 +75,30 @@ BOUNDARIES: dict[str, tuple[str, ...]] = {
     LEASE: (*(fault for fault in _AWS if fault != REFUSED), RECEIPT),
     QUERY: _AWS,
     TYPING: _HTTP,
-    MODEL: (*_HTTP, SLOW, OUTAGE),
+    MODEL: (*_HTTP, SLOW, OUTAGE, BROKEN_OFF),
+    DRAFT: _HTTP,
+    DRAWN: _HTTP,
+    KEPT: _AWS,
+    # By the attempt after one that kept it unawares. What is no answer would be a file to us.
+    LOOK: (KILLED_BEFORE, CLOSED_BEFORE, CLOSED_AFTER, NO_ANSWER, BROKEN, THROTTLED),
     PUT: (*_AWS, CONDITION),
     FIRST: _HTTP,
     PROGRESS: (*_AWS, DENIED),
     SECOND: _HTTP,
+    POSTED: _HTTP,
     TAKE_OVER: (*_AWS, CONDITION),
     READ_BACK: _HTTP,
     DELIVERED: (*_AWS, DENIED),
     DELETION: (*_AWS, RECEIPT, LOST),
+    MERGED + RECEIVE: (LOST, TWICE),
+    MERGED + MODEL: (KILLED_AFTER, NO_ANSWER, WAIT, BROKEN),
+    MERGED + PUT: (*(fault for fault in _AWS if fault != REFUSED), CONDITION),
+    MERGED + FIRST: (KILLED_BEFORE, KILLED_AFTER, CLOSED_AFTER, TOO_MANY, BROKEN),
+    MERGED + DELIVERED: (KILLED_BEFORE, KILLED_AFTER, DENIED),
+    MERGED + DELETION: (KILLED_BEFORE, BROKEN, RECEIPT, LOST),
 }
-_NOT_ON_WEB = {TYPING, FIRST, PROGRESS, SECOND, TAKE_OVER, READ_BACK}
+_ON_TELEGRAM = {DRAFT}
+_NOT_ON_WEB = {TYPING, FIRST, PROGRESS, SECOND, POSTED, TAKE_OVER, READ_BACK}
 
 # Boundaries whose call is carried out in "closed after", "no answer", "malformed", "time limit".
 _CARRIED_OUT = {KILLED_AFTER, TIME_LIMIT, CLOSED_AFTER, NO_ANSWER, MALFORMED}
@@ -95,12 +116,26 @@ class Case:
         return f"{self.channel}/{self.boundary}/{self.fault}"
 
     @property
+    def merged(self) -> bool:
+        return self.boundary.startswith(MERGED)
+
+    @property
+    def draws(self) -> bool:
+        """Whether the message that is hit asks for a picture."""
+        return self.boundary in (DRAWN, KEPT, LOOK, POSTED)
+
+    @property
+    def at(self) -> str:
+        """The boundary, of one message or of several."""
+        return self.boundary.removeprefix(MERGED)
+
+    @property
     def alone(self) -> bool:
         """Whether its fault would hit other conversations of the same stack."""
         return (
             self.fault in (REFUSED, BATCH)
-            or self.boundary in (SECRETS_WEBHOOK, SECRETS_WORKER)
-            or (self.boundary, self.fault) == (RECEIVE, KILLED_BEFORE)
+            or self.at in (SECRETS_WEBHOOK, SECRETS_WORKER)
+            or (self.at, self.fault) == (RECEIVE, KILLED_BEFORE)
         )
 
     @property
@@ -108,7 +143,7 @@ class Case:
         """Whether it can only be shown on functions in processes of their own."""
         return self.fault in DEATHS or (
             # A function's first read of the secrets is that of a fresh process.
-            self.boundary in (SECRETS_WEBHOOK, SECRETS_WORKER)
+            self.at in (SECRETS_WEBHOOK, SECRETS_WORKER)
         )
 
     @property
@@ -121,22 +156,24 @@ class Case:
         """Why a part of the answer may come again, or ""."""
         if self.channel != "telegram":
             return ""  # Messenger is read back, and the page reads the one turn there is
-        posted_unrecorded = self.fault == KILLED_BEFORE and self.boundary in (PROGRESS, DELIVERED)
+        posted_unrecorded = self.fault == KILLED_BEFORE and self.at in (PROGRESS, DELIVERED)
         if posted_unrecorded:
             return "Telegram cannot be asked what was posted before its worker died"
-        if self.boundary in (FIRST, SECOND) and self.fault in _CARRIED_OUT:
+        if self.at in (FIRST, SECOND, POSTED) and self.fault in _CARRIED_OUT:
             return "Telegram cannot be asked whether a post without an answer arrived"
         return ""
 
     @property
     def may_ask_twice(self) -> str:
         """Why the model may be asked twice for the message, or ""."""
-        if self.boundary == MODEL and self.fault in _CARRIED_OUT:
+        if self.at in (MODEL, DRAWN) and self.fault in (*_CARRIED_OUT, BROKEN_OFF):
             return "the model's answer never came"
-        if self.boundary == TYPING and self.fault in DEATHS:
+        if self.at in (TYPING, DRAFT) and self.fault in DEATHS:
             return "the worker died while the model answered"
-        if (self.boundary == PUT and self.fault in _REFUSED_PUT) or self.refused_put:
+        if (self.at == PUT and self.fault in _REFUSED_PUT) or self.refused_put:
             return "the table refused the answer"
+        if self.at == KEPT and self.fault in _REFUSED_PUT:
+            return "the picture was not kept"
         if self.fault == TWICE:
             return "of two workers at once the table refused one's answer"
         return ""
@@ -145,7 +182,9 @@ class Case:
 def every() -> Iterator[Case]:
     for channel in CHANNELS:
         for boundary, faults in BOUNDARIES.items():
-            if channel == "web" and boundary in _NOT_ON_WEB:
+            if channel == "web" and boundary.removeprefix(MERGED) in _NOT_ON_WEB:
+                continue
+            if channel != "telegram" and boundary in _ON_TELEGRAM:
                 continue
             if channel == "telegram" and boundary == READ_BACK:
                 continue  # bots cannot read back

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from local.poller import Poller, to_event
@@ -36,6 +37,7 @@ class Lanes(Poller):
         self._waiting: defaultdict[str, list[MessageTypeDef]] = defaultdict(list)
         self._busy: Counter[str] = Counter()
         self._looking = False
+        self._holding = threading.Lock()
         self._open = threading.Event()
         self._open.set()
 
@@ -51,16 +53,17 @@ class Lanes(Poller):
         with self._state:
             self._pairs |= {one: other, other: one}
 
-    def hold(self) -> None:
-        """Receive nothing until `release`: what is sent meanwhile comes as one batch."""
-        self._open.clear()
-        while self._looking:
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing is received: what is sent meanwhile comes as one batch."""
+        with self._holding:
+            self._open.clear()
+            while self._looking:
+                self._stirred.set()
+                time.sleep(0.01)
+            yield
+            self._open.set()
             self._stirred.set()
-            time.sleep(0.01)
-
-    def release(self) -> None:
-        self._open.set()
-        self._stirred.set()
 
     def wait_idle(self, group: str, timeout: float) -> bool:
         """Wait until no worker has anything of the conversation; false when time is over."""

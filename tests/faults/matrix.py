@@ -10,19 +10,22 @@ from queue import Empty, SimpleQueue
 from local.stack import Runtime, Stack
 from tests.faults import cases
 from tests.faults.cases import Case
-from tests.faults.run import Finding, run, running
+from tests.faults.run import PICTURE_SECONDS, WORKER_SECONDS, Finding, run, running
 
 ALONE_STACKS = 3
 Told = Callable[[Case, Finding], None]
 
+PICTURE_SETTINGS = {"IMAGE_TIMEOUT": "3s"}
 OUTAGE_SETTINGS = {"GIVE_UP_AFTER": "4s", "MODEL_TIMEOUT": "2s", "RETRY_DELAY_MAX": "500ms"}
 
 
 def run_all(chosen: Sequence[Case], runtime: Runtime, jobs: int, told: Told) -> dict[Case, Finding]:
     """`told` hears of each as soon as it is over, one at a time."""
     outages = [case for case in chosen if case.fault == cases.OUTAGE]
-    alone = [case for case in chosen if case.alone]
-    shared = [case for case in chosen if not case.alone and case not in outages]
+    pictures = [case for case in chosen if case.draws]
+    others = [case for case in chosen if case not in outages and case not in pictures]
+    alone = [case for case in others if case.alone]
+    shared = [case for case in others if not case.alone]
     findings: dict[Case, Finding] = {}
     lock = threading.Lock()
 
@@ -42,23 +45,39 @@ def run_all(chosen: Sequence[Case], runtime: Runtime, jobs: int, told: Told) -> 
             for _ in range(min(ALONE_STACKS, stacks, len(alone)))
         ]
         if shared:
-            groups.append(pool.submit(_share, runtime, _in_turns(shared), jobs, tell))
+            mixed = _in_turns(shared)
+            groups.append(pool.submit(_share, runtime, mixed, jobs, tell, WORKER_SECONDS))
         if outages:
-            groups.append(pool.submit(_share, runtime, outages, 3, tell, **OUTAGE_SETTINGS))
+            groups.append(
+                pool.submit(_share, runtime, outages, 3, tell, WORKER_SECONDS, **OUTAGE_SETTINGS)
+            )
+        if pictures:
+            mixed, few = _in_turns(pictures), max(1, jobs // 2)
+            groups.append(
+                pool.submit(_share, runtime, mixed, few, tell, PICTURE_SECONDS, **PICTURE_SETTINGS)
+            )
         for group in groups:
             group.result()
     return findings
 
 
 def _share(
-    runtime: Runtime, chosen: Sequence[Case], jobs: int, tell: Told, **settings: str
+    runtime: Runtime,
+    chosen: Sequence[Case],
+    jobs: int,
+    tell: Told,
+    seconds: int,
+    **settings: str,
 ) -> None:
-    with (
-        running(runtime, min(jobs, len(chosen)) + 2, **settings) as stack,
-        ThreadPoolExecutor(jobs) as pool,
-    ):
-        for done in [pool.submit(_run, case, stack, tell) for case in chosen]:
-            done.result()
+    """Those that must be alone come last."""
+    with running(runtime, min(jobs, len(chosen)) + 2, seconds, **settings) as stack:
+        with ThreadPoolExecutor(jobs) as pool:
+            together = [case for case in chosen if not case.alone]
+            for done in [pool.submit(_run, case, stack, tell) for case in together]:
+                done.result()
+        for case in chosen:
+            if case.alone:
+                _run(case, stack, tell)
 
 
 def _one_by_one(runtime: Runtime, queue: SimpleQueue[Case], tell: Told) -> None:

@@ -42,7 +42,7 @@ class Plant:
         self._last_record = 0
 
     def before(self) -> None:
-        boundary, fault = self.case.boundary, self.case.fault
+        boundary, fault = self.case.at, self.case.fault
         self._last_record = self.stack.recorder.last
         self._lead()
         if boundary in FUNCTION:
@@ -74,19 +74,23 @@ class Plant:
 
     @property
     def _idle_killed(self) -> bool:
-        return (self.case.boundary, self.case.fault) == (cases.RECEIVE, cases.KILLED_BEFORE)
+        return (self.case.at, self.case.fault) == (cases.RECEIVE, cases.KILLED_BEFORE)
 
     @property
     def _meets(self) -> bool:
         """Whether the fault begins with what the lane makes of the received message."""
-        return self.case.boundary in (cases.RECEIVE, cases.LEASE, cases.DELETION)
+        return self.case.at in (cases.RECEIVE, cases.LEASE, cases.DELETION)
 
     def _lead(self) -> None:
         """What goes wrong earlier, for the boundaries that are reached only then."""
-        if self.case.boundary == cases.READ_BACK:
+        if self.case.at == cases.READ_BACK:
             call = call_of(cases.FIRST, self.talk)
             self._add(call, Fault("hang_up_after", match=call.operation, contains=call.holds))
-        if self.case.boundary == cases.TAKE_OVER or self.case.fault == cases.BATCH:
+        if self.case.at == cases.LOOK:
+            call = call_of(cases.KEPT, self.talk)
+            fault = Fault("hang_up_after", match=call.operation, contains=call.holds, times=3)
+            self._add(call, fault)
+        if self.case.at == cases.TAKE_OVER or self.case.fault == cases.BATCH:
             self._refuse_posts()
 
     def _refuse_posts(self) -> None:
@@ -112,7 +116,7 @@ class Plant:
 
     def _plant_on_receipt(self, messages: Sequence[MessageTypeDef]) -> Way:
         mine = [m for m in messages if _group(m) == self.talk.conversation]
-        self._plant(call_of(self.case.boundary, self.talk, mine[0]["ReceiptHandle"]))
+        self._plant(call_of(self.case.at, self.talk, mine[0]["ReceiptHandle"]))
         self._met = True
         return "as usual"
 
@@ -138,7 +142,7 @@ class Plant:
             self._kill_idle("WorkerFunction")
             return
         ways: dict[str, Way] = {cases.LOST: "never", cases.TWICE: "twice", cases.BATCH: "as usual"}
-        way = "not deleted" if self.case.boundary == cases.DELETION else ways[self.case.fault]
+        way = "not deleted" if self.case.at == cases.DELETION else ways[self.case.fault]
 
         def meets(messages: Sequence[MessageTypeDef]) -> Way:
             self._met = self.case.fault != cases.BATCH or len(messages) > 1
@@ -148,17 +152,20 @@ class Plant:
 
     def _refuse(self) -> None:
         """The listener is gone when the step before has its answer, and comes back soon after."""
-        boundary, talk = self.case.boundary, self.talk
+        boundary, talk = self.case.at, self.talk
         server = "aws" if boundary in FUNCTION else call_of(boundary, talk).server
         last = cases.PUT if talk.channel == "web" else cases.SECOND
         self._refusal = refusal = _Refusal(self.stack, server)
         step_before = {
             cases.TYPING: cases.QUERY,
             cases.MODEL: cases.QUERY,
+            cases.DRAWN: cases.QUERY,
+            cases.KEPT: cases.DRAWN,
             cases.PUT: cases.MODEL,
             cases.FIRST: cases.PUT,
             cases.PROGRESS: cases.FIRST,
             cases.SECOND: cases.PROGRESS,
+            cases.POSTED: cases.PUT,
             cases.TAKE_OVER: cases.QUERY,
             cases.READ_BACK: cases.TAKE_OVER,
             cases.DELIVERED: last,
@@ -194,8 +201,10 @@ class Plant:
         dynamodb = self.stack.aws.client("dynamodb")
         ends = str(int((time.time() + RIVAL_SECONDS) * 1000))
         claim = {"claim_token": {"S": uuid.uuid4().hex}, "claim_ends": {"N": ends}}
-        if "Item" in body:
-            dynamodb.put_item(TableName=body["TableName"], Item={**body["Item"], **claim})
+        puts = [part["Put"] for part in body.get("TransactItems", [])] or [body]
+        if "Item" in puts[0]:
+            for put in puts:  # pointers go by their leader, whatever they bear themselves
+                dynamodb.put_item(TableName=put["TableName"], Item={**put["Item"], **claim})
             return
         dynamodb.update_item(
             TableName=body["TableName"],

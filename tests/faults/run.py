@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from local.stack import Options, Runtime, Stack
@@ -16,9 +16,11 @@ from tests.faults import cases
 from tests.faults.cases import Case
 from tests.faults.lanes import Lanes
 from tests.faults.plants import Plant
-from tests.faults.talk import Label, Talk
+from tests.faults.talk import MAX_INPUT, Label, Talk
 
 WORKER_SECONDS = 15
+PICTURE_SECONDS = 23
+"""With less than 15 s left no picture is begun, and 5 s are kept for what follows."""
 SETTLE = 1.5
 SETTINGS = {
     "SETTLE": f"{SETTLE}s",
@@ -27,9 +29,12 @@ SETTINGS = {
     "RETRY_DELAY": "100ms",
     "RETRY_DELAY_MAX": "1s",
     "GIVE_UP_AFTER": "1h",
+    "MAX_INPUT": str(MAX_INPUT),
 }
-# Longer than a lease, which ends 2 s after the last claim.
-VISIBILITY = 21
+TOKEN_SECONDS = 0.0005
+"""Between words: an answer of two parts then takes long enough for signs and drafts."""
+VISIBILITY = 6
+"""Over the worker's time: longer than a lease, which ends 2 s after the last claim."""
 PATIENCE = 40.0
 
 
@@ -37,21 +42,25 @@ _STARTING = threading.Lock()
 
 
 @contextmanager
-def running(runtime: Runtime, workers: int, **settings: str) -> Iterator[Stack]:
+def running(
+    runtime: Runtime, workers: int, seconds: int = WORKER_SECONDS, **settings: str
+) -> Iterator[Stack]:
     """A stack with times so short that a crash costs seconds, and `workers` warm workers."""
     options = Options(
         runtime=runtime,
         workers=workers,
         settings=SETTINGS | settings,
-        timeouts={"WorkerFunction": WORKER_SECONDS, "WebhookFunction": 8},
+        timeouts={"WorkerFunction": seconds, "WebhookFunction": 8},
         lines=lambda line: None,
         poller=Lanes,
     )
     with ExitStack() as closing:
         with _STARTING:  # one after another: a cold start must not take a message's whole time
             stack = closing.enter_context(Stack(options))
+            stack.openai.token_s = TOKEN_SECONDS
             stack.sqs.set_queue_attributes(
-                QueueUrl=stack.queue_url, Attributes={"VisibilityTimeout": str(VISIBILITY)}
+                QueueUrl=stack.queue_url,
+                Attributes={"VisibilityTimeout": str(seconds + VISIBILITY)},
             )
             with ThreadPoolExecutor(workers) as pool:
                 nothing = [{"Records": list[str]()}] * workers
@@ -140,22 +149,21 @@ def run(case: Case, stack: Stack) -> Finding:
 
 
 def _faulty(case: Case, stack: Stack) -> Finding:
-    talk = Talk(stack, case.channel)
+    talk = Talk(stack, case.channel, merges=case.merged, draws=case.draws)
     talk.say()
     if not talk.until(lambda: talk.answered(1) and talk.delivered(), PATIENCE):
         raise TimeoutError("the first message was not answered")
     plant = Plant(case, talk)
     plant.before()
-    if case.fault == cases.BATCH:
-        plant.lanes.hold()
-    talk.say()
-    if plant.companion:
-        plant.companion.say()
-    for _ in range(2 if case.fault in (cases.BATCH, cases.SLOW) else 1):
+    together = case.fault == cases.BATCH or case.merged
+    with plant.lanes.held() if together else nullcontext():
         talk.say()
-    plant.lanes.release()
+        if plant.companion:
+            plant.companion.say()
+        for _ in range(2 if case.fault in (cases.BATCH, cases.SLOW) else 1):
+            talk.say()
     talk.until(lambda: talk.answered(len(talk.sent)), PATIENCE)
-    fired = talk.until(plant.fired, 1)
+    fired = talk.until(plant.fired, 1) and talk.merged() == case.merged
     talk.until(talk.claims_over, PATIENCE)
     # The next message, which also mends what the last write of an earlier one missed.
     talk.say()
@@ -190,7 +198,7 @@ def _found(case: Case, talk: Talk, fired: bool) -> Finding:
 
 def _outage(case: Case, stack: Stack) -> Finding:
     """Five messages wait while the model is away for longer than GIVE_UP_AFTER."""
-    talk = Talk(stack, case.channel, long=0)
+    talk = Talk(stack, case.channel, long=0, merges=True)
     fault = Fault("status", status=500, contains=talk.tag, times=0)
     stack.openai.faults.add(fault)
     for _ in range(5):

@@ -17,9 +17,16 @@ from boto3.dynamodb.conditions import Key
 from local.people import Person, Post, Signer
 from local.stack import Stack
 from local.standins.base import Call
+from local.standins.contract import Upload
 
 LONG = {"telegram": 700, "messenger": 300}
 """Words of an answer of two parts."""
+MAX_INPUT = 80
+"""Characters: five short messages may be answered together, two padded ones are too long for it."""
+
+_IMAGE = "/image "
+_PICTURE = "[picture]"
+_PNG = b"\x89PNG"
 
 _AGAIN = 0.3  # seconds until a platform sends again
 _TRIES = 60
@@ -35,6 +42,8 @@ class Talk:
     channel: str
     tag: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     long: int = 2  # the message that gets an answer of two parts
+    merges: bool = False  # the third message is answered with the second
+    draws: bool = False  # the long one is a picture in place of its answer
     sent: list[Post] = field(default_factory=list)
     deliveries: int = 0  # of webhooks, those repeated included
     asked: Counter[int] = field(default_factory=Counter)  # model calls by message
@@ -49,9 +58,11 @@ class Talk:
 
     def text(self, number: int) -> str:
         words = f"{self.tag}-{number}"
+        if self.draws and number == self.long:
+            return f"{_IMAGE}{words} a red fox"
         if number == self.long and self.channel in LONG:
             words += f" [[length:{LONG[self.channel]}]]"
-        return words
+        return words if self.merges else f"{words} ".ljust(MAX_INPUT // 2 + 1, ".")
 
     def say(self) -> int:
         """Send the next message, again and again until it is taken, as platforms do."""
@@ -72,15 +83,16 @@ class Talk:
         return answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
 
     def expected(self, number: int) -> list[Label]:
-        parts = 2 if number == self.long and self.channel in LONG else 1
+        if self.merges and number == self.long + 1:
+            return []
+        of_two = {"messenger"} if self.draws else {*LONG}  # where captions go by themselves
+        parts = 2 if number == self.long and self.channel in of_two else 1
         return [(number, part) for part in range(1, parts + 1)]
 
     def received(self) -> list[Label]:
         """What the person got, in order."""
         if self.channel == "web":
-            return [
-                (self._number(turn["text"]), 1) for turn in self._turns_read() if turn["answer"]
-            ]
+            return [self._label_read(turn) for turn in self._turns_read() if turn["answer"]]
         return [self._label(text) for text in self.texts()]
 
     def texts(self) -> list[str]:
@@ -96,7 +108,9 @@ class Talk:
         calls = self.stack.openai.accepted[self._seen_prompts :]
         self._seen_prompts += len(calls)
         for call in calls:
-            last: str = call.params["messages"][-1]["content"]
+            params = call.params
+            drawn = call.method == "images/generations"
+            last: str = params["prompt"] if drawn else params["messages"][-1]["content"]
             if last.startswith(self.tag):
                 self.asked[self._number(last)] += 1
         return self.asked
@@ -106,6 +120,10 @@ class Talk:
         condition = Key("pk").eq(self.conversation) & Key("sk").begins_with("turn#")
         page = self.stack.table.query(KeyConditionExpression=condition, ConsistentRead=True)
         return [dict(item) for item in page["Items"]]
+
+    def merged(self) -> bool:
+        """Whether a turn of the table points to another that answers it."""
+        return any("leader" in turn for turn in self.turns())
 
     def answered(self, number: int) -> bool:
         """Whether all of the answers up to this message have arrived."""
@@ -136,25 +154,36 @@ class Talk:
 
     def _text_posted(self, call: Call) -> str | None:
         params: dict[str, Any] = call.params
-        if call.method == "sendMessage" and str(params["chat_id"]) == self.recipient:
-            return str(params["text"])
+        if call.method in ("sendMessage", "sendPhoto") and str(params["chat_id"]) == self.recipient:
+            return _shown(params.get("photo")) or str(params.get("text"))
         if call.method == "POST messages" and params["recipient"]["id"] == self.recipient:
-            return str(params["message"]["text"])
+            return _shown(params.get("filedata")) or str(params["message"].get("text"))
         return None
 
     def _label(self, text: str) -> Label:
         short = re.match(rf"You said: {self.tag}-(\d+)", text)
         if short:
             return int(short[1]), 1
-        return self.long, 1 if text.startswith("word1 ") else 2
+        return self.long, 1 if text.startswith(("word1 ", _PICTURE)) else 2
+
+    def _label_read(self, turn: dict[str, Any]) -> Label:
+        number = self._number(turn["text"])
+        if not (self.draws and number == self.long):
+            return number, 1
+        picture = turn["made"] and self._read(turn["made"]["url"]).content
+        return number, 1 if picture and picture.startswith(_PNG) else 2
 
     def _number(self, text: str) -> int:
-        return int(text.removeprefix(f"{self.tag}-").split()[0])
+        return int(text.removeprefix(_IMAGE).removeprefix(f"{self.tag}-").split()[0])
 
     def _turns_read(self) -> list[dict[str, Any]]:
-        cookie = self.person.signer.web_cookie(self.person.session)
-        answer = requests.get(
-            f"{self.stack.url}/web/messages", headers={"cookie": cookie}, timeout=30
-        )
-        turns: list[dict[str, Any]] = answer.json()["turns"]
+        turns: list[dict[str, Any]] = self._read("/web/messages").json()["turns"]
         return turns
+
+    def _read(self, path: str) -> requests.Response:
+        cookie = self.person.signer.web_cookie(self.person.session)
+        return requests.get(self.stack.url + path, headers={"cookie": cookie}, timeout=30)
+
+
+def _shown(file: Upload | None) -> str:
+    return _PICTURE if file and file.data.startswith(_PNG) else ""

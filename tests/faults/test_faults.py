@@ -105,6 +105,8 @@ def test_faults() -> None:
         Case(cases.PUT, cases.KILLED_BEFORE, "web"),
         Case(cases.PUT, cases.KILLED_AFTER, "messenger"),
         Case(cases.PUT, cases.CONDITION, "telegram"),
+        Case(cases.MERGED + cases.RECEIVE, cases.TWICE, "telegram"),
+        Case(cases.MERGED + cases.PUT, cases.CONDITION, "messenger"),
         Case(cases.FIRST, cases.CLOSED_AFTER, "messenger"),
         Case(cases.SECOND, cases.KILLED_AFTER, "messenger"),
         Case(cases.SECOND, cases.KILLED_AFTER, "telegram"),

@@ -23,6 +23,7 @@ SECRETS = {
     "WEB_SESSION_KEY": "fuzzed-session-key",
 }
 PLAIN = {
+    "WEB_ACCESS": "open",
     "TELEGRAM_BOT_USERNAME": words.BOT,
     "MESSENGER_PAGE_ID": messenger.PAGE,
     "MESSENGER_APP_ID": messenger.APP,

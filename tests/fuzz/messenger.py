@@ -94,7 +94,11 @@ _EVENTS: dict[str, Callable[[random.Random], Any]] = {
     "postback": _postback,
     "delivery": lambda rng: {"mids": ["m_1"], "watermark": _NOON},
     "read": lambda rng: {"watermark": _NOON},
-    "reaction": lambda rng: {"reaction": "love", "emoji": "❤", "action": "react", "mid": "m_1"},
+    "reaction": lambda rng: {
+        "reaction": rng.choice(("love", "like", "dislike")),
+        "action": rng.choice(("react", "unreact")),
+        "mid": "m_1",
+    },
     "referral": lambda rng: {"ref": "x", "source": "SHORTLINK", "type": "OPEN_THREAD"},
     "optin": lambda rng: {"type": "notification_messages", "payload": "x"},
     "message_edit": lambda rng: {"mid": "m_1", "text": words.text(rng), "num_edit": 1},

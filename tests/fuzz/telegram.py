@@ -37,6 +37,7 @@ _FIELDS: dict[str, Callable[[random.Random], Any]] = {
     "first_name": words.name,
     "title": words.name,
     "language_code": lambda rng: rng.choice(("en", "de", "zh-hans")),
+    "emoji": lambda rng: rng.choice(("👍", "👎", "❤")),
 }
 _PLAIN: dict[str, Callable[[random.Random], Any]] = {
     "String": lambda rng: rng.choice(("x", "id-1", "Ä 😀", "")),

@@ -17,7 +17,7 @@ import requests
 
 from local.stack import Stack
 from tests.storm.load import Sent
-from tests.storm.watch import TOKEN, Event, Watch
+from tests.storm.watch import Event, Watch, named
 
 RULES = (
     "lost",
@@ -49,8 +49,18 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a person got; `event` is its leader where it answers several messages."""
+
+    event: Event
+    text: str
+    at: float
+
+
+@dataclass(frozen=True)
 class Arrival:
     event: Event
+    first: Event  # of those that the same answer is to
     at: float  # epoch seconds
 
 
@@ -64,14 +74,16 @@ def judge(stack: Stack, talks: Sequence[Sequence[Sent]], watch: Watch) -> Verdic
     events = {sent.event: sent for talk in talks for sent in talk if sent.event_id}
     tokens = {sent.token: sent for sent in events.values()}
     arrivals: dict[str, list[Arrival]] = defaultdict(list)
-    for arrival in (
-        *_telegram(stack, turns, tokens),
+    for answer in (
+        *_telegram(stack, turns),
         *_messenger(stack),
         *_web(stack, talks, turns),
     ):
-        if arrival.event not in events:
-            verdict.violations["stray"].append(arrival.event)
-        arrivals[arrival.event[0]].append(arrival)
+        answered = _answered_by(answer, turns, tokens)
+        for event in answered:
+            if event not in events:
+                verdict.violations["stray"].append(event)
+            arrivals[event[0]].append(Arrival(event, answered[0], answer.at))
     for talk in talks:
         said = [sent for sent in talk if sent.event_id]
         if said:
@@ -92,7 +104,7 @@ def _judge_talk(
     last = -1
     for arrival in arrivals:
         first.setdefault(arrival.event, arrival.at)
-        index = place.get(arrival.event, last)
+        index = place.get(arrival.first, last)
         if index < last:
             found["reordered"].append(arrival.event)
         last = max(last, index)
@@ -123,13 +135,14 @@ def _judge_prompts(
     tokens = {sent.token: sent for talk in talks for sent in talk}
     for call in stack.openai.accepted:
         lines = [line for line in call.params["messages"] if line["role"] == "user"]
-        shown = [_token(line["content"]) for line in lines]
-        sent = tokens[shown[-1]]
-        asked[sent.token] += 1
+        now = named(lines[-1]["content"])
+        shown = [token for line in lines for token in named(line["content"])]
+        asked.update(now)
+        sent = tokens[now[-1]]
         talk = sent.token.partition("x")[0]
         begin = sent.index + 1 - len(shown)
         due = [f"{talk}x{index}" for index in range(begin, sent.index + 1)]
-        if shown != due or (sent.index and len(shown) == 1):
+        if shown != due or (begin > 0 and shown == now):
             wrong.append(sent.event)
     for token, times in asked.items():
         sent = tokens[token]
@@ -140,13 +153,18 @@ def _judge_prompts(
             verdict.asked_again += times - 1
 
 
-def _token(text: str) -> str:
-    found = TOKEN.search(text)
-    return found[0] if found else ""
+def _answered_by(answer: Answer, turns: Turns, tokens: Mapping[str, Sent]) -> list[Event]:
+    """The messages that it names; those that the table says where it names none."""
+    told = [tokens[token].event for token in named(answer.text) if token in tokens]
+    if told or answer.event not in turns:
+        return told or [answer.event]
+    leader, conversation = turns[answer.event]["sk"], answer.event[0]
+    merged = (e for e, turn in turns.items() if turn.get("leader") == leader)
+    return [answer.event, *sorted(e for e in merged if e[0] == conversation)]
 
 
-def _telegram(stack: Stack, turns: Turns, tokens: Mapping[str, Sent]) -> Iterator[Arrival]:
-    """By the words, or, of a fallback, by the message id that the turn recorded."""
+def _telegram(stack: Stack, turns: Turns) -> Iterator[Answer]:
+    """By the message id that the turn recorded; what has none must be an open fallback."""
     recorded = {
         (event[0], message_id): event
         for event, turn in turns.items()
@@ -156,25 +174,22 @@ def _telegram(stack: Stack, turns: Turns, tokens: Mapping[str, Sent]) -> Iterato
     for call in stack.telegram.accepted:
         if call.method == "sendMessage":
             conversation = f"telegram:{call.params['chat_id']}"
-            sent = tokens.get(_token(call.params["text"]))
             event = recorded.get((conversation, str(call.result["message_id"])))
-            if sent:
-                event = sent.event
             if event is None:
                 event = next((e for e in open_fallbacks if e[0] == conversation), None)
-            yield Arrival(event or (conversation, "unknown"), call.at)
+            yield Answer(event or (conversation, "unknown"), call.params["text"], call.at)
 
 
-def _messenger(stack: Stack) -> Iterator[Arrival]:
+def _messenger(stack: Stack) -> Iterator[Answer]:
     """By the metadata, which names the event."""
     for call in stack.graph.accepted:
         if call.method == "POST messages":
             conversation = f"messenger:{call.params['recipient']['id']}"
             event_id = call.params["message"]["metadata"].partition(":")[2]
-            yield Arrival((conversation, event_id), call.at)
+            yield Answer((conversation, event_id), call.params["message"]["text"], call.at)
 
 
-def _web(stack: Stack, talks: Iterable[Sequence[Sent]], turns: Turns) -> Iterator[Arrival]:
+def _web(stack: Stack, talks: Iterable[Sequence[Sent]], turns: Turns) -> Iterator[Answer]:
     """What the page reads, in the order in which it was stored."""
     for talk in talks:
         if talk[0].channel != "web":
@@ -192,8 +207,8 @@ def _web(stack: Stack, talks: Iterable[Sequence[Sent]], turns: Turns) -> Iterato
         found = []
         for turn in shown:
             event = conversation, f"{turn['id']}:message"
-            found.append(Arrival(event, int(turns[event]["opened_at"]) / 1000))
-        yield from sorted(found, key=lambda arrival: arrival.at)
+            found.append(Answer(event, turn["answer"], int(turns[event]["opened_at"]) / 1000))
+        yield from sorted(found, key=lambda answer: answer.at)
 
 
 def _turns(stack: Stack) -> Turns:

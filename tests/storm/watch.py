@@ -71,18 +71,18 @@ class Watch:
             return
         call = json.loads(record.request)
         words = call["messages"][-1]["content"] if "messages" in call else _posted_text(call)
-        found = TOKEN.search(words)
-        if found:
-            clear[found[0]] += 1
+        clear.update(named(words))
 
     def _see_aws(self, record: Record) -> None:
         if record.operation == "SendMessageBatch":
             self._queued += json.loads(record.request)["Entries"]
-        elif record.operation == "PutItem" and not _answered(record):
-            item = json.loads(record.request)["Item"]
-            event = item["pk"]["S"], item["sk"]["S"].split("#", 2)[2]
+        elif record.operation in ("PutItem", "TransactWriteItems") and not _answered(record):
+            request = json.loads(record.request)
             counter = self._unheard_puts if record.status == 200 else self._refused_puts
-            counter[event] += 1
+            for put in [part["Put"] for part in request.get("TransactItems", ())] or [request]:
+                kind, *event = put["Item"]["sk"]["S"].split("#", 2)
+                if kind == "turn":  # not a draft
+                    counter[put["Item"]["pk"]["S"], event[1]] += 1
 
     def _see_invocation(self, record: Record) -> None:
         if record.operation != "WorkerFunction" or record.status == 200:
@@ -93,9 +93,16 @@ class Watch:
             self.deaths[envelope["conversation"], envelope["event_id"]] += 1
 
 
+def named(text: str) -> list[str]:
+    """The messages that a prompt's last line asks about, or that an answer is to."""
+    return TOKEN.findall(text.partition("\n\n")[0])
+
+
 def _answered(record: Record) -> bool:
     if record.status != 200:
         return False
+    if record.response.startswith("data:"):
+        return "data: [DONE]" in record.response  # a stream that came to its end
     try:
         json.loads(record.response)
     except ValueError:
