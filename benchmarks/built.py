@@ -31,13 +31,9 @@ class Built:
 
 def build(scratch: Path, made: Path | None) -> Built:
     """Everything below `scratch`. `made` is what an earlier `sam build` made, to save the time."""
-    python = _find_python()
-    folder = made or _sam_build(scratch / "build")
-    runtime = scratch / "runtime"
-    lock = ROOT / "requirements" / "runtime.txt"
-    pip: list[str | Path] = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-    options = ["--require-hashes", "--requirement", str(lock), "--target", str(runtime)]
-    subprocess.run([*pip, *options], check=True)
+    python = find_python()
+    folder = made or sam_build(scratch / "build")
+    runtime = install_runtime(python, scratch / "runtime")
     for layer in LAYERS:
         bare = shutil.ignore_patterns("__pycache__")
         shutil.copytree(folder / layer / "python", scratch / "plain" / layer, ignore=bare)
@@ -54,7 +50,19 @@ def build(scratch: Path, made: Path | None) -> Built:
     )
 
 
-def _sam_build(folder: Path) -> Path:
+def install_runtime(python: str, folder: Path) -> Path:
+    """Lambda's runtime client and nothing else."""
+    lock = ROOT / "requirements" / "runtime.txt"
+    options = ["-qq", "--disable-pip-version-check", "--require-hashes"]
+    subprocess.run(
+        [python, "-m", "pip", "install", *options, "--requirement", lock, "--target", folder],
+        check=True,
+    )
+    return folder
+
+
+def sam_build(folder: Path) -> Path:
+    """What is deployed, by logical id. sam's words go to standard error."""
     tools = Path(sys.executable).parent
     environment = {
         "AWS_DEFAULT_REGION": "eu-central-1",
@@ -63,11 +71,11 @@ def _sam_build(folder: Path) -> Path:
         "SAM_CLI_TELEMETRY": "0",
     }
     command: list[str | Path] = [tools / "sam", "build", "--build-dir", folder]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
     return folder
 
 
-def _find_python() -> str:
+def find_python() -> str:
     """The python3.13 with pip that the layers were built with. Raises RuntimeError."""
     check = "import pip, sys; sys.exit(sys.version_info[:2] != (3, 13))"
     for candidate in _interpreters():
