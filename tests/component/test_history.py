@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chatbot.errors import HistoryUnavailable, TurnExists
-from chatbot.history import Table, put_stop
+from chatbot.history import Table
+from chatbot.marks import put_stop
 from chatbot.messages import (
     Author,
     Button,

@@ -84,7 +84,7 @@ class _Stops:
 
     def put(self, stop: Stop) -> None:
         """Raises HistoryUnavailable."""
-        from chatbot.history import put_stop
+        from chatbot.marks import put_stop
 
         if self._client is None:
             self._client = self._session.client(
