@@ -30,7 +30,7 @@ def rows(world: World, tell: Callable[[str], None], runs: int = RUNS) -> Iterato
         yield from _shared(world, worker, tell, runs)
         yield _first_text(world, webhook, worker, tell, runs)
         yield answer_overhead(world, webhook, worker, tell, runs)
-    yield burst(world, tell, min(runs, 2))
+    yield burst(world, tell, runs)
 
 
 def _shared(world: World, worker: Process, tell: Callable[[str], None], runs: int) -> Iterator[Row]:

@@ -45,7 +45,7 @@ class Poller:
         self._invoke = invoke
         self._batch_size, self._partial = batch_size, partial
         self._stirred = threading.Event()
-        self._stopping = False
+        self._stopping = self._given_up = False
         self._receiving = threading.Lock()
         self._due: list[float] = []  # monotonic times at which hidden messages show again
         self._due_lock = threading.Lock()
@@ -62,6 +62,7 @@ class Poller:
         end = time.monotonic() + timeout
         for thread in self._threads:
             thread.join(max(0, end - time.monotonic()))
+        self._given_up = True
 
     def watch(self, record: Record) -> None:
         """A listener of the recorder: look at the queue as soon as something may be there."""
@@ -102,7 +103,7 @@ class Poller:
     def _serve(self, messages: list[MessageTypeDef]) -> None:
         failed = failures(self._invoke(to_event(messages, self._arn)), messages, self._partial)
         done = [message for message in messages if message["MessageId"] not in failed]
-        if done and not self._stopping:
+        if done and not self._given_up:
             entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
                 {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
                 for number, message in enumerate(done)

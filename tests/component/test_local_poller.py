@@ -219,6 +219,19 @@ def test_a_report_about_a_stranger_leaves_everything(bench: Bench) -> None:
     assert bench.left() == 1
 
 
+def test_what_ends_well_while_it_stops_is_deleted(bench: Bench) -> None:
+    bench.worker.gate.clear()
+    bench.send("a", "one")
+    poller = Poller(bench.sqs, bench.url, ARN, bench.worker, 1)
+    poller.start()
+    bench.worker.wait(1)
+    opening = threading.Timer(0.2, bench.worker.gate.set)
+    opening.start()
+    poller.stop(SECONDS)
+    opening.join()
+    assert bench.left() == 0
+
+
 def test_a_message_wakes_it_at_once(bench: Bench) -> None:
     with bench.polling():
         time.sleep(0.1)  # it has found nothing, and waits
