@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chatbot.channels.posting import new_session, send
+from chatbot.channels.posting import Session, send
 from chatbot.errors import AmbiguousPost, PostRefused
 from chatbot.settings import Settings
 from chatbot.setup import Registration
@@ -27,7 +27,7 @@ class Checked:
 
 
 def calls(settings: Settings, url: str = "") -> Registration:
-    return Registration(settings, url, new_session(), SECONDS)
+    return Registration(settings, url, Session(), SECONDS)
 
 
 def telegram(settings: Settings) -> Checked:
@@ -77,7 +77,7 @@ def model(settings: Settings) -> Iterator[Finding]:
     url = f"{settings.openai_base_url.rstrip('/')}/models"
     headers = {"Authorization": b"Bearer " + settings.openai_api_key.encode()}
     try:
-        answer = send(new_session(), "GET", url, timeout=10, headers=headers)
+        answer = send(Session(), "GET", url, timeout=10, headers=headers)
     except (PostRefused, AmbiguousPost) as error:
         yield broken("model server", f"does not answer: {error}", "look at OPENAI_BASE_URL")
         return

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from chatbot.channels.messenger.outbound import TEXT_LIMIT, MessengerChannel
-from chatbot.channels.posting import new_session
+from chatbot.channels.posting import Session
 from chatbot.errors import (
     AmbiguousPost,
     ChatbotError,
@@ -72,7 +72,7 @@ def journal() -> FakeJournal:
 
 @pytest.fixture
 def channel(settings: Settings, journal: FakeJournal) -> Iterator[MessengerChannel]:
-    with closing(new_session()) as session:
+    with Session() as session:
         yield MessengerChannel(settings, journal, session)
 
 
@@ -188,8 +188,8 @@ def coded(status: int, code: str, retry_after: int | None = None) -> Fault:
         (Fault("status", status=400, body='{"error":"odd"}'), Undeliverable, "bad_request"),
         (Fault("malformed"), AmbiguousPost, "status 200"),
         (Fault("malformed", body='{"message_id":7}'), AmbiguousPost, "answer without"),
-        (Fault("hang_up_after"), AmbiguousPost, "ConnectionError"),
-        (Fault("reset"), AmbiguousPost, "ConnectionError"),
+        (Fault("hang_up_after"), AmbiguousPost, "ProtocolError"),
+        (Fault("reset"), AmbiguousPost, "ProtocolError"),
     ],
     ids=str,
 )
@@ -210,7 +210,7 @@ def test_what_an_answer_means(
 
 
 def test_a_wrong_token(settings: Settings, journal: FakeJournal, turn: Turn) -> None:
-    with closing(new_session()) as session:
+    with Session() as session:
         wrong = replace(settings, messenger_page_token="revoked")
         error = failure(MessengerChannel(wrong, journal, session), turn)
     assert isinstance(error, CredentialRefused)

@@ -7,13 +7,12 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 import pytest
-import requests
 
 from chatbot.channels import posting
-from chatbot.channels.posting import Answer, courtesy, new_session, send
+from chatbot.channels.posting import Answer, Session, courtesy, send
 from chatbot.errors import AmbiguousPost, ChatbotError, PostRefused
 from tests.fakes import FakeJournal
 
@@ -22,8 +21,8 @@ GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n" + b'{"ok": true}'
 
 
 @pytest.fixture
-def session() -> Iterator[requests.Session]:
-    with closing(new_session()) as session:
+def session() -> Iterator[Session]:
+    with Session() as session:
         yield session
 
 
@@ -56,9 +55,9 @@ def answering(*answers: bytes) -> Talk:
     return talk
 
 
-def failure(session: requests.Session, url: str, timeout: float = 5) -> ChatbotError:
+def failure(session: Session, url: str, timeout: float = 5) -> ChatbotError:
     with pytest.raises(ChatbotError) as caught:
-        send(session, "POST", url, timeout=timeout, json={"text": "words"})
+        send(session, "POST", url, timeout=timeout, fields={"text": "words"})
     return caught.value
 
 
@@ -70,19 +69,17 @@ def nobody() -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def test_a_good_answer(session: requests.Session) -> None:
+def test_a_good_answer(session: Session) -> None:
     with listening(answering(GOOD)) as url:
         assert send(session, "POST", url, timeout=5) == Answer(200, {"ok": True}, None)
 
 
-def test_a_refused_connection_surely_left_nothing(session: requests.Session, nobody: str) -> None:
+def test_a_refused_connection_surely_left_nothing(session: Session, nobody: str) -> None:
     assert type(failure(session, nobody)) is PostRefused
 
 
-@pytest.mark.parametrize("url", ["http://nowhere.invalid/", "http://[/", "nowhere", "ftp://x/"])
-def test_an_address_without_a_server_surely_left_nothing(
-    session: requests.Session, url: str
-) -> None:
+@pytest.mark.parametrize("url", ["http://nowhere.invalid/", "http://[/", "nowhere", "", "ftp://x/"])
+def test_an_address_without_a_server_surely_left_nothing(session: Session, url: str) -> None:
     assert type(failure(session, url)) is PostRefused
 
 
@@ -96,12 +93,12 @@ def test_an_address_without_a_server_surely_left_nothing(
     ],
     ids=["hung up", "cut", "cut chunk", "nonsense"],
 )
-def test_a_connection_that_broke_is_ambiguous(session: requests.Session, answer: bytes) -> None:
+def test_a_connection_that_broke_is_ambiguous(session: Session, answer: bytes) -> None:
     with listening(answering(answer)) as url:
         assert type(failure(session, url)) is AmbiguousPost
 
 
-def test_no_answer_in_time_is_ambiguous(session: requests.Session) -> None:
+def test_no_answer_in_time_is_ambiguous(session: Session) -> None:
     done = threading.Event()
 
     def stay(connection: socket.socket) -> None:
@@ -112,14 +109,14 @@ def test_no_answer_in_time_is_ambiguous(session: requests.Session) -> None:
         done.set()
 
 
-def test_a_kept_connection_that_breaks_is_ambiguous(session: requests.Session) -> None:
+def test_a_kept_connection_that_breaks_is_ambiguous(session: Session) -> None:
     with listening(answering(GOOD, b"")) as url:
         send(session, "POST", url, timeout=5)
         assert type(failure(session, url)) is AmbiguousPost
 
 
 def test_connections_are_kept_until_they_idled(
-    session: requests.Session, monkeypatch: pytest.MonkeyPatch
+    session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     after: list[bytes] = []
 
@@ -156,22 +153,20 @@ def test_what_a_status_means_everywhere(answer: Answer, meant: type[ChatbotError
 @pytest.mark.parametrize(
     ("header", "seconds"), [("7", 7), ("", None), ("soon", None), ("-1", None), ("9" * 99, None)]
 )
-def test_retry_after_is_in_seconds(
-    session: requests.Session, header: str, seconds: float | None
-) -> None:
+def test_retry_after_is_in_seconds(session: Session, header: str, seconds: float | None) -> None:
     lines = f"HTTP/1.1 429 No\r\nRetry-After: {header}\r\nContent-Length: 0\r\n\r\n"
     with listening(answering(lines.encode())) as url:
         assert send(session, "POST", url, timeout=5) == Answer(429, None, seconds)
 
 
-def test_redirects_are_not_followed(session: requests.Session, nobody: str) -> None:
+def test_redirects_are_not_followed(session: Session, nobody: str) -> None:
     moved = f"HTTP/1.1 302 Found\r\nLocation: {nobody}\r\nContent-Length: 0\r\n\r\n"
     with listening(answering(moved.encode())) as url:
         assert send(session, "POST", url, timeout=5).status == 302
 
 
 def test_neither_text_nor_cause_nor_log_holds_the_address(
-    session: requests.Session, nobody: str, caplog: pytest.LogCaptureFixture
+    session: Session, nobody: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with listening(answering(b""), answering(GOOD)) as url:

@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 import pytest
 
 from chatbot.channels.messenger.outbound import MessengerChannel
-from chatbot.channels.posting import new_session
+from chatbot.channels.posting import Session
 from chatbot.channels.telegram import outbound
 from chatbot.channels.telegram.outbound import TelegramChannel
 from chatbot.errors import FilesUnavailable, PostRefused, Undeliverable, Unfetchable
@@ -57,7 +57,7 @@ class Bench:
     def __init__(self, settings: Settings, opened: ExitStack) -> None:
         self.files = MemoryFiles()
         self.files.files = {FOX.name: PNG, EXPORT.name: File(b"{}", EXPORT.type)}
-        session, journal = opened.enter_context(closing(new_session())), FakeJournal()
+        session, journal = opened.enter_context(Session()), FakeJournal()
         self.telegram = TelegramChannel(settings, journal, session, self.files)
         self.messenger = MessengerChannel(settings, journal, session, self.files)
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from chatbot.channels.posting import new_session
+from chatbot.channels.posting import Session
 from chatbot.channels.telegram.outbound import TEXT_LIMIT, TelegramChannel
 from chatbot.errors import (
     AmbiguousPost,
@@ -65,7 +65,7 @@ def journal() -> FakeJournal:
 
 @pytest.fixture
 def channel(settings: Settings, journal: FakeJournal) -> Iterator[TelegramChannel]:
-    with closing(new_session()) as session:
+    with Session() as session:
         yield TelegramChannel(settings, journal, session)
 
 
@@ -231,9 +231,9 @@ NO_RIGHTS = "Bad Request: not enough rights to send text messages to the chat"
         (Fault("status", status=502, body="<html>"), AmbiguousPost, "status 502"),
         (Fault("malformed"), AmbiguousPost, "status 200"),
         (Fault("malformed", body='{"ok":true,"result":true}'), AmbiguousPost, "answer without"),
-        (Fault("hang_up_before"), AmbiguousPost, "ConnectionError"),
-        (Fault("hang_up_after"), AmbiguousPost, "ConnectionError"),
-        (Fault("reset"), AmbiguousPost, "ConnectionError"),
+        (Fault("hang_up_before"), AmbiguousPost, "ProtocolError"),
+        (Fault("hang_up_after"), AmbiguousPost, "ProtocolError"),
+        (Fault("reset"), AmbiguousPost, "ProtocolError"),
         (Fault("status", status=403), Undeliverable, "blocked"),
         (
             Fault("status", status=403, code="Forbidden: bot is not a member of the group chat"),
@@ -299,7 +299,7 @@ def test_no_answer_within_the_post_timeout(
     telegram: TelegramStandIn, settings: Settings, journal: FakeJournal
 ) -> None:
     telegram.faults.add(Fault("no_answer"))
-    with closing(new_session()) as session:
+    with Session() as session:
         hasty = replace(settings, post_timeout=Seconds(0.3))
         error = failure(TelegramChannel(hasty, journal, session), turn())
     assert isinstance(error, AmbiguousPost)
@@ -324,7 +324,7 @@ def test_a_second_post_without_time_is_not_begun(
     telegram: TelegramStandIn, settings: Settings, journal: FakeJournal
 ) -> None:
     telegram.faults.add(Fault("status", status=400))
-    with closing(new_session()) as session:
+    with Session() as session:
         hasty = replace(settings, post_timeout=Seconds(0.9))
         error = failure(TelegramChannel(hasty, journal, session), turn())
     assert type(error) is PostRefused
@@ -349,7 +349,7 @@ def test_a_refused_connection_does_not_tell_the_token(
     caplog.set_level("DEBUG")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         closed = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    with closing(new_session()) as session:
+    with Session() as session:
         gone = TelegramChannel(replace(settings, telegram_api_url=closed), journal, session)
         error = failure(gone, turn())
         gone.working(message())

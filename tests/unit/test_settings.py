@@ -23,6 +23,7 @@ def test_the_first_source_that_names_a_setting_wins() -> None:
         ("history_max_age", "24h", 86400.0),
         ("openai_fallback_models", "a, b,,c", ("a", "b", "c")),
         ("ambiguous_delivery", "hold", "hold"),
+        ("openai_base_url", "http://[::1]:8080/v1/", "http://[::1]:8080/v1/"),
     ],
 )
 def test_values_are_parsed(name: str, raw: str, value: object) -> None:
@@ -39,6 +40,11 @@ def test_values_are_parsed(name: str, raw: str, value: object) -> None:
         ("TEMPERATURE", "warm"),
         ("AMBIGUOUS_DELIVERY", "perhaps"),
         ("RETENTION_DAYS", "29"),
+        ("WEB_COLOR", "red"),
+        ("TELEGRAM_API_URL", "api.telegram.org"),
+        ("TELEGRAM_API_URL", "ftp://api.telegram.org"),
+        ("GRAPH_API_URL", "https://graph.facebook.com/v26.0?x=1"),
+        ("OPENAI_BASE_URL", "https://key@example.com/v1"),
         ("PERSONAS", "[]"),
         ("PERSONAS", "{"),
         ("PERSONAS", '{"Poet": 1}'),

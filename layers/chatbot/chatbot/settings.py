@@ -20,6 +20,9 @@ Seconds = NewType("Seconds", float)
 
 _MOST_PERSONAS, _LONGEST_PERSONA = 12, 20
 
+_ADDRESS = r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an address such as https://example.com"
+_COLOR = r"#[0-9A-Fa-f]{6}", "a colour such as #3457d5"
+
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
 
 
@@ -42,7 +45,9 @@ class Settings:
         "Secret that Telegram repeats in every webhook call", "webhook", "setup"
     )
     telegram_bot_username: str = _setting("", "The bot's @name, without @; needed in groups")
-    telegram_api_url: str = _setting("https://api.telegram.org", "Base URL of the Bot API")
+    telegram_api_url: str = _setting(
+        "https://api.telegram.org", "Base URL of the Bot API", form=_ADDRESS
+    )
     # Messenger
     messenger_app_secret: str = _secret(
         "App secret: signs events and calls", "webhook", "worker", "setup"
@@ -54,7 +59,9 @@ class Settings:
     messenger_app_id: str = _setting("", "App id: tells own echoes from the staff's messages")
     messenger_page_id: str = _setting("", "Page id; events of other pages are ignored")
     graph_api_url: str = _setting(
-        "https://graph.facebook.com/v26.0", "Base URL of the Graph API, with its version"
+        "https://graph.facebook.com/v26.0",
+        "Base URL of the Graph API, with its version",
+        form=_ADDRESS,
     )
     # Web
     web_session_key: str = _secret("Key that signs the web page's cookie", "webhook", "web")
@@ -69,12 +76,12 @@ class Settings:
     web_color: str = _setting(
         "#3457d5",
         "Colour of the page's buttons and links, as #rrggbb",
-        check=lambda value: _color(value),
+        form=_COLOR,
     )
     # Model
     openai_api_key: str = _secret("Key of the model server", "worker")
     openai_base_url: str = _setting(
-        "https://api.openai.com/v1", "Any server that speaks Chat Completions"
+        "https://api.openai.com/v1", "Any server that speaks Chat Completions", form=_ADDRESS
     )
     openai_model: str = _setting("gpt-5.4-mini", "Model that answers")
     openai_fallback_models: tuple[str, ...] = _setting(
@@ -231,6 +238,9 @@ def _parse(name: str, raw: str, hint: Any, rules: Mapping[str, Any]) -> Any:
         choices = rules.get("choices")
         if choices and raw not in choices:
             raise InvalidSetting(name, "one of " + ", ".join(choices))
+        form, expected = rules.get("form", (".*", ""))
+        if not re.fullmatch(form, raw, re.DOTALL):
+            raise InvalidSetting(name, expected)
         if "check" in rules:
             rules["check"](raw)
         return raw
@@ -251,11 +261,6 @@ def _parse(name: str, raw: str, hint: Any, rules: Mapping[str, Any]) -> Any:
     if (low is not None and number < low) or (high is not None and number > high):
         raise InvalidSetting(name, f"at least {low}" + (f", at most {high}" if high else ""))
     return number
-
-
-def _color(raw: str) -> None:
-    if not re.fullmatch("#[0-9A-Fa-f]{6}", raw):
-        raise InvalidSetting("WEB_COLOR", "a colour such as #3457d5")
 
 
 def _personas(raw: str) -> dict[str, str]:

@@ -9,9 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import requests
-
-from chatbot.channels.posting import Answer, send
+from chatbot.channels.posting import Answer, Session, send
 from chatbot.commands import COMMANDS
 from chatbot.errors import AmbiguousPost, ChatbotError, PostRefused
 from chatbot.settings import Settings, secrets_of
@@ -39,9 +37,7 @@ class Registration:
     @name`, `off: no token`, `failed: …`; none holds a secret.
     """
 
-    def __init__(
-        self, settings: Settings, url: str, session: requests.Session, seconds: float
-    ) -> None:
+    def __init__(self, settings: Settings, url: str, session: Session, seconds: float) -> None:
         self._settings = settings
         self._url = url.rstrip("/")
         self._session = session
@@ -58,7 +54,7 @@ class Registration:
         """The result of a method of the Bot API. Raises PostRefused, AmbiguousPost."""
         base, token = self._settings.telegram_api_url, self._settings.telegram_bot_token
         url = f"{base.rstrip('/')}/bot{token}/{method}"
-        return self._call("POST", url, json=fields).get("result")
+        return self._call("POST", url, fields=fields).get("result")
 
     def page(self, method: str, edge: str, **request: Any) -> Mapping[str, Any]:
         """An answer of the Graph API about the page. Raises PostRefused, AmbiguousPost."""
@@ -154,9 +150,9 @@ class Registration:
             "verify_token": settings.messenger_verify_token,
             "fields": MESSENGER_FIELDS,
         }
-        self.app("POST", "subscriptions", json=subscription)
-        self.page("POST", "subscribed_apps", json={"subscribed_fields": MESSENGER_FIELDS})
-        self.page("POST", "messenger_profile", json=_profile(settings.language))
+        self.app("POST", "subscriptions", fields=subscription)
+        self.page("POST", "subscribed_apps", fields={"subscribed_fields": MESSENGER_FIELDS})
+        self.page("POST", "messenger_profile", fields=_profile(settings.language))
         return f"registered page {settings.messenger_page_id}"
 
     def _unregister_telegram(self) -> str:
@@ -168,9 +164,9 @@ class Registration:
     def _unregister_messenger(self) -> str:
         if not self._settings.messenger_page_token or not self.points_here("messenger"):
             return "off: nothing points here"
-        self.app("DELETE", "subscriptions", json={"object": "page"})
+        self.app("DELETE", "subscriptions", fields={"object": "page"})
         self.page("DELETE", "subscribed_apps")
-        self.page("DELETE", "messenger_profile", json={"fields": PROFILE})
+        self.page("DELETE", "messenger_profile", fields={"fields": PROFILE})
         return "unregistered"
 
     def _need(self, *names: str) -> None:

@@ -1,6 +1,6 @@
 """HTTP calls to a platform, sorted by what is known of their effect.
 
-`requests` puts the address into its errors' text, and Telegram's holds the token: nothing of it
+urllib3 puts the address into its errors' text, and Telegram's holds the token: nothing of it
 leaves this module, neither as text nor as a cause.
 """
 
@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, ProxyError
+from certifi import where
+from urllib3 import BaseHTTPResponse, PoolManager, Timeout
+from urllib3.exceptions import ConnectTimeoutError, HTTPError
 
 from chatbot.errors import AmbiguousPost, ChatbotError, FilesUnavailable, PostRefused
 from chatbot.messages import File, Made, Part, Reply
@@ -28,6 +30,9 @@ COURTESY_TIMEOUT = 3.0
 _CONNECTING = 0.3
 _IDLE = 20.0
 _CONNECTIONS = 32
+
+Upload = tuple[str, bytes, str]
+"""Name, content and media type of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +56,66 @@ class Answer:
         return None
 
 
-def new_session() -> requests.Session:
-    """A session that threads may share. It repeats nothing by itself: that would post twice."""
-    # At DEBUG urllib3 writes the path of every request.
-    logging.getLogger("urllib3").setLevel(logging.WARNING)
-    session = requests.Session()
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, _Adapter(max_retries=0, pool_maxsize=_CONNECTIONS))
-    return session
+class Session(PoolManager):
+    """Connections that threads may share. It repeats nothing by itself: that would post twice.
+
+    Forgets connections that idled: those of a frozen function are dead when it wakes. Found out
+    by posting, that would be one more post whose fate nobody knows.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(maxsize=_CONNECTIONS, retries=False, ca_certs=where())
+        self._used = 0.0
+        self._looking = threading.Lock()  # nobody takes a connection that is about to be closed
+        # At DEBUG urllib3 writes the path of every request.
+        logging.getLogger("urllib3").setLevel(logging.WARNING)
+
+    def urlopen(self, *args: Any, **kwargs: Any) -> BaseHTTPResponse:
+        with self._looking:
+            now = time.time()
+            if now - self._used > _IDLE:
+                self.clear()
+            self._used = now
+        return super().urlopen(*args, **kwargs)
 
 
 def send(
-    session: requests.Session, method: str, url: str, *, timeout: float, **request: Any
+    session: Session,
+    method: str,
+    url: str,
+    *,
+    timeout: float,
+    params: Mapping[str, str] | None = None,
+    headers: Mapping[str, Any] | None = None,
+    body: bytes | None = None,
+    fields: Mapping[str, Any] | None = None,
+    files: Mapping[str, Upload] | None = None,
 ) -> Answer:
-    """One request, over within `timeout` seconds; `request` is what `requests` takes.
+    """One request, over within `timeout` seconds; `fields` go as JSON, beside `files` as a form.
 
     Raises PostRefused when it surely never left, AmbiguousPost when nobody knows.
     """
-    limits = (timeout * _CONNECTING, timeout * (1 - _CONNECTING))
+    if not url.startswith(("http://", "https://")):
+        raise PostRefused("no address")  # urllib3 would take it for http
+    request: dict[str, Any] = {"headers": {**(headers or {})}, "body": body}
+    if files:
+        request = {"headers": headers, "fields": {**_as_form(fields or {}), **files}}
+    elif fields is not None:
+        request["headers"]["Content-Type"] = "application/json"
+        request["body"] = json.dumps(fields).encode()
+    limits = Timeout(connect=timeout * _CONNECTING, read=timeout * (1 - _CONNECTING))
+    target = f"{url}?{urlencode(params)}" if params else url
     try:
-        response = session.request(method, url, timeout=limits, allow_redirects=False, **request)
-    except (requests.RequestException, HTTPError) as error:
-        name = type(error).__name__
-        if _never_left(error):
-            raise PostRefused(name) from None
-        raise AmbiguousPost(name) from None
+        response = session.request(method, target, timeout=limits, redirect=False, **request)
+    except (ConnectTimeoutError, ValueError) as error:  # or no request could be formed
+        raise PostRefused(type(error).__name__) from None
+    except HTTPError as error:
+        # Also a connection that was closed while it was idle: that looks like one that was closed
+        # after the request had been read.
+        raise AmbiguousPost(type(error).__name__) from None
     header = response.headers.get("Retry-After", "")
     seconds = float(header) if re.fullmatch(r"\d{1,6}", header, re.ASCII) else None
-    return Answer(response.status_code, _json_object(response.content), seconds)
+    return Answer(response.status, _json_object(response.data), seconds)
 
 
 def with_buttons(parts: Sequence[Part], reply: Reply) -> Sequence[Part]:
@@ -112,31 +149,18 @@ def kept(files: Files | None, made: Made | None) -> File | None:
         raise PostRefused(f"files: {error}") from None
 
 
-def upload_of(made: Made, file: File) -> tuple[str, bytes, str]:
-    """The file as `requests` takes it, under the name that the person sees."""
+def upload_of(made: Made, file: File) -> Upload:
+    """The file under the name that the person sees."""
     name = made.name.rpartition("/")[2] if made.is_picture else made.title
     return name, file.content, file.type
 
 
-def as_form(fields: Mapping[str, Any], files: Mapping[str, Any]) -> dict[str, Any]:
-    """A multipart request: what is not text goes as JSON."""
-    texts = {
+def _as_form(fields: Mapping[str, Any]) -> dict[str, str]:
+    """What is not text goes as JSON."""
+    return {
         name: field if isinstance(field, str) else json.dumps(field)
         for name, field in fields.items()
     }
-    return {"data": texts, "files": files}
-
-
-def _never_left(error: Exception) -> bool:
-    """Whether no connection was made (urllib3 wraps the reason), or no request could be formed.
-
-    A connection that the other side closed while it was idle looks like one closed after the
-    request was read, so it does not count.
-    """
-    if isinstance(error, ValueError):  # InvalidURL, InvalidHeader, …
-        return True
-    cause = error.args[0] if error.args else None
-    return isinstance(getattr(cause, "reason", cause), (ConnectTimeoutError, ProxyError))
 
 
 def _json_object(content: bytes) -> Mapping[str, Any] | None:
@@ -145,19 +169,3 @@ def _json_object(content: bytes) -> Mapping[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
-
-
-class _Adapter(HTTPAdapter):
-    """Forgets connections that idled: those of a frozen function are dead when it wakes.
-
-    Found out by posting, that would be one more post whose fate nobody knows.
-    """
-
-    _used = 0.0
-
-    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        now = time.time()
-        if now - self._used > _IDLE:
-            self.poolmanager.clear()
-        self._used = now
-        return super().send(*args, **kwargs)

@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 
-from chatbot.channels.posting import new_session, send
+from chatbot.channels.posting import Session, send
 from chatbot.errors import AmbiguousPost, ParametersUnavailable, PostRefused
 from chatbot.http import Handler
 from chatbot.parameters import Parameters
@@ -28,7 +28,7 @@ def build(environ: Mapping[str, str]) -> Handler:
     telemetry = Telemetry("setup")
     ssm = boto3.client("ssm", config=client_config())
     parameters = Parameters(environ, "setup", ssm, telemetry)
-    session = new_session()
+    session = Session()
 
     def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         telemetry.begin(context)
@@ -55,7 +55,7 @@ def build(environ: Mapping[str, str]) -> Handler:
         for _ in range(2):
             try:
                 # The address is signed for a request without a content type.
-                if send(session, "PUT", url, timeout=_ANSWER, data=body).status < 300:
+                if send(session, "PUT", url, timeout=_ANSWER, body=body).status < 300:
                     return
             except (PostRefused, AmbiguousPost) as error:
                 telemetry.trouble("not_told", reason=str(error))

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
-
-import requests
 
 from chatbot.channels.markdown import parts_of
 from chatbot.channels.messenger.inbound import NAME, OWN_METADATA, person_of, read
 from chatbot.channels.posting import (
     Answer,
-    as_form,
+    Session,
+    Upload,
     courtesy,
     kept,
-    new_session,
     send,
     upload_of,
     with_buttons,
@@ -84,13 +82,13 @@ class MessengerChannel:
         self,
         settings: Settings,
         journal: Journal,
-        session: requests.Session | None = None,
+        session: Session | None = None,
         files: Files | None = None,
     ) -> None:
         self._settings = settings
         self._files = files
         self._journal = journal
-        self._session = session or new_session()
+        self._session = session or Session()
 
     def read(self, envelope: Envelope) -> Message:
         return read(envelope)
@@ -129,11 +127,11 @@ class MessengerChannel:
         metadata = f"{OWN_METADATA}{turn.key.event_id}"  # at most 1000 characters
         file = kept(self._files, part.made)
         message: dict[str, Any] = {"metadata": metadata}
-        upload: dict[str, Any] = {}
+        files: dict[str, Upload] = {}
         if part.made and file:
             kind = "image" if part.made.is_picture else "file"
             message["attachment"] = {"type": kind, "payload": {"is_reusable": False}}
-            upload["filedata"] = upload_of(part.made, file)
+            files["filedata"] = upload_of(part.made, file)
         else:
             message["text"] = part.text or say("file_gone", self._settings.language)
         if part.buttons:
@@ -142,7 +140,7 @@ class MessengerChannel:
                 for each in part.buttons
             ]
         fields = {"messaging_type": "RESPONSE", "message": message}
-        answer = self._send(turn.key, fields, self._settings.post_timeout, upload)
+        answer = self._send(turn.key, fields, self._settings.post_timeout, files)
         if not answer.good:
             raise _refusal(answer)
         try:
@@ -217,14 +215,13 @@ class MessengerChannel:
         key: TurnKey,
         fields: dict[str, Any],
         timeout: float,
-        upload: dict[str, Any] | None = None,
+        files: Mapping[str, Upload] | None = None,
     ) -> Answer:
         fields = {"recipient": {"id": person_of(key.conversation)}, **fields}
-        form = as_form(fields, upload) if upload else {"json": fields}
-        return self._call("POST", "messages", timeout, {}, **form)
+        return self._call("POST", "messages", timeout, {}, fields=fields, files=files)
 
     def _call(
-        self, method: str, edge: str, timeout: float, query: dict[str, str], **form: Any
+        self, method: str, edge: str, timeout: float, query: dict[str, str], **request: Any
     ) -> Answer:
         settings = self._settings
         token = settings.messenger_page_token.encode()
@@ -236,7 +233,7 @@ class MessengerChannel:
             timeout=timeout,
             params={**query, "appsecret_proof": proof},
             headers={"Authorization": b"Bearer " + token},
-            **form,
+            **request,
         )
 
 

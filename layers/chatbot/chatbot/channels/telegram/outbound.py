@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
-
-import requests
 
 from chatbot.channels.markdown import parts_of
 from chatbot.channels.posting import (
     COURTESY_TIMEOUT,
     Answer,
-    as_form,
+    Session,
+    Upload,
     courtesy,
     kept,
-    new_session,
     send,
     upload_of,
     with_buttons,
@@ -70,13 +68,13 @@ class TelegramChannel:
         self,
         settings: Settings,
         journal: Journal,
-        session: requests.Session | None = None,
+        session: Session | None = None,
         files: Files | None = None,
     ) -> None:
         self._settings = settings
         self._files = files
         self._journal = journal
-        self._session = session or new_session()
+        self._session = session or Session()
         self._bot = Bot.of(settings)
 
     def read(self, envelope: Envelope) -> Message:
@@ -204,20 +202,19 @@ class TelegramChannel:
         method: str,
         fields: dict[str, Any],
         timeout: float,
-        upload: dict[str, Any] | None = None,
+        files: Mapping[str, Upload] | None = None,
     ) -> Answer:
         base, token = self._settings.telegram_api_url, self._settings.telegram_bot_token
         url = f"{base.rstrip('/')}/bot{token}/{method}"
-        form = as_form(fields, upload) if upload else {"json": fields}
-        return send(self._session, "POST", url, timeout=timeout, **form)
+        return send(self._session, "POST", url, timeout=timeout, fields=fields, files=files)
 
 
 def _parts(text: str, limit: int) -> list[Part]:
     return parts_of(text, limit, utf16_length, formatting=True)
 
 
-def _form(part: Part, file: File | None) -> tuple[str, str, dict[str, Any]]:
-    """The method, what its text is called ("" = text), and the file as `requests` takes it."""
+def _form(part: Part, file: File | None) -> tuple[str, str, dict[str, Upload]]:
+    """The method, what its text is called ("" = text), and the file by what it is called."""
     if part.made is None or file is None:
         return "sendMessage", "", {}
     shown = part.made.is_picture and len(file.content) <= PHOTO_LIMIT
