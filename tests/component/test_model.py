@@ -178,10 +178,10 @@ def test_words_are_shown_as_they_come(streaming: Server) -> None:
 
 
 def test_a_stop_ends_the_answer_there(streaming: Server) -> None:
-    streaming.stand_in.token_s = 0.05
+    streaming.stand_in.token_s = 0.2  # to its end it would take six seconds
     began = time.monotonic()
     answer = streaming.model().answer(LONG, 10, Shown("word3"))
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 3
     assert (answer.text, answer.stopped, answer.cut) == ("word1 word2", True, False)
 
 
@@ -236,7 +236,7 @@ def test_a_server_that_falls_silent(streaming: Server) -> None:
     began = time.monotonic()
     with pytest.raises(ModelUnavailable, match="timeout"):
         ChatModel(streaming.settings).answer(LONG, 2, go_on)
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 5
 
 
 def test_a_server_that_never_ends(streaming: Server) -> None:
@@ -244,7 +244,7 @@ def test_a_server_that_never_ends(streaming: Server) -> None:
     began = time.monotonic()
     with pytest.raises(ModelUnavailable):
         ChatModel(streaming.settings).answer(LONG, 2, go_on)
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 5
 
 
 class KeepAlive(BaseHTTPRequestHandler):
@@ -420,7 +420,7 @@ def test_a_server_that_never_answers(
     began = time.monotonic()
     with pytest.raises(ModelUnavailable, match="timeout"):
         model.answer(PROMPT, 2.1, go_on)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 4
     assert len(server.stand_in.faults.fired) == asked
 
 
