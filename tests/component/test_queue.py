@@ -254,22 +254,26 @@ def test_a_queue_that_is_gone(sqs: "SQSClient", urls: tuple[str, str]) -> None:
 
 
 class AnsweringSqs:
-    """Answers visibility and deletion batches with what is told, call by call."""
+    """Answers visibility and deletion batches with what is told, call by call.
 
-    def __init__(self, *failures: dict[str, str]) -> None:
+    That is an error code by receipt, or None for an answer that the SDK cannot read.
+    """
+
+    def __init__(self, *failures: dict[str, str] | None) -> None:
         self.failures = list(failures)
         self.calls: list[list[dict[str, Any]]] = []
 
     def change_message_visibility_batch(self, **request: Any) -> Any:
         self.calls.append(request["Entries"])
         failed = self.failures.pop(0) if self.failures else {}
-        return {
-            "Failed": [
-                {"Id": entry["Id"], "Code": failed[entry["ReceiptHandle"]]}
-                for entry in request["Entries"]
-                if entry["ReceiptHandle"] in failed
-            ]
-        }
+        if failed is None:
+            return {}
+        answer: dict[str, list[dict[str, str]]] = {"Successful": [], "Failed": []}
+        for entry in request["Entries"]:
+            code = failed.get(entry["ReceiptHandle"])
+            told = {"Id": entry["Id"], **({"Code": code} if code else {})}
+            answer["Failed" if code else "Successful"].append(told)
+        return answer
 
     delete_message_batch = change_message_visibility_batch
 
@@ -301,6 +305,14 @@ def test_another_error_is_tried_once_more() -> None:
     assert [[entry["ReceiptHandle"] for entry in call] for call in sqs.calls][1:] == [["r1"]]
     with pytest.raises(QueueUnavailable):
         AnsweringSqs({"r1": "InternalError"}, {"r1": "InternalError"}).queue().hide(RECORDS, 1)
+
+
+def test_an_unreadable_answer_has_settled_nothing() -> None:
+    sqs = AnsweringSqs(None)
+    assert sqs.queue().hide(RECORDS[:3], 1) == set()
+    assert [len(call) for call in sqs.calls] == [3, 3]
+    with pytest.raises(QueueUnavailable):
+        AnsweringSqs(None, None).queue().delete(RECORDS[:3])
 
 
 @pytest.mark.parametrize(

@@ -239,9 +239,13 @@ class WorkerQueue:
             answer = call(QueueUrl=self._queue_url, Entries=entries)
         except (BotoCoreError, ClientError) as error:
             raise QueueUnavailable(_code(error)) from error
+        failed = {entry["Id"]: entry["Code"] for entry in answer.get("Failed", [])}
+        # Of a body that it cannot read the SDK makes an empty answer: that has settled nothing.
+        settled = {entry["Id"] for entry in answer.get("Successful", [])}
         return [
-            (records[int(failure["Id"])], failure["Code"].rpartition(".")[2])
-            for failure in answer.get("Failed", [])
+            (record, failed.get(str(number), "Unreadable").rpartition(".")[2])
+            for number, record in enumerate(records)
+            if str(number) not in settled
         ]
 
 
