@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from chatbot.commands import COMMANDS, TURNS_SHOWN
-from chatbot.errors import ContentFiltered, FilesUnavailable, HistoryUnavailable, ModelRefused
+from chatbot.errors import ContentFiltered, FilesUnavailable, ModelRefused
 from chatbot.messages import Author, Done, File, Made, Origin, Reply, State, Turn, TurnKey
 from chatbot.settings import Settings
 from chatbot.texts import LANGUAGES, TEXTS
 from tests.fakes import NOON
-from tests.world import CONVERSATION, World
+from tests.world import CONVERSATION, ProcessEnded, World
 
 DAY = 86_400_000
 PERSONAS = json.dumps({"Pirate": "You are a pirate.", "Poet": "You write poems, {name}."})
@@ -170,12 +170,13 @@ def test_a_command_delivered_twice_ends_as_one_delivered_once(command: str, mome
         def fault(step: str, when: str, broken: list[bool] = [fails]) -> None:  # noqa: B006
             if (step, when) == ("put", moment) and any(broken):
                 broken.clear()
-                raise HistoryUnavailable("PutItem")
+                raise ProcessEnded
 
         world.history.fault = fault
         envelope = world.envelope(command, name="Ada")
         if fails:
-            assert not isinstance(world.handle(envelope), Done)
+            with pytest.raises(ProcessEnded):
+                world.handle(envelope)
             world.clock.advance(100)
         assert isinstance(world.handle(envelope, 2), Done)
         turns = [replace(turn, claim=None, opened_at=0) for turn in world.history.all(CONVERSATION)]

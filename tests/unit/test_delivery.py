@@ -17,14 +17,12 @@ from chatbot.errors import (
 from chatbot.messages import Claim, DeadLetter, Done, Envelope, HandBack, State, Turn
 from chatbot.ports import Settling
 from tests.fakes import Lands
-from tests.world import INVOCATION, World
+from tests.world import INVOCATION, ProcessEnded, World
 
 
-class Crash(BaseException):
-    """The process dies here: nothing after it runs."""
-
-
-def crash_at(world: World, step: str, moment: str, error: type[BaseException] = Crash) -> None:
+def crash_at(
+    world: World, step: str, moment: str, error: type[BaseException] = ProcessEnded
+) -> None:
     """The next time `step` is at `moment`, and that time only."""
 
     def fault(name: str, when: str) -> None:
@@ -181,16 +179,14 @@ def test_a_claim_outlives_the_invocation_by_settle() -> None:
     world = World()
     hello = world.envelope("Hello")
     crash_at(world, "mark_delivered", "before")
-    with pytest.raises(Crash):
+    with pytest.raises(ProcessEnded):
         world.handle(hello)
     claim = world.turn(hello).claim
     assert claim is not None
     assert claim.ends_at == world.clock() + (INVOCATION + world.settings.settle) * 1000
 
 
-@pytest.mark.parametrize("step", ["put", "mark_delivered"])
-def test_a_write_whose_response_was_lost_succeeded(step: str) -> None:
-    """The SDK repeats the write; its condition then meets our own token."""
+def test_a_put_that_the_sdk_repeats_meets_itself() -> None:
     world = World("Hi.")
     hello = world.envelope("Hello")
     put = world.history.put
@@ -199,13 +195,40 @@ def test_a_write_whose_response_was_lost_succeeded(step: str) -> None:
         put(turn)
         put(turn)
 
-    if step == "put":
-        world.history.put = put_twice  # type: ignore[method-assign]
-    else:
-        crash_at(world, step, "after", HistoryUnavailable)
+    world.history.put = put_twice  # type: ignore[method-assign]
     assert world.handle(hello) == Done()
     assert world.channel.received == ["Hi."]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("step", ["put", "take_over", "mark_delivered"])
+def test_a_write_that_was_refused_or_whose_answer_was_lost_is_made_again(
+    step: str, moment: str
+) -> None:
+    """Handed back instead, the record would wait for a claim that nobody uses."""
+    world = World("Hi.")
+    hello = world.envelope("Hello")
+    if step == "take_over":
+        stored(world, hello, State.ANSWERED)
+    crash_at(world, step, moment, HistoryUnavailable)
+    assert world.handle(hello) == Done()
+    assert len(world.model.prompts) == 1
+    assert world.channel.received == ["Hi."]
     assert world.state(hello) is State.DELIVERED
+
+
+def test_no_write_is_made_again_when_its_time_is_short() -> None:
+    world = World("Hi.")
+    hello = world.envelope("Hello")
+
+    def late(name: str, when: str) -> None:
+        if name == "put":
+            world.clock.advance(INVOCATION - world.settings.post_timeout)
+            raise HistoryUnavailable("throttled")
+
+    world.history.fault = late
+    assert isinstance(world.handle(hello), HandBack)
+    assert world.history.calls["put"] == 1
 
 
 def test_the_loser_of_the_put_follows_the_winners_turn() -> None:

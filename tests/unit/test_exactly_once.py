@@ -84,7 +84,8 @@ class Stepping:
         self.records: Sequence[Record] = ()
 
     def step(self, name: str, when: str) -> None:
-        if self.gate.pause(f"{name} {when}") == "refuse" and when == "before":
+        """Refused before it is done; done, its answer is lost."""
+        if self.gate.pause(f"{name} {when}") == "refuse":
             raise HistoryUnavailable("throttled")
 
 
@@ -160,7 +161,6 @@ class Machine(RuleBasedStateMachine):
         self.asked: list[str] = []
         self.sent: list[Envelope] = []
         self.killed = False
-        self.refused = 0
         self.workers: list[Stepping] = []
         for _ in range(waiting):
             self.send("ada")
@@ -216,14 +216,12 @@ class Machine(RuleBasedStateMachine):
         verdict=st.sampled_from(["go", "go", "refuse", "kill"]),
     )
     def go_on(self, data: st.DataObject, steps: int, verdict: str) -> None:
-        """Let a worker take some steps; at the last of them it may be refused, or die."""
+        """Let a worker take some steps; at the last of them the table may fail it, or it dies."""
         worker = data.draw(st.sampled_from(self.workers))
         for _ in range(steps):
             self._advance(worker, "go")
             if worker.done.is_set():
                 return
-        if verdict == "refuse" and not worker.gate.at.endswith("before"):
-            verdict = "go"
         self.killed = self.killed or verdict == "kill"
         self._advance(worker, verdict)
 

@@ -11,6 +11,8 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 from chatbot.errors import (
     AmbiguousPost,
@@ -39,6 +41,8 @@ CLOSING = 2.0
 _REREADS = 3
 _POST_TRIES = 3
 _RECORD_TRIES = 4
+
+Claimed = TypeVar("Claimed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +88,11 @@ class Delivery:
         silent = not (turn.reply.text or turn.reply.made)
         state = State.DELIVERED if silent else State.SENDING
         turn = replace(turn, state=state, claim=claim, opened_at=self._clock())
+        store = partial(self._history.put, turn)
+        if pointers:
+            store = partial(self._history.put_all, (turn, *pointers))
         try:
-            if pointers:
-                self._history.put_all((turn, *pointers))
-            else:
-                self._history.put(turn)
+            self._claiming(store, attempt)
         except TurnExists as found:
             if pointers and found.turn is None:  # another of the messages has a turn by now
                 return self.again(attempt)
@@ -160,7 +164,8 @@ class Delivery:
             return Done()
         claim = self._new_claim(attempt)
         try:
-            turn = self._history.take_over(turn, claim, self._clock())
+            take_over = partial(self._history.take_over, turn, claim, self._clock())
+            turn = self._claiming(take_over, attempt)
         except TurnExists as found:
             if found.turn is None or not _bears(found.turn, claim):
                 raise
@@ -255,6 +260,19 @@ class Delivery:
         self._journal.count("Answered", channel=turn.channel)
         self._journal.count("AnswerSeconds", seconds, channel=turn.channel)
         return Done()
+
+    def _claiming(self, write: Callable[[], Claimed], attempt: Attempt) -> Claimed:
+        """A write whose answer is lost may stand: nobody could go on before its claim is over.
+
+        Written again, it either stands or meets itself.
+        """
+        try:
+            return write()
+        except HistoryUnavailable:
+            if self.time_left(attempt) < 2 * (self._settings.post_timeout + CLOSING):
+                raise
+            self._sleep(self._settings.retry_delay)
+            return write()
 
     def _insist(self, turn: Turn, write: Callable[[], None]) -> None:
         """A write after a sure post: handing the record back for its sake would post twice."""
