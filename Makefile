@@ -20,7 +20,7 @@ test: .venv/.installed ## unit, component and core end-to-end tests
 	$(PYTEST) -m 'not long' tests/unit tests/component tests/e2e tests/faults
 
 .PHONY: test-long
-test-long: .venv/.installed ## the other end-to-end tests: dead letters, ops, playground
+test-long: .venv/.installed ## the other end-to-end tests: streaming, pictures, limits, ops, …
 	$(PYTEST) -m long tests/e2e
 
 .PHONY: test-build

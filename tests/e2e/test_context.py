@@ -13,6 +13,8 @@ from local.people import CHANNELS
 from local.standins.faults import Fault
 from tests.e2e.chat import Chat
 
+pytestmark = pytest.mark.long
+
 Chats = Callable[[str], Chat]
 HOUR_MS = 3_600_000
 

@@ -13,6 +13,8 @@ from local.people import CHANNELS
 from local.stack import Stack
 from tests.e2e.chat import Chat
 
+pytestmark = pytest.mark.long
+
 Chats = Callable[[str], Chat]
 Change = Callable[..., None]
 

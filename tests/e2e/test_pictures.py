@@ -18,6 +18,8 @@ from local.standins.faults import Fault
 from tests.e2e.chat import Chat
 from tests.leaks import LEAKS
 
+pytestmark = pytest.mark.long
+
 Chats = Callable[[str], Chat]
 PNG = b"\x89PNG\r\n\x1a\n"
 POSTING = ["telegram", "messenger"]

@@ -19,6 +19,8 @@ from local.standins.base import Call
 from local.standins.faults import Fault
 from tests.e2e.chat import Chat
 
+pytestmark = pytest.mark.long
+
 Chats = Callable[[str], Chat]
 WORDS = 40
 LONG = f"[[length:{WORDS}]]"
