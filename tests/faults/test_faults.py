@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from tests.faults import cases, report
+from tests.faults import cases, mutants, report
 from tests.faults.cases import Case, every
 from tests.faults.matrix import run_all
 from tests.faults.run import Finding, Seen, judge
 
+ROOT = Path(__file__).parents[2]
 EXPECTED = [(1, 1), (2, 1), (2, 2), (3, 1)]
 ONCE = Counter({1: 1, 2: 1, 3: 1})
 CASE = Case(cases.PUT, cases.MALFORMED, "telegram")
@@ -118,3 +120,13 @@ def test_faults() -> None:
     wrong = {case.name: f"{f.outcome} {f.note}" for case, f in findings.items() if not f.good}
     assert not wrong
     assert len(findings) == len(chosen)
+
+
+def test_what_should_notice_a_mutant_is_there() -> None:
+    names = [case.name for case in every()]
+    for mutant in mutants.every():
+        assert mutant.commands, mutant.name
+        for path, _, name in (test.partition("::") for test in mutant.tests):
+            assert f"def {name.partition('[')[0]}" in (ROOT / path).read_text(), mutant.name
+        for fault in mutant.faults:
+            assert any(fault in name for name in names), mutant.name
