@@ -126,6 +126,7 @@ def test_other_shapes_are_unreadable(body: Any) -> None:
         ({"message": message(new_chat_members=[US])}, "service_message"),
         ({"message": message(text="hi", is_automatic_forward=True)}, "automatic_forward"),
         ({"callback_query": callback(data=None, game_short_name="x")}, "callback_without_data"),
+        ({"callback_query": callback(data="")}, "callback_without_data"),
         (
             {"callback_query": callback(message=None, inline_message_id="i")},
             "callback_without_message",

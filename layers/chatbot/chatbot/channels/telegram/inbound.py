@@ -98,7 +98,7 @@ class TelegramInbound:
                 return "callback_without_message"
             return next((kind for kind in update if kind in _IGNORED), "unknown_kind")
         if callback is not None:
-            if want(callback, "data", str) is None:
+            if not want(callback, "data", str):
                 return "callback_without_data"
             # The message is the old question: its date is not the press's.
             kind, occurred_at = "callback", self._clock() // 1000 * 1000
