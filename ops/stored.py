@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chatbot.errors import InvalidSetting
 from chatbot.parameters import SETTINGS_PARAMETER
-from chatbot.settings import Settings, describe, load
+from chatbot.settings import Settings, describe, entries, load
 from ops.target import NoTarget, Target, name_of
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
-_BY_TEMPLATE = {"PARAMETER_PATH", "TABLE_NAME", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"}
-MEANINGS = {info.name: info.meaning for info in describe() if info.name not in _BY_TEMPLATE}
+MEANINGS = {info.name: info.meaning for info in describe() if not info.by_template}
 SECRETS = tuple(info.name for info in describe() if info.readers)
 
 
@@ -40,8 +38,8 @@ class Stored:
         except (BotoCoreError, ClientError) as error:
             raise NoTarget(f"parameter store: {error}") from error
         found = {each["Name"].rpartition("/")[2]: each["Value"] for each in answer["Parameters"]}
-        document = _document(found.pop(SETTINGS_PARAMETER, ""))
-        return {name: _text(value) for name, value in document.items()} | found
+        document = found.pop(SETTINGS_PARAMETER, "")
+        return entries(document) | found
 
     def write(self, values: Mapping[str, str]) -> None:
         """Secrets one by one; other settings as entries beside those that are there."""
@@ -68,21 +66,3 @@ class Stored:
 def settings_of(target: Target) -> Settings:
     """As the stack's functions read them. Raises InvalidSetting, NoTarget."""
     return load(target.settings, Stored.of(target).read())
-
-
-def _document(text: str) -> dict[str, Any]:
-    try:
-        document = json.loads(text or "{}")
-    except ValueError:
-        raise InvalidSetting(SETTINGS_PARAMETER, "a JSON object") from None
-    if not isinstance(document, dict):
-        raise InvalidSetting(SETTINGS_PARAMETER, "a JSON object")
-    return document
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, dict):
-        return json.dumps(value)
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -170,6 +170,7 @@ def test_a_setting_is_read_from_a_file(
         "NO_SUCH=1",
         "OPENAI_API_KEY=shown-to-all",
         "TABLE_NAME=turns",
+        "FILES_BUCKET=pictures",
     ],
 )
 def test_a_setting_that_makes_no_sense_stores_nothing(

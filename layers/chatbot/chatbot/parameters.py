@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chatbot.errors import InvalidSetting, ParametersUnavailable
 from chatbot.ports import Journal
-from chatbot.settings import Settings, load, secrets_of
+from chatbot.settings import Settings, entries, load, secrets_of
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -66,9 +65,8 @@ class Parameters:
     def _refresh(self, known: Settings | None) -> Settings:
         try:
             settings = load(self._environ, *self._stored())
-        except (BotoCoreError, ClientError, InvalidSetting, KeyError, ValueError) as error:
+        except (BotoCoreError, ClientError, InvalidSetting, KeyError) as error:
             # KeyError: of a body that it cannot read, the SDK makes an empty answer.
-            # A decoder's text may quote what it read; an InvalidSetting names the setting alone.
             reason = str(error) if isinstance(error, InvalidSetting) else type(error).__name__
             if known is None:
                 raise ParametersUnavailable(reason) from None
@@ -90,15 +88,5 @@ class Parameters:
             parameter["Name"].removeprefix(f"{path}/"): parameter["Value"]
             for parameter in answer["Parameters"]
         }
-        document = json.loads(values.pop(SETTINGS_PARAMETER, "") or "{}")
-        if not isinstance(document, dict):
-            raise InvalidSetting(SETTINGS_PARAMETER, "a JSON object")
-        return [values, {name: _text(value) for name, value in document.items()}]
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, dict):
-        return json.dumps(value)
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        document = values.pop(SETTINGS_PARAMETER, "")
+        return [values, entries(document)]

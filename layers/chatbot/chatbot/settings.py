@@ -35,6 +35,11 @@ def _secret(meaning: str, *readers: str) -> Any:
     return field(default="", repr=False, metadata={"meaning": meaning, "readers": readers})
 
 
+def _place(meaning: str) -> Any:
+    """Set by template.yaml alone."""
+    return field(default="", metadata={"meaning": meaning, "by_template": True})
+
+
 @dataclass(frozen=True)
 class Settings:
     """All settings, parsed. A channel whose secrets are empty is off."""
@@ -165,14 +170,14 @@ class Settings:
     retention_days: int = _setting(
         90, "Days a turn is kept; a message can wait 28 in queue and dead letters", min=30
     )
-    # Where things are (set by template.yaml)
     settings_ttl: Seconds = _setting(Seconds(300), "Parameters are read again after this long")
-    parameter_path: str = _setting("", "Path of the parameters in the parameter store")
-    table_name: str = _setting("", "Conversation table")
-    queue_url: str = _setting("", "Message queue")
-    dead_letter_queue_url: str = _setting("", "Dead-letter queue")
-    files_bucket: str = _setting("", "Bucket of made pictures and files")
-    files_origin: str = _setting("", "Where a browser gets them from")
+    # Where things are
+    parameter_path: str = _place("Path of the parameters in the parameter store")
+    table_name: str = _place("Conversation table")
+    queue_url: str = _place("Message queue")
+    dead_letter_queue_url: str = _place("Dead-letter queue")
+    files_bucket: str = _place("Bucket of made pictures and files")
+    files_origin: str = _place("Where a browser gets them from")
 
     @property
     def persona_prompts(self) -> dict[str, str]:
@@ -190,13 +195,17 @@ class Settings:
 
 @dataclass(frozen=True)
 class SettingInfo:
-    """A row of README's table. `readers` are the functions that read it when it is a secret."""
+    """A row of README's table. `readers` are the functions that read it when it is a secret.
+
+    `by_template` where no operator sets it.
+    """
 
     name: str
     type: str
     default: str
     meaning: str
     readers: tuple[str, ...]
+    by_template: bool
 
 
 def describe() -> Iterator[SettingInfo]:
@@ -210,6 +219,7 @@ def describe() -> Iterator[SettingInfo]:
             default=_default_text(item.default, hint),
             meaning=item.metadata["meaning"],
             readers=item.metadata.get("readers", ()),
+            by_template=item.metadata.get("by_template", False),
         )
 
 
@@ -231,6 +241,25 @@ def load(*sources: Mapping[str, str]) -> Settings:
         if raw is not None:
             values[item.name] = _parse(name, raw, hints[item.name], item.metadata)
     return Settings(**values)
+
+
+def entries(document: str) -> dict[str, str]:
+    """A source for `load`: the parameter SETTINGS, a JSON object. Raises InvalidSetting."""
+    try:
+        values = json.loads(document or "{}")
+    except ValueError:  # its text may quote what it read
+        values = None
+    if not isinstance(values, dict):
+        raise InvalidSetting("SETTINGS", "a JSON object")
+    return {name: _as_text(value) for name, value in values.items()}
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return json.dumps(value)
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _parse(name: str, raw: str, hint: Any, rules: Mapping[str, Any]) -> Any:
