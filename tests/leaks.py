@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from typing import Any, TextIO, cast
+from typing import Any, TextIO
 
 import pytest
 
 from local import config
 from local.recorder import Record
 from local.stack import Stack
+from tests.streams import printing_to
 
 _PIECE = 12  # characters: a log that cuts a text still shows a piece of it
 _LONGEST = 1_000
@@ -130,28 +130,18 @@ class _Tee:
 LEAKS = Leaks()
 
 
-@contextmanager
-def _listening() -> Iterator[None]:
-    out = sys.stdout
-    sys.stdout = cast("TextIO", _Tee(out, LEAKS))
-    try:
-        yield
-    finally:
-        sys.stdout = out
-
-
 # Innermost, where pytest's own capturing has just set the standard output.
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_setup() -> Generator[None, object, object]:
-    with _listening():
+    with printing_to(_Tee(sys.stdout, LEAKS)):
         return (yield)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_call() -> Generator[None, object, object]:
-    with _listening():
+    with printing_to(_Tee(sys.stdout, LEAKS)):
         result = yield
     leaks = LEAKS.found()
     if leaks:
@@ -161,5 +151,5 @@ def pytest_runtest_call() -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_teardown() -> Generator[None, object, object]:
-    with _listening():
+    with printing_to(_Tee(sys.stdout, LEAKS)):
         return (yield)
