@@ -1,4 +1,4 @@
-"""Messages, answers, time to the answer, tokens and cost, by day and channel.
+"""Messages, answers, thumbs, time to the answer, tokens and cost, by day and channel.
 
 Counted from the conversation table, which is read whole (a read unit for each 8 KB): no words.
 """
@@ -21,7 +21,7 @@ from chatbot.messages import TURN_PREFIX, Origin, State, TurnKey
 from ops import target
 from ops.target import Target
 
-_ATTRIBUTES = ("sk", "channel", "state", "origin", "opened_at", "tokens_in", "tokens_out")
+_ATTRIBUTES = "sk channel state origin rating opened_at tokens_in tokens_out".split()
 _FAILED = {Origin.FALLBACK.value, Origin.FILTERED.value}
 
 
@@ -33,6 +33,8 @@ class Row:
     delivered: int = 0
     failed: int = 0
     undeliverable: int = 0
+    up: int = 0
+    down: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
     seconds: list[float] = field(default_factory=list)
@@ -42,6 +44,8 @@ class Row:
         self.delivered += turn.get("state") == State.DELIVERED.value
         self.undeliverable += turn.get("state") == State.UNDELIVERABLE.value
         self.failed += turn.get("origin") in _FAILED
+        self.up += int(turn.get("rating", 0)) > 0
+        self.down += int(turn.get("rating", 0)) < 0
         self.tokens_in += int(turn.get("tokens_in", 0))
         self.tokens_out += int(turn.get("tokens_out", 0))
         if turn.get("opened_at"):
@@ -72,13 +76,14 @@ def run(chosen: argparse.Namespace) -> int:
         return 1
     print(
         f"{'day':<10}  {'channel':<10}{'messages':>9}{'delivered':>10}{'failed':>7}{'undeliv.':>9}"
-        f"{'p50 s':>7}{'p95 s':>7}{'tokens in':>11}{'out':>9}{'USD':>9}"
+        f"{'up':>6}{'down':>6}{'p50 s':>7}{'p95 s':>7}{'tokens in':>11}{'out':>9}{'USD':>9}"
     )
     for (day, channel), row in sorted(rows.items()):
+        p50, p95 = (_share(row.seconds, percent) for percent in (50, 95))
         cost = (row.tokens_in * chosen.price_in + row.tokens_out * chosen.price_out) / 1e6
         print(
             f"{day:<10}  {channel:<10}{row.messages:>9}{row.delivered:>10}{row.failed:>7}"
-            f"{row.undeliverable:>9}{_share(row.seconds, 50):>7.1f}{_share(row.seconds, 95):>7.1f}"
+            f"{row.undeliverable:>9}{row.up:>6}{row.down:>6}{p50:>7.1f}{p95:>7.1f}"
             f"{row.tokens_in:>11}{row.tokens_out:>9}{cost:>9.4f}"
         )
     return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,14 @@ from local.send import answers
 from local.stack import Stack
 
 SECONDS = 20
+
+
+def until(found: Callable[[], object], wanted: object) -> None:
+    """Wait for what no record tells."""
+    end = time.monotonic() + SECONDS
+    while (got := found()) != wanted:
+        assert time.monotonic() < end, f"{got!r} is not yet {wanted!r}"
+        time.sleep(0.05)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from chatbot.messages import Author, Origin, Reply, State, Turn, TurnKey, folder
 from chatbot.texts import TEXTS
 from local.people import CHANNELS, Person
 from local.stack import Stack
-from tests.e2e.chat import Chat
+from tests.e2e.chat import Chat, until
 
 Chats = Callable[[str], Chat]
 DAY = 86_400_000
@@ -202,13 +202,6 @@ def test_a_thumb_is_kept_with_its_answer(chatting: Chat) -> None:
         post = chatting.person.react(chatting.channel, answer, rating, chatting.stack.url, sent_at)
         assert chatting.post(post).ok
         until(lambda: stored(chatting)[0].get("rating", 0), rating)
-
-
-def until(found: Callable[[], object], wanted: object) -> None:
-    end = time.monotonic() + 20
-    while found() != wanted:
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def test_a_heart_is_no_thumb(chat: Chats) -> None:

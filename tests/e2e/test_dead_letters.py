@@ -6,7 +6,6 @@ In real Lambda processes: a second stack with functions in this process would no
 from __future__ import annotations
 
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -17,7 +16,7 @@ from local.people import Person, Post, Signer
 from local.stack import Options, Stack
 from local.standins.faults import Fault, Faults
 from ops.__main__ import main
-from tests.e2e.chat import SECONDS, Chat
+from tests.e2e.chat import Chat, until
 from tests.leaks import LEAKS
 
 pytestmark = [
@@ -46,13 +45,6 @@ def faults(stack: Stack) -> Iterator[dict[str, Faults]]:
         faults.clear()
 
 
-def until(holds: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < end, f"never: {what}"
-        time.sleep(0.05)
-
-
 def waiting(stack: Stack, url: str) -> int:
     """Messages in the queue, in flight or not."""
     names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
@@ -68,7 +60,7 @@ def dies(chat: Chat, faults: Faults) -> tuple[str, Post]:
     post = chat.person.write(chat.channel, text, chat.stack.url)
     assert chat.post(post).ok
     letters = chat.stack.dead_letter_queue_url
-    until(lambda: waiting(chat.stack, letters) == 1, "a dead letter")
+    until(lambda: waiting(chat.stack, letters), 1)
     faults.clear()
     assert chat.received(0) == []
     return text, post
@@ -81,8 +73,8 @@ def redrive(stack: Stack, person: Person, channel: str) -> None:
 
 
 def settled(stack: Stack) -> None:
-    until(lambda: waiting(stack, stack.queue_url) == 0, "an empty queue")
-    until(lambda: waiting(stack, stack.dead_letter_queue_url) == 0, "no dead letters")
+    until(lambda: waiting(stack, stack.queue_url), 0)
+    until(lambda: waiting(stack, stack.dead_letter_queue_url), 0)
 
 
 @pytest.fixture
@@ -102,7 +94,7 @@ def test_a_poison_record_does_not_stop_its_conversation(
         MessageGroupId=group_of(conversation),
         MessageDeduplicationId=uuid.uuid4().hex,
     )
-    until(lambda: waiting(stack, stack.dead_letter_queue_url) == 1, "a dead letter")
+    until(lambda: waiting(stack, stack.dead_letter_queue_url), 1)
     assert chatting.say("And what comes next?") == ["You said: And what comes next?"]
     assert main(["redrive", "--dry-run", "--local", stack.url]) == 0
     (letter,) = stack.sqs.receive_message(

@@ -7,7 +7,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr
 
 import pytest
 
@@ -15,7 +15,8 @@ from chatbot.messages import folder_of
 from local.people import Person
 from local.stack import Stack
 from ops.__main__ import main
-from tests.e2e.chat import Chat
+from tests.e2e.chat import Chat, until
+from tests.streams import printing_to
 
 pytestmark = pytest.mark.long
 
@@ -25,7 +26,7 @@ Chatting = Callable[[str], Chat]
 def ops(stack: Stack, *words: str) -> tuple[int, str]:
     """Exit code and output, which may hold words: apart from what the functions write."""
     out = io.StringIO()
-    with redirect_stdout(out), redirect_stderr(out):
+    with printing_to(out), redirect_stderr(out):
         code = main([*words, "--local", stack.url])
     return code, out.getvalue()
 
@@ -99,15 +100,31 @@ def test_what_is_forgotten_is_gone_and_not_answered_again(
 
 
 def test_stats_count_by_channel(stack: Stack, chat: Chatting) -> None:
+    def count() -> dict[str, dict[str, float]]:
+        code, out = ops(stack, "stats", "--price-in", "1000000", "--days", "1")
+        assert code == 0
+        assert "Count me" not in out
+        head, *lines = (line.replace("tokens in", "in").split() for line in out.splitlines())
+        names = [name for name in head if name != "s"]
+        return {line[1]: dict(zip(names[2:], map(float, line[2:]), strict=True)) for line in lines}
+
     chat("telegram").say("Count me")
-    chat("web").say("Count me too")
-    code, out = ops(stack, "stats", "--price-in", "1000000", "--days", "1")
-    assert code == 0
-    rows = {line.split()[1]: line.split() for line in out.splitlines()[1:]}
+    chatting = chat("web")
+    chatting.say("Count me too")
+    before = count()
     for channel in ("telegram", "web"):
-        assert int(rows[channel][2]) >= int(rows[channel][3]) >= 1
-        assert float(rows[channel][-1]) == int(rows[channel][8]) > 0
-    assert "Count me" not in out
+        row = before[channel]
+        assert row["messages"] >= row["delivered"] >= 1
+        assert row["USD"] == row["in"] > 0
+    turn = chatting.turns()[-1]
+    for rating, name in ((1, "up"), (-1, "down")):
+        origin = chatting.stack.url
+        thumb = chatting.person.react("web", turn["id"], rating, origin, turn["sent_at"])
+        assert chatting.post(thumb).ok
+        until(lambda: chatting.turns()[-1]["rating"], rating)
+        after = count()["web"]
+        added = {each: after[each] - before["web"][each] for each in ("up", "down")}
+        assert added == {"up": 0, "down": 0, name: 1}
 
 
 def test_tail_shows_one_conversation_without_its_words(
