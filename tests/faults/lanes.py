@@ -34,6 +34,8 @@ class Lanes(Poller):
         self._state = threading.Condition()
         self._meets: dict[str, Meets] = {}
         self._pairs: dict[str, str] = {}
+        self._together: dict[str, int] = {}
+        self._put_back = Counter[str]()
         self._waiting: defaultdict[str, list[MessageTypeDef]] = defaultdict(list)
         self._busy: Counter[str] = Counter()
         self._looking = False
@@ -54,13 +56,14 @@ class Lanes(Poller):
             self._pairs |= {one: other, other: one}
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Nothing is received: what is sent meanwhile comes as one batch."""
+    def held(self, group: str, count: int) -> Iterator[None]:
+        """Nothing is received: the `count` messages sent to `group` meanwhile come as one batch."""
         with self._holding:
             self._open.clear()
             while self._looking:
                 self._stirred.set()
                 time.sleep(0.01)
+            self._together[group] = count
             yield
             self._open.set()
             self._stirred.set()
@@ -74,16 +77,34 @@ class Lanes(Poller):
         self._looking = True
         try:
             if self._open.is_set():
-                return super()._receive()
+                return self._whole(super()._receive())
         finally:
             self._looking = False
         self._open.wait(1)
         return []
 
+    def _whole(self, messages: list[MessageTypeDef]) -> list[MessageTypeDef]:
+        """A full batch may end within what is to come as one: that goes back, as if untouched."""
+        counts = Counter(group_of(message) for message in messages)
+        cut = {group for group, count in counts.items() if count < self._together.get(group, 0)}
+        for group in counts.keys() - cut:
+            self._together.pop(group, None)
+        for message in messages:
+            name, attributes = message["MessageId"], message["Attributes"]
+            if group_of(message) in cut:
+                self._put_back[name] += 1
+                handle = message["ReceiptHandle"]
+                self._sqs.change_message_visibility(
+                    QueueUrl=self._url, ReceiptHandle=handle, VisibilityTimeout=0
+                )
+            received = int(attributes["ApproximateReceiveCount"]) - self._put_back[name]
+            attributes["ApproximateReceiveCount"] = str(received)
+        return [message for message in messages if group_of(message) not in cut]
+
     def _serve(self, messages: list[MessageTypeDef]) -> None:
         lanes: defaultdict[str, list[MessageTypeDef]] = defaultdict(list)
         for message in messages:
-            lanes[message["Attributes"]["MessageGroupId"]].append(message)
+            lanes[group_of(message)].append(message)
         with self._state:
             for group, members in lanes.items():
                 other = self._pairs.get(group)
@@ -114,3 +135,8 @@ class Lanes(Poller):
                 self._busy.subtract(groups)
                 self._state.notify_all()
             self._stirred.set()
+
+
+def group_of(message: MessageTypeDef) -> str:
+    """The conversation of a received message."""
+    return message["Attributes"]["MessageGroupId"]

@@ -14,7 +14,7 @@ from local.standins.faults import Fault, Faults
 from tests.faults import cases, processes
 from tests.faults.calls import FUNCTION, Call, call_of, fault_of
 from tests.faults.cases import Case
-from tests.faults.lanes import Lanes, Way
+from tests.faults.lanes import Lanes, Way, group_of
 from tests.faults.talk import Talk
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 REFUSED_SECONDS = 1.0
 REFUSED_AT_MOST = 8.0
 RIVAL_SECONDS = 1.5
+NEIGHBOUR_SECONDS = 4.0
+"""Longer than an answer takes on a slow machine, and well within a worker's time."""
 
 
 class Plant:
@@ -115,7 +117,7 @@ class Plant:
         self._struck = True
 
     def _plant_on_receipt(self, messages: Sequence[MessageTypeDef]) -> Way:
-        mine = [m for m in messages if _group(m) == self.talk.conversation]
+        mine = [m for m in messages if group_of(m) == self.talk.conversation]
         self._plant(call_of(self.case.at, self.talk, mine[0]["ReceiptHandle"]))
         self._met = True
         return "as usual"
@@ -135,7 +137,7 @@ class Plant:
         self.companion = Talk(self.stack, self.talk.channel, long=0)
         self.lanes.pair(self.talk.conversation, self.companion.conversation)
         words = self.companion.text(1)
-        self.stack.openai.faults.add(Fault("slow", contains=words, delay_s=2))
+        self.stack.openai.faults.add(Fault("slow", contains=words, delay_s=NEIGHBOUR_SECONDS))
 
     def _receive(self) -> None:
         if self.case.fault == cases.KILLED_BEFORE:
@@ -248,7 +250,3 @@ class _Refusal:
         time.sleep(REFUSED_SECONDS)
         self._server.listen()
         self._over.set()
-
-
-def _group(message: MessageTypeDef) -> str:
-    return message["Attributes"]["MessageGroupId"]
