@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ class Refusal(Exception):
         self.status, self.body = status, body
 
 
-class StandIn(FaultyApp):
+class StandIn(FaultyApp, ABC):
     """A WSGI application with faults in front; `accepted` holds its calls in order."""
 
     def __init__(self, facts: str) -> None:
@@ -60,19 +61,21 @@ class StandIn(FaultyApp):
             self._state.wait_for(lambda: len(found()) >= count, timeout)
             return found()
 
+    @abstractmethod
     def respond(self, operation: str, request: Request) -> Response:
         """Raises Misfit, Refusal."""
-        raise NotImplementedError
 
+    @abstractmethod
     def operation_of(self, environ: WSGIEnvironment, body: bytes) -> str:
         """The name of what is asked for: in the contract, in `accepted`, for fault rules."""
-        raise NotImplementedError
 
+    @abstractmethod
     def error_body(self, fault: Fault) -> dict[str, Any]:
-        raise NotImplementedError
+        """What a fault with a status answers with."""
 
+    @abstractmethod
     def misfit(self, misfit: Misfit) -> Refusal:
-        raise NotImplementedError
+        """The platform's way to say it."""
 
     def read(self, operation: str, request: Request) -> dict[str, Any]:
         """The checked parameters: query, and a JSON object or form fields and files."""
