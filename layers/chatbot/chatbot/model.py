@@ -100,18 +100,9 @@ class ChatModel:
     def _ask(
         self, model: str, prompt: Sequence[PromptLine], seconds: float, show: Show
     ) -> Completion:
-        try:
-            with closing(self._chunks(self._request(model, prompt), seconds)) as chunks:
-                return _Said(model).read(chunks, show)
-        except APITimeoutError:
-            raise ModelUnavailable("timeout") from None
-        except APIConnectionError:
-            raise ModelUnavailable("connection") from None
-        except APIError as error:
-            raise meaning(error) from None
-        except (AttributeError, LookupError, TypeError, ValueError):
-            # Whatever JSON came, the SDK hands it on without a check.
-            raise ModelUnavailable("not a chat completion") from None
+        request = self._request(model, prompt)
+        with asking(), closing(self._chunks(request, seconds)) as chunks:
+            return _Said(model).read(chunks, show)
 
     def _chunks(self, request: dict[str, Any], seconds: float) -> Generator[Any]:
         """The answer as it comes, over within `seconds`; plain JSON, as objects cost more.
@@ -231,7 +222,23 @@ def _content(line: PromptLine) -> str | list[dict[str, Any]]:
     return [{"type": "text", "text": line.content}, *pictures]
 
 
-def meaning(error: APIError) -> Exception:
+@contextmanager
+def asking() -> Iterator[None]:
+    """The SDK's errors as ours, without their texts: these may hold what was asked."""
+    try:
+        yield
+    except APITimeoutError:
+        raise ModelUnavailable("timeout") from None
+    except APIConnectionError:
+        raise ModelUnavailable("connection") from None
+    except APIError as error:
+        raise _meaning(error) from None
+    except (AttributeError, LookupError, TypeError, ValueError):
+        # Whatever JSON came, the SDK hands it on without a check.
+        raise ModelUnavailable("not what was asked for") from None
+
+
+def _meaning(error: APIError) -> Exception:
     """What a status means for us (OpenAI API, error codes); within a stream there is none."""
     code = error.code or ""
     if code in _FILTERED:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
-
-from openai import APIConnectionError, APIError, APITimeoutError
 
 from chatbot.errors import ModelRefused, ModelUnavailable, PostRefused, Unfetchable
 from chatbot.media import fetch, type_of
 from chatbot.messages import File
-from chatbot.model import ChatModel, meaning
+from chatbot.model import ChatModel, asking
 
 MOST_BYTES = 20_000_000
 """Of a picture that a server names by its address."""
@@ -30,7 +26,7 @@ class Studio(ChatModel):
         ends = time.monotonic() + seconds
         body = {"model": self._settings.image_model, "prompt": prompt}
         options: Any = {"timeout": seconds}
-        with _asking():
+        with asking():
             answer: Any = self._client.post(
                 "/images/generations", cast_to=object, body=body, options=options
             )
@@ -43,7 +39,7 @@ class Studio(ChatModel):
         """See ports.Model (OpenAI API, Audio). The file's ending tells the server its form."""
         name = f"recording.{audio.type.rpartition('/')[2]}"
         options: Any = {"timeout": seconds, "headers": {"Content-Type": "multipart/form-data"}}
-        with _asking():
+        with asking():
             answer: Any = self._client.post(
                 "/audio/transcriptions",
                 cast_to=object,
@@ -73,18 +69,3 @@ def _picture(content: bytes) -> File:
     if not file.type.startswith("image/"):
         raise ValueError("no picture")
     return file
-
-
-@contextmanager
-def _asking() -> Iterator[None]:
-    """The SDK's errors as ours, without their texts: these may hold what was asked."""
-    try:
-        yield
-    except APITimeoutError:
-        raise ModelUnavailable("timeout") from None
-    except APIConnectionError:
-        raise ModelUnavailable("connection") from None
-    except APIError as error:
-        raise meaning(error) from None
-    except (AttributeError, LookupError, TypeError, ValueError):
-        raise ModelUnavailable("not what was asked for") from None
