@@ -127,9 +127,10 @@ def _one_at_a_time(app: WSGIApplication) -> WSGIApplication:
 def _main() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from local import fifo
+    from local import fifo, partition
 
     fifo.mend()
+    partition.mend()
     # Imports every service there is: better now, beside the stack's own start, than when it asks.
     create_backend_app("cloudformation")
     server = serve(_one_at_a_time(DomainDispatcherApplication(create_backend_app)))

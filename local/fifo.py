@@ -3,13 +3,15 @@
 Order: moto frees messages one by one while it looks through the queue, and skips each that a later
 one of its group still seems to block; of several that show again at once the last comes first.
 Receipts: moto takes stale ones, and hides what is not in flight, past its group's block.
+Time: moto makes it of dates, for each message of the queue in every call.
 """
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
-from moto.core.utils import unix_time_millis
+from moto.sqs import models
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Queue, SQSBackend
 
@@ -38,14 +40,20 @@ def mend() -> None:
     SQSBackend.change_message_visibility = changed  # type: ignore[method-assign]
     SQSBackend.delete_message = deleted  # type: ignore[method-assign]
     Queue.messages = property(_visible)  # type: ignore[assignment,method-assign]
+    models.unix_time_millis = _now  # type: ignore[attr-defined,assignment]
 
 
 def _visible(queue: Any) -> list[Any]:
     """In place of moto's own: frees at one moment whatever is visible again."""
-    now = unix_time_millis()  # asked once for each message, it takes most of moto's time
+    now = _now()
     shown = [each for each in queue._messages if each.visible_at < now >= each.delayed_until]
     queue.pending_messages.difference_update(shown)
     return shown
+
+
+def _now() -> float:
+    """Milliseconds."""
+    return time.time() * 1000
 
 
 def _check(queue: Any, receipt: str) -> None:
