@@ -1,5 +1,4 @@
 PYTEST = .venv/bin/python -m pytest
-SOURCES = benchmarks functions layers/chatbot local ops scripts tests
 # sam and boto3 ask for a region even where they call nothing.
 export AWS_DEFAULT_REGION ?= eu-central-1
 export SAM_CLI_TELEMETRY = 0

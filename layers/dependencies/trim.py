@@ -1,0 +1,55 @@
+"""Cuts the AWS SDK's models down to what the functions call: a cold start lists and reads them.
+
+`python trim.py FOLDER`: where botocore is installed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+SERVICES = {"dynamodb", "s3", "sqs", "ssm"}
+"""Of more than 400 that the SDK knows."""
+OPERATIONS = {"ssm": {"GetParameters"}}
+"""Of a service with many more, by far the largest of the models."""
+
+
+def trim(folder: Path) -> None:
+    data = folder / "botocore" / "data"
+    for service in data.iterdir():
+        if service.is_dir() and service.name not in SERVICES:
+            shutil.rmtree(service)
+    for name, operations in OPERATIONS.items():
+        for path in (data / name).glob("*/service-2.json.gz"):
+            model = json.loads(gzip.decompress(path.read_bytes()))
+            text = json.dumps(_only(model, operations), separators=(",", ":"))
+            # Without a time: the same packages make the same layer.
+            path.write_bytes(gzip.compress(text.encode(), mtime=0))
+
+
+def _only(model: Mapping[str, Any], operations: Iterable[str]) -> dict[str, Any]:
+    """The model with these operations and the shapes that they need."""
+    kept = {name: model["operations"][name] for name in operations}
+    waiting = [
+        shape["shape"]
+        for each in kept.values()
+        for shape in (each["input"], each["output"], *each["errors"])
+    ]
+    shapes: dict[str, Any] = {}
+    while waiting:
+        name = waiting.pop()
+        if name not in shapes:
+            shape = shapes[name] = model["shapes"][name]
+            parts = (shape.get(part) for part in ("member", "key", "value"))
+            waiting += [part["shape"] for part in parts if part]
+            waiting += [member["shape"] for member in shape.get("members", {}).values()]
+    return {**model, "operations": kept, "shapes": shapes}
+
+
+if __name__ == "__main__":
+    trim(Path(sys.argv[1]))
