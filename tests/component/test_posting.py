@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import logging
 import socket
-import ssl
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from chatbot.channels import posting
 from chatbot.channels.posting import Answer, Session, courtesy, send
@@ -62,25 +53,6 @@ def answering(*answers: bytes) -> Talk:
             connection.sendall(answer)
 
     return talk
-
-
-@pytest.fixture
-def impostor(tmp_path: Path) -> ssl.SSLContext:
-    """TLS for 127.0.0.1 under a certificate that nobody vouches for."""
-    key, day = ec.generate_private_key(ec.SECP256R1()), timedelta(days=1)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    itself = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now - day, now + day)
-    certificate = builder.add_extension(itself, critical=False).sign(key, hashes.SHA256())
-    both = tmp_path / "both.pem"
-    both.write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        + certificate.public_bytes(Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(both)
-    return context
 
 
 def failure(session: Session, url: str, timeout: float = 5) -> ChatbotError:
@@ -185,23 +157,6 @@ def test_retry_after_is_in_seconds(session: Session, header: str, seconds: float
     lines = f"HTTP/1.1 429 No\r\nRetry-After: {header}\r\nContent-Length: 0\r\n\r\n"
     with listening(answering(lines.encode())) as url:
         assert send(session, "POST", url, timeout=5) == Answer(429, None, seconds)
-
-
-def test_who_cannot_prove_its_name_is_told_nothing(
-    session: Session, impostor: ssl.SSLContext
-) -> None:
-    heard = []
-
-    def talk(connection: socket.socket) -> None:
-        try:
-            with impostor.wrap_socket(connection, server_side=True) as secured:
-                heard.append(secured.recv(65536))
-        except ssl.SSLError:
-            return
-
-    with listening(talk) as url:
-        assert str(failure(session, url.replace("http:", "https:"))) == "SSLError"
-    assert heard in ([], [b""])
 
 
 def test_redirects_are_not_followed(session: Session, nobody: str) -> None:

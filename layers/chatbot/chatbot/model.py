@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
+from weakref import finalize
 
 from httpx2 import HTTPError
 from openai import (
@@ -17,6 +18,7 @@ from openai import (
     APIError,
     APIStatusError,
     APITimeoutError,
+    DefaultHttpxClient,
     OpenAI,
     Stream,
     Timeout,
@@ -26,6 +28,7 @@ from chatbot.errors import ContentFiltered, ContextTooLong, ModelRefused, ModelU
 from chatbot.messages import Completion, PromptLine
 from chatbot.ports import Show
 from chatbot.settings import Settings
+from chatbot.tls import trust
 
 _PATH = "/chat/completions"
 _CONNECT = 5.0  # most seconds for opening a connection
@@ -42,12 +45,16 @@ class _UnknownModel(ModelRefused):
 
 def connect(settings: Settings) -> OpenAI:
     """A client that may be shared by threads and outlive an invocation."""
-    return OpenAI(
+    connections = DefaultHttpxClient(verify=trust())
+    client = OpenAI(
         # Compatible servers may want no key; the SDK insists on one.
         api_key=settings.openai_api_key or "none",
         base_url=settings.openai_base_url,
         max_retries=0,  # its own pauses know nothing of the time that is left
+        http_client=connections,
     )
+    finalize(client, connections.close)  # as the SDK does with those that it makes itself
+    return client
 
 
 class ChatModel:

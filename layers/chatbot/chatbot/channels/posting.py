@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from certifi import where
 from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError
 
 from chatbot.errors import AmbiguousPost, ChatbotError, FilesUnavailable, PostRefused
 from chatbot.messages import File, Made, Part, Reply
 from chatbot.ports import Files, Journal
+from chatbot.tls import trust
 
 COURTESY_TIMEOUT = 3.0
 """Seconds for calls that the answer does not depend on (typing, seen marks)."""
@@ -64,7 +64,7 @@ class Session(PoolManager):
     """
 
     def __init__(self) -> None:
-        super().__init__(maxsize=_CONNECTIONS, retries=False, ca_certs=where())
+        super().__init__(maxsize=_CONNECTIONS, retries=False, ssl_context=trust())
         self._used = 0.0
         self._looking = threading.Lock()  # nobody takes a connection that is about to be closed
         # At DEBUG urllib3 writes the path of every request.
