@@ -22,6 +22,11 @@ from ops import target
 from ops.target import Target
 
 _ATTRIBUTES = "sk channel state origin rating opened_at tokens_in tokens_out".split()
+_HEAD = (
+    *("day", "channel", "messages", "delivered", "failed", "undeliv.", "up", "down"),
+    *("p50 s", "p95 s", "tokens in", "out", "USD"),
+)
+_LINE = "{:<10} {:<10} {:>8} {:>9} {:>6} {:>8} {:>5} {:>5} {:>6} {:>6} {:>10} {:>9} {:>10}"
 _FAILED = {Origin.FALLBACK.value, Origin.FILTERED.value}
 
 
@@ -74,18 +79,13 @@ def run(chosen: argparse.Namespace) -> int:
     except (BotoCoreError, ClientError) as error:
         print(f"table: {error}", file=sys.stderr)
         return 1
-    print(
-        f"{'day':<10}  {'channel':<10}{'messages':>9}{'delivered':>10}{'failed':>7}{'undeliv.':>9}"
-        f"{'up':>6}{'down':>6}{'p50 s':>7}{'p95 s':>7}{'tokens in':>11}{'out':>9}{'USD':>9}"
-    )
+    print(_LINE.format(*_HEAD))
     for (day, channel), row in sorted(rows.items()):
-        p50, p95 = (_share(row.seconds, percent) for percent in (50, 95))
         cost = (row.tokens_in * chosen.price_in + row.tokens_out * chosen.price_out) / 1e6
-        print(
-            f"{day:<10}  {channel:<10}{row.messages:>9}{row.delivered:>10}{row.failed:>7}"
-            f"{row.undeliverable:>9}{row.up:>6}{row.down:>6}{p50:>7.1f}{p95:>7.1f}"
-            f"{row.tokens_in:>11}{row.tokens_out:>9}{cost:>9.4f}"
-        )
+        p50, p95 = (f"{_share(row.seconds, percent):.1f}" for percent in (50, 95))
+        counts = (row.messages, row.delivered, row.failed, row.undeliverable, row.up, row.down)
+        tokens = (row.tokens_in, row.tokens_out)
+        print(_LINE.format(day, channel, *counts, p50, p95, *tokens, f"{cost:.4f}"))
     return 0
 
 
