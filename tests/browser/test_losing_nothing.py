@@ -15,12 +15,12 @@ NETWORK = "ERR_|Failed to load resource"
 
 def test_a_reload_in_the_middle_of_an_answer(visitor: Visitor, stack: Stack) -> None:
     stack.openai.token_s = 0.05
-    visitor.write("[[length:40]]")
-    expect(visitor.page.locator(".draft")).to_contain_text("word3")
+    visitor.write("[[length:80]]")
+    expect(visitor.page.locator(".draft")).to_contain_text("word1")
     visitor.page.reload()
     visitor.settle()
     expect(visitor.bubbles).to_have_count(1)
-    expect(visitor.answers).to_contain_text(["word40"])
+    expect(visitor.answers).to_contain_text(["word80"])
 
 
 def test_what_was_being_written_survives_a_reload(desktop: Visitor) -> None:

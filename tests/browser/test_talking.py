@@ -27,13 +27,13 @@ def test_a_message_and_its_answer(visitor: Visitor, stack: Stack) -> None:
 
 def test_the_answer_grows_as_it_is_written(visitor: Visitor, stack: Stack) -> None:
     stack.openai.token_s = 0.05
-    visitor.write("[[length:80]]")
+    visitor.write("[[length:120]]")
     draft = visitor.page.locator(".draft .prose")
     expect(draft).to_contain_text("word1 word2")
     early = draft.inner_text()
     expect(draft).to_contain_text("word40")
     assert draft.inner_text().startswith(early.removesuffix("…").rstrip())
-    expect(visitor.answers).to_contain_text(["word80"])
+    expect(visitor.answers).to_contain_text(["word120"])
     expect(visitor.page.locator(".bot")).to_have_count(1)
 
 
