@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse
 
 from chatbot.files import Bucket
+from chatbot.tls import trust
 from chatbot.wiring.clients import client_config
 
 if TYPE_CHECKING:
@@ -68,6 +69,19 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         made = stacks.describe_stack_resources(StackName="chatbot")["StackResources"]
         names = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in made}
         yield Aws(boto3.client("dynamodb"), boto3.client("sqs"), names)
+
+
+@pytest.fixture
+def trusting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path | None], None]]:
+    """Trust the certificate in a file alone; None: those that are trusted by default."""
+
+    def only(path: Path | None) -> None:
+        if path:
+            monkeypatch.setenv("SSL_CERT_FILE", str(path))
+        trust.cache_clear()
+
+    yield only
+    trust.cache_clear()
 
 
 @pytest.fixture

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import DNSName
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
@@ -22,6 +19,7 @@ from chatbot.errors import ChatbotError, PostRefused, Unfetchable
 from chatbot.media import fetch
 from chatbot.messages import File
 from local.server import Running, serve
+from tests.certificates import certify
 
 HOST = "files.example"
 PNG = b"\x89PNG\r\n\x1a\n" + b"." * 100_000
@@ -99,27 +97,15 @@ def test_a_server_that_is_gone_is_not_named(server: Running) -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of HOST, by itself; its key stands before it."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    path = tmp_path_factory.mktemp("tls") / "pem"
-    path.write_bytes(pem + made.public_bytes(serialization.Encoding.PEM))
-    return path
+    return certify(tmp_path_factory.mktemp("tls") / "pem", DNSName(HOST))
 
 
 @pytest.fixture
-def port(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def port(
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trusting: Callable[[Path | None], None],
+) -> Iterator[int]:
     """Of HOST over TLS on this machine, where nothing is private for once."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
@@ -127,7 +113,7 @@ def port(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     thread = threading.Thread(target=running.serve_forever)
     thread.start()
     monkeypatch.setattr(IPv4Address, "is_global", True)
-    monkeypatch.setattr(media, "where", lambda: str(certificate))
+    trusting(certificate)
     monkeypatch.setitem(media._PORTS, "https", running.port)
     yield running.port
     running.shutdown()

@@ -6,41 +6,22 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from cryptography.x509 import IPAddress
 
-from chatbot import tls
 from chatbot.channels.posting import Session, send
 from chatbot.errors import AmbiguousPost, ModelUnavailable
 from chatbot.messages import PromptLine
 from chatbot.model import ChatModel
 from chatbot.settings import Settings
+from tests.certificates import certify
 
 HERE = "127.0.0.1"
 ANSWER = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
 WORDS = "Nobody else may hear this"
-
-
-def certify(path: Path, address: str) -> None:
-    """A certificate for the address, and its key: only itself vouches for it."""
-    key, day = ec.generate_private_key(ec.SECP256R1()), timedelta(days=1)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
-    itself = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address(address))])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now - day, now + day)
-    certificate = builder.add_extension(itself, critical=False).sign(key, hashes.SHA256())
-    path.write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        + certificate.public_bytes(Encoding.PEM)
-    )
 
 
 class Server:
@@ -83,23 +64,21 @@ class Server:
 
 
 @pytest.fixture
-def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
+def serve(
+    tmp_path: Path, trusting: Callable[[Path | None], None]
+) -> Iterator[Callable[..., Server]]:
     """A server, trusted or not, with a certificate for `name`."""
     servers: list[Server] = []
 
     def start(trusted: bool, name: str = HERE) -> Server:
-        path = tmp_path / f"{len(servers)}.pem"
-        certify(path, name)
-        if trusted:
-            monkeypatch.setenv("SSL_CERT_FILE", str(path))
-        tls._load.cache_clear()
+        path = certify(tmp_path / f"{len(servers)}.pem", IPAddress(IPv4Address(name)))
+        trusting(path if trusted else None)
         servers.append(Server(path))
         return servers[-1]
 
     yield start
     for server in servers:
         server.close()
-    tls._load.cache_clear()
 
 
 def post(url: str) -> None:

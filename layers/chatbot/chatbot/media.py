@@ -14,11 +14,11 @@ from ipaddress import IPv4Address
 from urllib.parse import SplitResult, urlsplit
 
 import urllib3
-from certifi import where
 from urllib3.exceptions import HTTPError
 
 from chatbot.errors import PostRefused, Unfetchable
 from chatbot.messages import File
+from chatbot.tls import trust
 
 _PORTS = {"https": 443, "http": 80}
 _CHUNK = 64 * 1024
@@ -156,8 +156,6 @@ def _pool(parts: SplitResult, address: str) -> urllib3.HTTPConnectionPool:
     return urllib3.HTTPSConnectionPool(
         address,
         port,
-        server_hostname=host,
-        assert_hostname=host,
-        cert_reqs="CERT_REQUIRED",
-        ca_certs=where(),
+        server_hostname=host,  # `assert_hostname` would end the context's own check, for everyone
+        ssl_context=trust(),
     )

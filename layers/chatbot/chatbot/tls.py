@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import os
 import ssl
-import threading
 from functools import cache
-
-_LOADING = threading.Lock()
-
-
-def trust() -> ssl.SSLContext:
-    """One context for the model and the platforms: to load the authorities takes longer than all
-    else that opens a connection. `SSL_CERT_FILE` and `SSL_CERT_DIR` name others, as for OpenSSL.
-    """
-    with _LOADING:
-        return _load()
 
 
 @cache
-def _load() -> ssl.SSLContext:
-    from certifi import where
+def trust() -> ssl.SSLContext:
+    """One context for all who connect: to load the authorities takes longer than a handshake.
+
+    These are certifi's, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, as for OpenSSL.
+    """
+    from certifi import where  # the model's SDK does without it: nothing dearer to import
 
     folder = os.environ.get("SSL_CERT_DIR")
     file = os.environ.get("SSL_CERT_FILE") or (None if folder else where())
