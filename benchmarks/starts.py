@@ -25,7 +25,7 @@ def rows(
             tell(f"{row} {run + 1}/{runs}" if run >= 0 else f"{row}, warming up")
             sides = [starter.ours(name), starter.reference(name), starter.ours(name, plain=True)]
             times = [0.0] * len(sides)
-            for turn in range(len(sides)):  # in turns: what ends slows what starts next to it
+            for turn in range(len(sides)):  # no side always follows the same one
                 side = (run + turn) % len(sides)
                 times[side] = _init(sides[side], event)
             if run >= 0:

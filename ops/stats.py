@@ -22,10 +22,7 @@ from ops import target
 from ops.target import Target
 
 _ATTRIBUTES = "sk channel state origin rating opened_at tokens_in tokens_out".split()
-_HEAD = (
-    *("day", "channel", "messages", "delivered", "failed", "undeliv.", "up", "down"),
-    *("p50 s", "p95 s", "tokens in", "out", "USD"),
-)
+_HEAD = "day,channel,messages,delivered,failed,undeliv.,up,down,p50 s,p95 s,tokens in,out,USD"
 _LINE = "{:<10} {:<10} {:>8} {:>9} {:>6} {:>8} {:>5} {:>5} {:>6} {:>6} {:>10} {:>9} {:>10}"
 _FAILED = {Origin.FALLBACK.value, Origin.FILTERED.value}
 
@@ -79,7 +76,7 @@ def run(chosen: argparse.Namespace) -> int:
     except (BotoCoreError, ClientError) as error:
         print(f"table: {error}", file=sys.stderr)
         return 1
-    print(_LINE.format(*_HEAD))
+    print(_LINE.format(*_HEAD.split(",")))
     for (day, channel), row in sorted(rows.items()):
         cost = (row.tokens_in * chosen.price_in + row.tokens_out * chosen.price_out) / 1e6
         p50, p95 = (f"{_share(row.seconds, percent):.1f}" for percent in (50, 95))

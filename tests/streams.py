@@ -1,8 +1,8 @@
 """Standard output, set aside while other threads print.
 
 CPython's `print` keeps no reference of its own to the stream that it writes to: a stream that goes
-away meanwhile takes the process with it (python/cpython#130163, mended in 3.13.3; 3.11 has it
-still). So each stream that was ever put in its place here is kept.
+away meanwhile takes the process with it (python/cpython#130163; 3.11.7 and 3.13.0 do so). So each
+stream that was ever put in its place here is kept.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from local.people import CHANNELS, Post
 from local.stack import Stack
 from local.standins.base import Call
 from local.standins.faults import Fault
-from tests.e2e.chat import Chat
+from tests.e2e.chat import Chat, until
 
 pytestmark = pytest.mark.long
 
@@ -49,13 +49,6 @@ def page(chat: Chat) -> dict[str, Any]:
     reply = requests.get(f"{chat.stack.url}/web/messages", headers=headers, timeout=30)
     found: dict[str, Any] = reply.json()
     return found
-
-
-def wait_for(holds: Callable[[], object], seconds: float = 15) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def test_previews_grow_and_then_the_message_comes(chat: Chats) -> None:
@@ -134,8 +127,8 @@ def test_the_page_shows_what_is_written_so_far(chat: Chats) -> None:
 
     with slowly(chatting.stack, 0.07):
         assert chatting.post(post).ok
-        wait_for(lambda: draft() and len(seen) >= 2)
-    wait_for(lambda: page(chatting)["turns"])
+        until(lambda: bool(draft() and len(seen) >= 2), True)
+    until(lambda: bool(page(chatting)["turns"]), True)
     assert page(chatting)["draft"] is None
     assert page(chatting)["turns"][0]["answer"] == WHOLE
     assert 0 < len(seen[0]) < len(seen[1])
@@ -146,7 +139,7 @@ def test_the_page_shows_what_is_written_so_far(chat: Chats) -> None:
 
 def telegram_button(chat: Chat, asked: Post) -> Post:
     conversation = chat.person.conversation("telegram")
-    wait_for(lambda: shown(chat))
+    until(lambda: bool(shown(chat)), True)
     draft_id = shown(chat)[-1].params["draft_id"]
     stopped = {"chat": {"id": chat.person.telegram_id, "type": "private"}, "draft_id": draft_id}
     assert draft_id != TurnKey(conversation, "").draft
@@ -178,7 +171,7 @@ def test_a_stop_keeps_and_delivers_what_was_said(chat: Chats, way: str) -> None:
     asked = chatting.person.write(chatting.channel, marker, chatting.stack.url)
     with slowly(chatting.stack, 0.05), ThreadPoolExecutor(1) as pool:
         answering = pool.submit(chatting.answers_to, asked)
-        wait_for(lambda: chatting.prompts(marker))
+        until(lambda: bool(chatting.prompts(marker)), True)
         assert chatting.post(WAYS[way](chatting, asked)).ok
         [answer] = answering.result()
     said = answer.removesuffix("…").split()
@@ -198,7 +191,7 @@ def test_a_stop_before_the_first_word(chat: Chats, channel: str) -> None:
     asked = chatting.person.write(channel, marker, chatting.stack.url)
     with slowly(chatting.stack, 0.05, first_token_s=2.5), ThreadPoolExecutor(1) as pool:
         answering = pool.submit(chatting.answers_to, asked)
-        wait_for(lambda: chatting.prompts(marker))
+        until(lambda: bool(chatting.prompts(marker)), True)
         way = {"telegram": "telegram text", "messenger": "messenger text", "web": "web button"}
         assert chatting.post(WAYS[way[channel]](chatting, asked)).ok
         assert answering.result() == ["Stopped."]

@@ -147,7 +147,7 @@ def judge(case: Case, seen: Seen, fired: bool, sent: int) -> Finding:
 def run(case: Case, stack: Stack) -> Finding:
     """`stack` is shared with other cases unless the case must be alone."""
     began = time.monotonic()
-    finding = (_outage if case.fault == cases.OUTAGE else _faulty)(case, stack)
+    finding = _outage(case, stack) if case.fault == cases.OUTAGE else _faulty(case, stack)
     return replace(finding, seconds=time.monotonic() - began)
 
 
