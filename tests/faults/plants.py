@@ -7,12 +7,14 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from local.stack import Stack
 from local.standins.faults import Fault, Faults
 from tests.faults import cases, processes
-from tests.faults.calls import FUNCTION, Call, call_of, fault_of
+from tests.faults.calls import FUNCTION, Call, Then, call_of, fault_of
 from tests.faults.cases import Case
 from tests.faults.lanes import Lanes, Way, group_of
 from tests.faults.talk import Talk
@@ -103,18 +105,21 @@ class Plant:
         self._add(call, fault)
 
     def _plant(self, call: Call) -> None:
-        self._add(call, fault_of(self.case, call, self._kill, self._freeze, self._rival))
+        kill = partial(self._strike, call, processes.kill)
+        freeze = partial(self._strike, call, processes.freeze)
+        self._add(call, fault_of(self.case, call, kill, freeze, self._rival))
 
-    def _kill(self, environ: WSGIEnvironment) -> None:
-        processes.kill(environ)
-        self._struck = True
+    def _strike(self, call: Call, blow: Then, environ: WSGIEnvironment) -> None:
+        """Whoever gave up waiting before the blow is not hit by it: it is for the next try then."""
+        try:
+            blow(environ)
+        except processes.Gone:
+            self._plant(replace(call, skip=0))
+        else:
+            self._struck = True
 
     def _kill_idle(self, function: str) -> None:
         processes.kill_idle(function, self.stack.servers["aws"].url)
-
-    def _freeze(self, environ: WSGIEnvironment) -> None:
-        processes.freeze(environ)
-        self._struck = True
 
     def _plant_on_receipt(self, messages: Sequence[MessageTypeDef]) -> Way:
         mine = [m for m in messages if group_of(m) == self.talk.conversation]

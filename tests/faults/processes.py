@@ -17,14 +17,18 @@ _LOOPBACK = "0100007F"
 _EMULATORS = (b"aws-lambda-rie-x86_64", b"aws-lambda-rie-arm64")
 
 
+class Gone(Exception):
+    """No process waits for the answer to this request any more."""
+
+
 def kill(environ: WSGIEnvironment) -> None:
-    """Crash the process that makes this request."""
-    os.kill(_client(environ), signal.SIGKILL)
+    """Crash the process that makes this request. Raises Gone."""
+    _signal(environ, signal.SIGKILL)
 
 
 def freeze(environ: WSGIEnvironment) -> None:
-    """Stop the process that makes this request for good: only its time limit ends it."""
-    os.kill(_client(environ), signal.SIGSTOP)
+    """Stop the process that makes this request: only its time limit ends it. Raises Gone."""
+    _signal(environ, signal.SIGSTOP)
 
 
 def kill_idle(function: str, endpoint: str) -> None:
@@ -45,8 +49,15 @@ def failed_connections() -> int:
     return int(dict(zip(names.split(), values.split(), strict=True))["AttemptFails"])
 
 
+def _signal(environ: WSGIEnvironment, number: signal.Signals) -> None:
+    try:
+        os.kill(_client(environ), number)
+    except ProcessLookupError:
+        raise Gone from None
+
+
 def _client(environ: WSGIEnvironment) -> int:
-    """Raises LookupError when no runtime process holds the other end of the connection."""
+    """The runtime process that holds the other end of the connection. Raises Gone."""
     wanted = f"socket:[{_inode(int(environ['REMOTE_PORT']), int(environ['SERVER_PORT']))}]"
     for pid in _runtimes():
         with suppress(OSError):
@@ -54,7 +65,7 @@ def _client(environ: WSGIEnvironment) -> int:
                 with suppress(OSError):
                     if os.readlink(descriptor) == wanted:
                         return pid
-    raise LookupError("no function's process made this request")
+    raise Gone
 
 
 def _inode(port: int, server_port: int) -> str:
@@ -63,7 +74,7 @@ def _inode(port: int, server_port: int) -> str:
         fields = line.split()
         if fields[1:3] == ends:
             return fields[9]
-    raise LookupError("the connection is gone")
+    raise Gone
 
 
 def _runtimes() -> Iterator[int]:

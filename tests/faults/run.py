@@ -25,7 +25,7 @@ PICTURE_SECONDS = 23
 SETTLE = 1.5
 SETTINGS = {
     "SETTLE": f"{SETTLE}s",
-    "POST_TIMEOUT": "1s",
+    "POST_TIMEOUT": "3s",  # longer than a machine stalls: that is no fault of the platform
     "MAX_TOKENS": "2000",
     "RETRY_DELAY": "100ms",
     "RETRY_DELAY_MAX": "1s",

@@ -5,13 +5,17 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults import cases, mutants, report
+from tests.faults import cases, mutants, processes, report
 from tests.faults.cases import Case, every
 from tests.faults.matrix import run_all
 from tests.faults.run import Finding, Seen, judge
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 ROOT = Path(__file__).parents[2]
 EXPECTED = [(1, 1), (2, 1), (2, 2), (3, 1)]
@@ -98,8 +102,24 @@ def test_the_table_shows_each_outcome() -> None:
     }
 
 
+@pytest.fixture
+def missed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The operations whose caller was gone before it could be killed: the first put."""
+    operations: list[str] = []
+    kill = processes.kill
+
+    def late(environ: WSGIEnvironment) -> None:
+        if environ["faults.operation"] == "PutItem" and not operations:
+            operations.append("PutItem")
+            raise processes.Gone
+        kill(environ)
+
+    monkeypatch.setattr(processes, "kill", late)
+    return operations
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the runtime emulator needs Linux")
-def test_faults() -> None:
+def test_faults(missed: list[str]) -> None:
     """One stack for all: the slowest waits for a dead worker's lease."""
     chosen = [
         Case(cases.ENQUEUE, cases.ENTRY, "messenger"),
@@ -120,6 +140,7 @@ def test_faults() -> None:
     wrong = {case.name: f"{f.outcome} {f.note}" for case, f in findings.items() if not f.good}
     assert not wrong
     assert len(findings) == len(chosen)
+    assert missed == ["PutItem"]
 
 
 def test_what_should_notice_a_mutant_is_there() -> None:
