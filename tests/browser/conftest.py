@@ -8,10 +8,20 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from local.stack import Options, Stack
-from tests.browser.visitor import CHROMIUM, DESKTOP, FLAGS, PHONE, Screen, Visit, Visitor, visit
+from tests.browser.visitor import (
+    CHROMIUM,
+    DESKTOP,
+    FLAGS,
+    PHONE,
+    SECONDS,
+    Screen,
+    Visit,
+    Visitor,
+    visit,
+)
 
 ABSENT = f"{CHROMIUM} is absent: apt-get install chromium"
 SETTINGS = {
@@ -35,6 +45,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail(ABSENT)
         pytest.skip(ABSENT)
+    expect.set_options(timeout=SECONDS)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield running

@@ -99,7 +99,7 @@ class Visitor:
     def settle(self, page: Page | None = None) -> None:
         page = page or self.page
         expect(page.locator("#text")).to_have_value("")
-        expect(page.locator(UNDER_WAY)).to_have_count(0, timeout=SECONDS)
+        expect(page.locator(UNDER_WAY)).to_have_count(0)
 
     def press(self, name: str) -> None:
         """A button by its name; on a narrow screen those of the menu are behind it."""
