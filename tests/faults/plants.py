@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 REFUSED_SECONDS = 1.0
 REFUSED_AT_MOST = 8.0
 RIVAL_SECONDS = 1.5
-NEIGHBOUR_SECONDS = 4.0
-"""Longer than an answer takes on a slow machine, and well within a worker's time."""
+NEIGHBOUR_SECONDS = 7.0
+"""At most; three quarters of the model's time are for its first try, 8 s of a worker's 18."""
 
 
 class Plant:
@@ -138,11 +138,14 @@ class Plant:
         faults.add(fault)
 
     def _pair(self) -> None:
-        """A slow neighbour in the batch: only then the worker deletes what is done itself."""
+        """A neighbour in the batch that takes longer: only then the worker deletes by itself."""
         self.companion = Talk(self.stack, self.talk.channel, long=0)
         self.lanes.pair(self.talk.conversation, self.companion.conversation)
         words = self.companion.text(1)
-        self.stack.openai.faults.add(Fault("slow", contains=words, delay_s=NEIGHBOUR_SECONDS))
+        self.stack.openai.faults.add(Fault("slow", contains=words, then=self._linger))
+
+    def _linger(self, environ: WSGIEnvironment) -> None:
+        self.talk.until(self.fired, NEIGHBOUR_SECONDS)
 
     def _receive(self) -> None:
         if self.case.fault == cases.KILLED_BEFORE:
