@@ -27,7 +27,7 @@ REFUSED_SECONDS = 1.0
 REFUSED_AT_MOST = 8.0
 RIVAL_SECONDS = 1.5
 NEIGHBOUR_SECONDS = 7.0
-"""At most; three quarters of the model's time are for its first try, 8 s of a worker's 18."""
+"""At most; three quarters of the model's time are for its first try, 12 s of a worker's 24."""
 
 
 class Plant:

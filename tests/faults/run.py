@@ -18,10 +18,10 @@ from tests.faults.lanes import Lanes
 from tests.faults.plants import Plant
 from tests.faults.talk import MAX_INPUT, Label, Talk
 
-WORKER_SECONDS = 18
+WORKER_SECONDS = 24
 """A quarter of what the model gets of them is left for the one that is asked after a silent one."""
-PICTURE_SECONDS = 23
-"""With less than 15 s left no picture is begun, and 5 s are kept for what follows."""
+PICTURE_SECONDS = 25
+"""With less than 15 s left no picture is begun, and 7 s are kept for what follows."""
 SETTLE = 1.5
 SETTINGS = {
     "SETTLE": f"{SETTLE}s",
@@ -36,7 +36,7 @@ TOKEN_SECONDS = 0.0005
 """Between words: an answer of two parts then takes long enough for signs and drafts."""
 VISIBILITY = 6
 """Over the worker's time: longer than a lease, which ends 2 s after the last claim."""
-PATIENCE = 40.0
+PATIENCE = 50.0
 STRUCK = 10.0
 """For what happens after an answer arrived, on a machine that stalls."""
 
