@@ -15,8 +15,11 @@ from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse
 
 from chatbot.files import Bucket
+from chatbot.history import Table
 from chatbot.tls import trust
 from chatbot.wiring.clients import client_config
+from tests.component.turns import DAYS, Store
+from tests.fakes import FakeClock, MemoryHistory
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -100,3 +103,18 @@ def bucket(aws: Aws) -> Bucket:
 def queues(aws: Aws) -> Queues:
     """The URLs of the queues."""
     return Queues(aws.names["MessageQueue"], aws.names["DeadLetterQueue"])
+
+
+@pytest.fixture
+def dynamodb_table(aws: Aws, table: str) -> Table:
+    """The conversation table as the functions see it."""
+    return Table(aws.dynamodb, table, FakeClock(), DAYS)
+
+
+@pytest.fixture(params=["dynamodb", "memory"])
+def history(request: pytest.FixtureRequest) -> Store:
+    """The table and its double, in turn."""
+    if request.param == "memory":
+        return MemoryHistory()
+    found: Table = request.getfixturevalue("dynamodb_table")
+    return found

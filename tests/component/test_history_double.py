@@ -1,0 +1,74 @@
+"""The table and its double in memory, side by side through the same steps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chatbot.errors import TurnExists
+from chatbot.history import Table
+from chatbot.messages import Claim, State
+from tests.component.turns import Store, make
+from tests.fakes import NOON, MemoryHistory
+
+tokens = st.sampled_from(["a", "b"])
+states = st.sampled_from(list(State))
+times = st.integers(NOON - 2, NOON + 2)
+claims = st.none() | st.builds(Claim, tokens, times)
+parts = st.sampled_from([(), ("1",), ("1", "2")])
+numbers = st.integers(1, 2)
+steps = st.one_of(
+    st.tuples(st.just("put"), numbers, states, claims),
+    st.tuples(st.just("take_over"), numbers, states, claims, st.builds(Claim, tokens, times)),
+    st.tuples(st.just("save"), numbers, states, claims, parts),
+    st.tuples(st.just("mark_delivered"), numbers, parts),
+    st.tuples(st.just("abandon"), numbers),
+    st.tuples(st.just("hold"), numbers),
+    st.tuples(st.just("raise_try"), numbers),
+    st.tuples(st.just("lower_try"), numbers),
+)
+_serial = count()
+
+
+def perform(history: Store, conversation: str, step: tuple[Any, ...]) -> object:
+    """What a step returns or raises."""
+    name, number, *rest = step
+    turn = make(number, conversation)
+    match name:
+        case "put":
+            arguments: list[object] = [replace(turn, state=rest[0], claim=rest[1])]
+        case "take_over":
+            arguments = [replace(turn, state=rest[0], claim=rest[1]), rest[2], NOON]
+        case "save":
+            arguments = [replace(turn, state=rest[0], claim=rest[1], posted=rest[2])]
+        case "mark_delivered":
+            arguments = [turn.key, rest[0]]
+        case "abandon" | "hold":
+            arguments = [turn.key, NOON]
+        case _:
+            arguments = [turn.key]
+    try:
+        result: object = getattr(history, name)(*arguments)
+    except TurnExists as met:
+        return met.turn
+    return result
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+)
+@given(st.lists(steps, min_size=1, max_size=8))
+def test_the_double_does_what_the_table_does(
+    dynamodb_table: Table, script: list[tuple[Any, ...]]
+) -> None:
+    memory, conversation = MemoryHistory(), f"telegram:{next(_serial)}"
+    for step in script:
+        real = perform(dynamodb_table, conversation, step)
+        assert perform(memory, conversation, step) == real
+        assert memory.read(conversation, 5) == dynamodb_table.read(conversation, 5)

@@ -1,0 +1,198 @@
+"""What the table keeps beside the turns: tries, counts of a day, persons, drafts and stops."""
+
+from __future__ import annotations
+
+import pytest
+
+from chatbot.errors import HistoryUnavailable
+from chatbot.history import Table
+from chatbot.marks import put_stop
+from chatbot.messages import Person, Stop
+from chatbot.ports import Counted
+from tests.component.conftest import Aws
+from tests.component.turns import CONVERSATION, DAYS, Store, make
+from tests.fakes import NOON, FakeClock
+
+
+def test_tries_are_counted_for_one_event_at_a_time(history: Store) -> None:
+    first, second = make(1).key, make(2).key
+    assert [history.raise_try(first) for _ in range(3)] == [1, 2, 3]
+    history.lower_try(first)
+    assert history.raise_try(first) == 3
+    history.lower_try(second)  # not the one that is counted
+    assert history.raise_try(first) == 4
+    assert history.raise_try(second) == 1
+    history.lower_try(second)
+    history.lower_try(second)  # never below nothing
+    assert history.raise_try(second) == 1
+    history.lower_try(make(conversation="telegram:43").key)
+
+
+def test_a_day_counts_each_event_once_and_up_to_a_limit(history: Store) -> None:
+    def count(
+        event: str, kind: str = "messages", day: str = "2026-11-21", most: int = 2
+    ) -> Counted:
+        return history.count_today(CONVERSATION, day, kind, event, most)
+
+    assert [count(event) for event in ("a", "a", "b", "b", "c", "c")] == [
+        Counted.NOW,
+        *(Counted.BEFORE, Counted.NOW, Counted.BEFORE),
+        *(Counted.TOO_MANY, Counted.TOO_MANY),
+    ]
+    assert count("d", kind="images", most=1) is Counted.NOW
+    assert count("e", kind="images", most=1) is Counted.TOO_MANY
+    assert count("c", most=0) is Counted.NOW
+    tomorrow = "2026-11-22"
+    assert [count(event, day=tomorrow, most=1) for event in "aab"] == [
+        *(Counted.NOW, Counted.BEFORE, Counted.TOO_MANY)
+    ]
+    assert count("d", kind="images", day=tomorrow, most=1) is Counted.NOW
+
+
+def test_what_has_no_name_is_counted_each_time(history: Store) -> None:
+    counted = [history.count_today("~total", "2026-11-21", "total", "", 3) for _ in range(4)]
+    assert counted == [Counted.NOW] * 3 + [Counted.TOO_MANY]
+
+
+def test_forgetting_leaves_the_days_count(history: Store) -> None:
+    assert history.count_today(CONVERSATION, "2026-11-21", "messages", "a", 1) is Counted.NOW
+    history.erase(make(9).key)
+    assert history.count_today(CONVERSATION, "2026-11-21", "messages", "b", 1) is Counted.TOO_MANY
+
+
+def test_a_person_is_remembered(history: Store) -> None:
+    person = Person(registered=True, name="Ada", language="en")
+    history.save_person(CONVERSATION, person)
+    history.put(make())
+    window = history.read(CONVERSATION, 1)
+    assert window.person == person
+    assert window.turns == (make(),)
+    history.save_person(CONVERSATION, Person(registered=False))
+    assert history.read(CONVERSATION, 1).person == Person()
+
+
+def test_saving_a_person_leaves_the_tombstone(aws: Aws, table: str, dynamodb_table: Table) -> None:
+    aws.dynamodb.put_item(
+        TableName=table,
+        Item={
+            "pk": {"S": CONVERSATION},
+            "sk": {"S": "~state"},
+            "forgotten_before": {"S": "turn#5"},
+        },
+    )
+    dynamodb_table.save_person(CONVERSATION, Person(registered=True, forgotten_before="turn#9"))
+    person = Person(registered=True, forgotten_before="turn#5")
+    assert dynamodb_table.read(CONVERSATION, 1).person == person
+
+
+def test_what_a_person_chose_comes_back(history: Store) -> None:
+    person = Person(True, "Ada", "de", mode="image", persona="Poet", asked=True)
+    history.save_person(CONVERSATION, person)
+    assert history.read(CONVERSATION, 1).person == person
+    history.save_person(CONVERSATION, Person())
+    assert history.read(CONVERSATION, 1).person == Person()
+
+
+def test_erasing_leaves_the_tombstone_and_what_came_after(history: Store) -> None:
+    for number in range(60):
+        history.put(make(number))
+    history.put(make(1, conversation="telegram:421"))
+    history.save_person(CONVERSATION, Person(True, "Ada", "de", persona="Poet"))
+    history.raise_try(make(3).key)
+    for _ in range(2):
+        history.erase(make(58).key)
+        window = history.read(CONVERSATION, 100)
+        assert window.turns == (make(59), make(58))
+        assert window.person == Person(forgotten_before=make(58).key.sort)
+    assert len(history.read("telegram:421", 10).turns) == 1
+
+
+def test_erasing_leaves_nothing_else_in_the_table(
+    aws: Aws, table: str, dynamodb_table: Table
+) -> None:
+    for number in range(3):
+        dynamodb_table.put(make(number))
+    dynamodb_table.save_person(CONVERSATION, Person(True, "Ada", "de"))
+    dynamodb_table.save_draft(make(2).key, "half an answer")
+    dynamodb_table.raise_try(make(2).key)
+    last = make(3).key
+    dynamodb_table.erase(last)
+    (item,) = aws.dynamodb.scan(TableName=table)["Items"]
+    assert {name: value for name, value in item.items() if name != "expires_at"} == {
+        "pk": {"S": CONVERSATION},
+        "sk": {"S": "~state"},
+        "forgotten_before": {"S": last.sort},
+    }
+    # Nor does it lift the limits of the day.
+    day = (CONVERSATION, "2026-11-21", "images")
+    dynamodb_table.count_today(*day, "1", 1)
+    dynamodb_table.erase(last)
+    assert dynamodb_table.count_today(*day, "2", 1) is Counted.TOO_MANY
+    # The deaths of the event that erases must not be forgotten, or it would die for ever.
+    assert [dynamodb_table.raise_try(last) for _ in range(2)] == [1, 2]
+    dynamodb_table.erase(last)
+    assert dynamodb_table.raise_try(last) == 3
+
+
+def test_a_draft_is_there_until_its_turn_is(history: Store) -> None:
+    turn = make()
+    assert history.draft_of(CONVERSATION) is None
+    history.save_draft(turn.key, "so")
+    history.save_draft(turn.key, "so far")
+    assert history.draft_of(CONVERSATION) == (turn.key.event_id, "so far")
+    assert history.draft_of("telegram:43") is None
+    history.put(turn)
+    assert history.draft_of(CONVERSATION) is None
+
+
+def test_a_draft_that_nobody_goes_on_with_vanishes(aws: Aws, table: str) -> None:
+    clock = FakeClock()
+    history = Table(aws.dynamodb, table, clock, DAYS)
+    history.save_draft(make().key, "so far")
+    clock.advance(29)
+    assert history.draft_of(CONVERSATION)
+    clock.advance(2)
+    assert history.draft_of(CONVERSATION) is None
+
+
+@pytest.mark.parametrize(
+    ("event", "at", "wished"),
+    [
+        ("", NOON + 1, True),
+        ("", NOON, False),
+        ("000000000001:message", 1, True),
+        ("77", 1, True),
+        ("000000000002:message", NOON + 5, False),
+    ],
+)
+def test_a_stop_is_for_its_message(
+    aws: Aws, table: str, dynamodb_table: Table, event: str, at: int, *, wished: bool
+) -> None:
+    put_stop(aws.dynamodb, table, Stop(CONVERSATION, "else", 1))
+    put_stop(aws.dynamodb, table, Stop(CONVERSATION, event, at))
+    assert dynamodb_table.stop_wished(make().key, "77") is wished
+    assert not dynamodb_table.stop_wished(make(conversation="telegram:43").key, "77")
+
+
+def test_a_stop_that_cannot_be_written_says_so(aws: Aws) -> None:
+    with pytest.raises(HistoryUnavailable):
+        put_stop(aws.dynamodb, "no-table", Stop(CONVERSATION, "", 1))
+
+
+def test_drafts_and_stops_take_no_turns_place(aws: Aws, table: str, dynamodb_table: Table) -> None:
+    for number in range(20):
+        dynamodb_table.put(make(number))
+    dynamodb_table.save_person(CONVERSATION, Person(registered=True))
+    dynamodb_table.raise_try(make(20).key)
+    dynamodb_table.save_draft(make(20).key, "so far")
+    put_stop(aws.dynamodb, table, Stop(CONVERSATION, "", 1))
+    window = dynamodb_table.read(CONVERSATION, 10)
+    assert [turn.text for turn in window.turns][:10] == [f"question {n}" for n in range(19, 9, -1)]
+    assert window.person.registered
+
+
+def test_drafts_and_stops_expire(aws: Aws, table: str, dynamodb_table: Table) -> None:
+    dynamodb_table.save_draft(make().key, "so far")
+    put_stop(aws.dynamodb, table, Stop(CONVERSATION, "", NOON))
+    for item in aws.dynamodb.scan(TableName=table)["Items"]:
+        assert int(item["expires_at"]["N"]) == NOON // 1000 + 86400

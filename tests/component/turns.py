@@ -1,0 +1,64 @@
+"""Turns for the tests of the conversation table, and what its double can do like it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Protocol
+
+from chatbot.messages import Author, Button, Claim, Made, Origin, Reply, State, Turn, TurnKey
+from chatbot.ports import History
+from tests.fakes import NOON
+
+CONVERSATION = "telegram:42"
+DAYS = 90
+
+
+class Store(History, Protocol):
+    """The table, and what the page reads of it."""
+
+    def draft_of(self, conversation: str) -> tuple[str, str] | None: ...
+
+    def turns_after(self, conversation: str, after: str, limit: int) -> tuple[Turn, ...]: ...
+
+
+def make(number: int = 1, conversation: str = CONVERSATION, **changes: Any) -> Turn:
+    turn = Turn(
+        key=TurnKey.of(conversation, NOON + number, f"{number:012d}:message"),
+        channel="telegram",
+        author=Author("7"),
+        text=f"question {number}",
+        reply=Reply(f"answer {number}"),
+        state=State.SENDING,
+        origin=Origin.MODEL,
+        claim=Claim("mine", NOON + 1000),
+        opened_at=NOON,
+    )
+    return replace(turn, **changes)
+
+
+FULL = make(
+    author=Author("7", "Ada", "en"),
+    text="naïve 🎉\u0000 “text”",
+    posted=("1", "2"),
+    quote="99",
+    fresh_start=True,
+    lifted_by="turn#1",
+    model="a-model",
+    tokens_in=12,
+    tokens_out=34,
+)
+RICH = make(
+    reply=Reply(
+        "What now?",
+        (Button("Start fresh", "/new fresh"), Button("Früheres", "/new earlier")),
+        Made("folder/name.png", "image/png", "a red fox"),
+    ),
+    more="and this",
+    resumed=True,
+    replaces="turn#0",
+    rating=-1,
+    estimate=77,
+)
+EMPTY = make(
+    author=Author(""), text="", reply=Reply(""), claim=None, opened_at=0, state=State.ANSWERED
+)
