@@ -24,8 +24,8 @@ from moto.dynamodb.models import dynamodb_backends
 from benchmarks.measured import Measured
 from benchmarks.rows import Row
 from benchmarks.world import http_event, queue_arn
-from chatbot.http import Handler
-from chatbot.wiring import webhook, worker
+from chatbot.bootstrap import webhook, worker
+from chatbot.edge.http import Handler
 from local import config
 from local.aws import CREDENTIALS
 from local.people import Person, Signer

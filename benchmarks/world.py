@@ -10,11 +10,11 @@ from typing import Any
 
 from benchmarks.built import Built
 from benchmarks.processes import Process, Starter
+from chatbot.adapters.sqs import Sender
 from chatbot.channels.messenger.inbound import MessengerInbound
 from chatbot.channels.telegram.inbound import TelegramInbound
-from chatbot.http import Inbound, Request
-from chatbot.queue import Sender
-from chatbot.settings import Settings, load
+from chatbot.core.settings import Settings, load
+from chatbot.edge.http import Inbound, Request
 from local.people import Person, Post, Signer
 from local.poller import to_event
 from local.stack import Options, Stack

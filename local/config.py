@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from chatbot import settings
+from chatbot.core import settings
 
 REGION = "eu-central-1"
 # Worth nothing outside this machine: the stand-ins take them, no platform does.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from chatbot.setup import TELEGRAM_UPDATES
+from chatbot.bootstrap.registration import TELEGRAM_UPDATES
 from local.people import Signer
 
 if TYPE_CHECKING:

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chatbot.commands import exported
-from chatbot.errors import HistoryUnavailable, InvalidSetting
-from chatbot.history import Table
-from chatbot.messages import TURN_PREFIX, Turn, TurnKey
+from chatbot.adapters.dynamodb.turns import Table
+from chatbot.conversation.commands import exported
+from chatbot.core.errors import HistoryUnavailable, InvalidSetting
+from chatbot.core.key import TURN_PREFIX, TurnKey
+from chatbot.core.turn import Turn
 from ops import target
 from ops.stored import settings_of
 from ops.target import Target

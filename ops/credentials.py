@@ -18,8 +18,8 @@ from pathlib import Path
 import boto3
 from dotenv import dotenv_values
 
-from chatbot.errors import InvalidSetting
-from chatbot.settings import Settings, load
+from chatbot.core.errors import InvalidSetting
+from chatbot.core.settings import Settings, load
 from ops import platforms, target
 from ops.findings import Finding, Level, broken, ok, show, warning
 from ops.stored import MEANINGS, SECRETS, Stored

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chatbot.errors import AmbiguousPost, InvalidSetting, PostRefused
-from chatbot.settings import Settings
+from chatbot.core.errors import AmbiguousPost, InvalidSetting, PostRefused
+from chatbot.core.settings import Settings
 from ops import credentials, platforms, resources, talk, target, webhooks
 from ops.findings import Finding, broken, show
 from ops.stored import settings_of

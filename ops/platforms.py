@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chatbot.channels.posting import Session, send
-from chatbot.errors import AmbiguousPost, PostRefused
-from chatbot.settings import Settings
-from chatbot.setup import Registration
+from chatbot.bootstrap.registration import Registration
+from chatbot.core.errors import AmbiguousPost, PostRefused
+from chatbot.core.settings import Settings
+from chatbot.net.post import Session, send
 from ops.findings import Finding, broken, ok, warning
 
 SCOPES = {"pages_messaging", "pages_manage_metadata"}

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chatbot.errors import Malformed
-from chatbot.messages import Envelope
-from chatbot.queue import group_of
+from chatbot.adapters.sqs import group_of
+from chatbot.core.errors import Malformed
+from chatbot.core.message import Envelope
 from ops import target
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from chatbot.errors import InvalidSetting
+from chatbot.core.errors import InvalidSetting
 from ops import target
 from ops.findings import Finding, broken, ok, show
 from ops.platforms import calls

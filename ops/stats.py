@@ -17,7 +17,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chatbot.messages import TURN_PREFIX, Origin, State, TurnKey
+from chatbot.core.key import TURN_PREFIX, TurnKey
+from chatbot.core.turn import Origin, State
 from ops import target
 from ops.target import Target
 

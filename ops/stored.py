@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chatbot.parameters import SETTINGS_PARAMETER
-from chatbot.settings import Settings, describe, entries, load
+from chatbot.adapters.ssm import SETTINGS_PARAMETER
+from chatbot.core.settings import Settings, describe, entries, load
 from ops.target import NoTarget, Target, name_of
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from chatbot.settings import Settings
-from chatbot.setup import MESSENGER_FIELDS, TELEGRAM_UPDATES, Registration
+from chatbot.bootstrap.registration import MESSENGER_FIELDS, TELEGRAM_UPDATES, Registration
+from chatbot.core.settings import Settings
 from ops.findings import Finding, broken, ok, warning
 from ops.platforms import calls
 

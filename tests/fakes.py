@@ -9,29 +9,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chatbot.errors import TurnExists, Unfetchable
-from chatbot.messages import (
-    Author,
-    Claim,
-    Completion,
-    Envelope,
-    File,
-    Kind,
-    Media,
-    Message,
-    Origin,
-    Part,
-    Person,
-    PromptLine,
-    Record,
-    Reply,
-    State,
-    Stop,
-    Turn,
-    TurnKey,
-    Window,
+from chatbot.core.completion import Completion, PromptLine
+from chatbot.core.errors import Unfetchable
+from chatbot.core.files import File
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Author, Envelope, Kind, Media, Message, Stop
+from chatbot.core.ports import (
+    Channel,
+    Counted,
+    Files,
+    History,
+    Journal,
+    Model,
+    Queue,
+    Settling,
+    Show,
+    TurnExists,
 )
-from chatbot.ports import Channel, Counted, Files, History, Journal, Model, Queue, Settling, Show
+from chatbot.core.timeline import Person, Window
+from chatbot.core.turn import Claim, Origin, Part, Reply, State, Turn
+from chatbot.core.work import Record
 
 NOON = 1_795_262_400_000  # 2026-11-21 12:00 UTC
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NoReturn
 
-from chatbot.answers import Answers
-from chatbot.batch import Batch
-from chatbot.conversation import Conversation
-from chatbot.delivery import Delivery
-from chatbot.messages import Completion, Envelope, Outcome, Record, State, Turn
-from chatbot.ports import Settling
-from chatbot.settings import Settings
+from chatbot.conversation.answer import Answers
+from chatbot.conversation.batch import Batch
+from chatbot.conversation.delivery import Delivery
+from chatbot.conversation.record import Conversation
+from chatbot.core.completion import Completion
+from chatbot.core.message import Envelope
+from chatbot.core.ports import Settling
+from chatbot.core.settings import Settings
+from chatbot.core.turn import State, Turn
+from chatbot.core.work import Outcome, Record
 from tests.fakes import (
     FakeChannel,
     FakeClock,

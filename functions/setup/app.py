@@ -2,6 +2,6 @@
 
 import os
 
-from chatbot.wiring.setup import build
+from chatbot.bootstrap.setup import build
 
 handler = build(os.environ)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 gc.disable()  # what loads now stays: to look for garbage in it is an eighth of a cold start
 
-from chatbot.wiring.web import build  # noqa: E402
+from chatbot.bootstrap.web import build  # noqa: E402
 
 handler = build(os.environ, Path(__file__).parent)
 gc.freeze()

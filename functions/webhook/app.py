@@ -5,7 +5,7 @@ import os
 
 gc.disable()  # what loads now stays: to look for garbage in it is an eighth of a cold start
 
-from chatbot.wiring.webhook import build  # noqa: E402
+from chatbot.bootstrap.webhook import build  # noqa: E402
 
 handler = build(os.environ)
 gc.freeze()

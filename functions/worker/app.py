@@ -1,11 +1,11 @@
-"""WorkerFunction: answers the queue's messages. The way of one message: chatbot/conversation.py."""
+"""WorkerFunction: answers the queue's messages. See chatbot/conversation/record.py."""
 
 import gc
 import os
 
 gc.disable()  # what loads now stays: to look for garbage in it is an eighth of a cold start
 
-from chatbot.wiring.worker import build  # noqa: E402
+from chatbot.bootstrap.worker import build  # noqa: E402
 
 handler = build(os.environ)
 gc.freeze()

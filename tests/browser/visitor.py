@@ -10,9 +10,11 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
+from chatbot.adapters.dynamodb.turns import Table
 from chatbot.channels.web.session import session_of
-from chatbot.history import Table
-from chatbot.messages import Author, Origin, Reply, State, Turn, TurnKey
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Author
+from chatbot.core.turn import Origin, Reply, State, Turn
 from local.stack import Stack
 
 CHROMIUM = "/usr/bin/chromium"

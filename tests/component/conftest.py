@@ -14,10 +14,10 @@ import pytest
 from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse
 
-from chatbot.files import Bucket
-from chatbot.history import Table
-from chatbot.tls import trust
-from chatbot.wiring.clients import client_config
+from chatbot.adapters.dynamodb.turns import Table
+from chatbot.adapters.s3 import Bucket
+from chatbot.bootstrap.aws import client_config
+from chatbot.net.tls import trust
 from tests.component.turns import DAYS, Store
 from tests.fakes import FakeClock, MemoryHistory
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from chatbot.telemetry import Telemetry
+from chatbot.adapters.telemetry import Telemetry
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers" / "chatbot" / "chatbot"
@@ -74,7 +74,7 @@ def emitted() -> set[Metric]:
     return {
         (OURS, name, frozenset(dimensions.items()))
         for service in ("webhook", "worker", "web", "setup")
-        for module in _loaded(f"chatbot.wiring.{service}")
+        for module in _loaded(f"chatbot.bootstrap.{service}")
         for name, channel in _counted(module)
         for dimensions in _dimensions(service, channel)
     }

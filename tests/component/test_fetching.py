@@ -14,10 +14,10 @@ from cryptography.x509 import DNSName
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from chatbot import media
-from chatbot.errors import ChatbotError, PostRefused, Unfetchable
-from chatbot.media import fetch
-from chatbot.messages import File
+from chatbot.core.errors import ChatbotError, PostRefused, Unfetchable
+from chatbot.core.files import File
+from chatbot.net import fetch as media
+from chatbot.net.fetch import fetch
 from local.server import Running, serve
 from tests.certificates import certify
 

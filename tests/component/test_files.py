@@ -12,11 +12,11 @@ import pytest
 import requests
 from botocore.stub import Stubber
 
-from chatbot.errors import FilesUnavailable
-from chatbot.files import Bucket
-from chatbot.messages import File
-from chatbot.ports import Files
-from chatbot.wiring.clients import client_config
+from chatbot.adapters.s3 import Bucket
+from chatbot.bootstrap.aws import client_config
+from chatbot.core.errors import FilesUnavailable
+from chatbot.core.files import File
+from chatbot.core.ports import Files
 from tests.component.conftest import Aws
 
 if TYPE_CHECKING:

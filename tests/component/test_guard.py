@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from chatbot.adapters.sqs import MAX_BYTES
+from chatbot.bootstrap import web, webhook
 from chatbot.channels.web.inbound import MAX_BODY, MAX_TEXT
 from chatbot.channels.web.session import new_session, set_cookie
-from chatbot.http import STRICT_HEADERS, Handler
-from chatbot.queue import MAX_BYTES
-from chatbot.wiring import web, webhook
+from chatbot.edge.http import STRICT_HEADERS, Handler
 from tests.component.conftest import TEMPLATE, Aws
 
 PAGE = Path(__file__).parents[2] / "functions" / "web"

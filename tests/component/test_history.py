@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from chatbot.errors import TurnExists
-from chatbot.messages import Claim, Origin, Person, State, Turn
+from chatbot.core.ports import TurnExists
+from chatbot.core.timeline import Person
+from chatbot.core.turn import Claim, Origin, State, Turn
 from tests.component.turns import CONVERSATION, EMPTY, FULL, RICH, Store, make
 from tests.fakes import NOON
 

@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chatbot.errors import TurnExists
-from chatbot.history import Table
-from chatbot.messages import Claim, State
+from chatbot.adapters.dynamodb.turns import Table
+from chatbot.core.ports import TurnExists
+from chatbot.core.turn import Claim, State
 from tests.component.turns import Store, make
 from tests.fakes import NOON, MemoryHistory
 

@@ -12,8 +12,8 @@ import pytest
 from chatbot.channels.messenger.inbound import MessengerInbound
 from chatbot.channels.telegram.inbound import TelegramInbound
 from chatbot.channels.web.inbound import WebInbound
-from chatbot.http import Inbound, Request
-from chatbot.settings import load
+from chatbot.core.settings import load
+from chatbot.edge.http import Inbound, Request
 from local import config
 from local.console import LineWriter, Pretty
 from local.people import CHANNELS, Person, Post, Signer

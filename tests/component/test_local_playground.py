@@ -13,9 +13,9 @@ from werkzeug.wrappers import Request, Response
 from chatbot.channels.messenger.inbound import MessengerInbound
 from chatbot.channels.telegram.inbound import TelegramInbound
 from chatbot.channels.web.session import session_of
-from chatbot.http import Inbound
-from chatbot.http import Request as BotRequest
-from chatbot.settings import load
+from chatbot.core.settings import load
+from chatbot.edge.http import Inbound
+from chatbot.edge.http import Request as BotRequest
 from local import config
 from local.playground import SWITCHES, Playground
 from local.server import Running, serve

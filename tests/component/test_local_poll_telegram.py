@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from werkzeug.wrappers import Request, Response
 
-from chatbot.setup import TELEGRAM_UPDATES
+from chatbot.bootstrap.registration import TELEGRAM_UPDATES
 from local import config
 from local.poll_telegram import Refused, Updates, start_polling
 from local.server import Running, serve

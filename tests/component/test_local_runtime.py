@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -147,22 +148,23 @@ def test_a_slot_that_cannot_be_made_leaves_its_place() -> None:
 
 
 @pytest.fixture
-def lines() -> list[str]:
-    return []
+def lines() -> SimpleQueue[str]:
+    return SimpleQueue()
 
 
 @pytest.fixture
-def process(function: Function, lines: list[str]) -> Iterator[Rie]:
-    slot = Rie(function, lines.append)
+def process(function: Function, lines: SimpleQueue[str]) -> Iterator[Rie]:
+    slot = Rie(function, lines.put)
     yield slot
     slot.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the runtime emulator needs Linux")
-def test_a_lambda_process(process: Rie, lines: list[str]) -> None:
+def test_a_lambda_process(process: Rie, lines: SimpleQueue[str]) -> None:
     payload = process.invoke("{}").payload
     assert (payload["greeting"], payload["count"], payload["request"]) == ("hello", 1, True)
-    assert "a line" in lines
+    # A thread reads them: they may come after the response.
+    assert "a line" in iter(lambda: lines.get(timeout=10), None)
     assert process.invoke('{"raise": "no"}') == Result(error="ValueError: no")
     assert process.invoke('{"seconds": 30}').error == "Sandbox.Timedout"
     assert process.invoke("{}").payload["count"] == 1, "a fresh process after the time limit"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from chatbot.errors import HistoryUnavailable
-from chatbot.history import Table
-from chatbot.marks import put_stop
-from chatbot.messages import Person, Stop
-from chatbot.ports import Counted
+from chatbot.adapters.dynamodb.state import put_stop
+from chatbot.adapters.dynamodb.turns import Table
+from chatbot.core.errors import HistoryUnavailable
+from chatbot.core.message import Stop
+from chatbot.core.ports import Counted
+from chatbot.core.timeline import Person
 from tests.component.conftest import Aws
 from tests.component.turns import CONVERSATION, DAYS, Store, make
 from tests.fakes import NOON, FakeClock

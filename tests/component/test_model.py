@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from chatbot.errors import ContentFiltered, ContextTooLong, ModelRefused, ModelUnavailable
-from chatbot.messages import Completion, PromptLine
-from chatbot.model import ChatModel
-from chatbot.settings import Settings
+from chatbot.adapters.openai.chat import ChatModel
+from chatbot.core.completion import Completion, PromptLine
+from chatbot.core.errors import ContentFiltered, ContextTooLong, ModelRefused, ModelUnavailable
+from chatbot.core.settings import Settings
 from local.server import serve
 from local.standins.faults import Fault
 from local.standins.openai import OpenAIStandIn
@@ -483,7 +483,7 @@ def test_no_error_repeats_the_prompt_or_the_key(server: Server, fault: Fault) ->
 
 def test_the_adapter_makes_the_import_no_dearer() -> None:
     code = (
-        "import sys, openai; before = set(sys.modules); import chatbot.model;"
+        "import sys, openai; before = set(sys.modules); import chatbot.adapters.openai.chat;"
         "print(*[m for m in sys.modules if m not in before and not m.startswith('chatbot')])"
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout

@@ -19,11 +19,13 @@ import boto3
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from chatbot import wiring
-from chatbot.history import Table
-from chatbot.http import Handler
-from chatbot.messages import Author, Origin, Reply, State, Turn, TurnKey
-from chatbot.wiring import setup, web, webhook, worker
+from chatbot import bootstrap
+from chatbot.adapters.dynamodb.turns import Table
+from chatbot.bootstrap import setup, web, webhook, worker
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Author
+from chatbot.core.turn import Origin, Reply, State, Turn
+from chatbot.edge.http import Handler
 from local import config
 from local.people import Person, Post, Signer
 from local.poller import to_event
@@ -311,10 +313,11 @@ def test_every_function_of_the_template_is_tried(resources: dict[str, Any]) -> N
         if resource["Type"] == "AWS::Serverless::Function"
     }
     assert functions == set(FUNCTIONS)
-    assert {path.stem for path in Path(wiring.__path__[0]).glob("*.py")} == functions | {
+    assert {path.stem for path in Path(bootstrap.__path__[0]).glob("*.py")} == functions | {
         "__init__",
-        "clients",
-        "gateway",
+        "aws",
+        "handler",
+        "registration",
     }
 
 

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from chatbot.channels import posting
-from chatbot.channels.posting import Answer, Session, courtesy, send
-from chatbot.errors import AmbiguousPost, ChatbotError, PostRefused
+from chatbot.channels.posts import courtesy
+from chatbot.core.errors import AmbiguousPost, ChatbotError, PostRefused
+from chatbot.net import post as posting
+from chatbot.net.post import Answer, Session, send
 from tests.fakes import FakeJournal
 
 Talk = Callable[[socket.socket], None]

@@ -9,27 +9,16 @@ from contextlib import ExitStack, closing
 import pytest
 
 from chatbot.channels.messenger.outbound import MessengerChannel
-from chatbot.channels.posting import Session
 from chatbot.channels.telegram import outbound
 from chatbot.channels.telegram.outbound import TelegramChannel
-from chatbot.errors import FilesUnavailable, PostRefused, Undeliverable, Unfetchable
-from chatbot.messages import (
-    Author,
-    Button,
-    File,
-    Kind,
-    Made,
-    Media,
-    Message,
-    Origin,
-    Part,
-    Reply,
-    State,
-    Turn,
-    TurnKey,
-)
-from chatbot.settings import Settings
-from chatbot.texts import say
+from chatbot.core.errors import FilesUnavailable, PostRefused, Undeliverable, Unfetchable
+from chatbot.core.files import File, Made
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Author, Kind, Media, Message
+from chatbot.core.settings import Settings
+from chatbot.core.translations import say
+from chatbot.core.turn import Button, Origin, Part, Reply, State, Turn
+from chatbot.net.post import Session
 from local.server import serve
 from local.standins.contract import Upload
 from local.standins.faults import Fault

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from chatbot.errors import QueueUnavailable
-from chatbot.messages import Envelope, Record
-from chatbot.queue import MAX_BYTES, TRIES, Sender, WorkerQueue, group_of
+from chatbot.adapters.sqs import MAX_BYTES, TRIES, Sender, WorkerQueue, group_of
+from chatbot.core.errors import QueueUnavailable
+from chatbot.core.message import Envelope
+from chatbot.core.work import Record
 from tests.component.conftest import Aws, Queues
 from tests.fakes import FakeJournal
 

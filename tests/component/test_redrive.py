@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from chatbot.messages import Envelope
-from chatbot.queue import group_of
+from chatbot.adapters.sqs import group_of
+from chatbot.core.message import Envelope
 from ops.__main__ import main
 from ops.redrive import Redrive
 from tests.component.conftest import Aws, Queues

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from werkzeug.wrappers import Request, Response
 
-from chatbot.commands import COMMANDS
-from chatbot.http import Handler
-from chatbot.setup import MESSENGER_FIELDS, TELEGRAM_UPDATES
-from chatbot.texts import LANGUAGES
-from chatbot.wiring.setup import build
+from chatbot.bootstrap.registration import MESSENGER_FIELDS, TELEGRAM_UPDATES
+from chatbot.bootstrap.setup import build
+from chatbot.core.command_menu import COMMANDS, MENU_COMMANDS
+from chatbot.core.translations import LANGUAGES
+from chatbot.edge.http import Handler
 from local.config import DEVELOPMENT
 from local.server import serve
 from local.standins.faults import Fault
@@ -101,8 +101,8 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    monkeypatch.setattr("chatbot.setup._PAUSE", 0.01)
-    monkeypatch.setattr("chatbot.wiring.setup._PAUSE", 0.01)
+    monkeypatch.setattr("chatbot.bootstrap.registration._PAUSE", 0.01)
+    monkeypatch.setattr("chatbot.bootstrap.setup._PAUSE", 0.01)
     values = DEVELOPMENT
     telegram = TelegramStandIn(
         values["TELEGRAM_BOT_TOKEN"], username=values["TELEGRAM_BOT_USERNAME"]
@@ -165,7 +165,7 @@ def test_a_new_stack_is_registered(world: World) -> None:
     assert [menu["locale"] for menu in menus] == ["default", "en_US", "de_DE"]
     for menu in menus:
         names = [item["payload"].removeprefix("/") for item in menu["call_to_actions"]]
-        assert names == [name for name, command in COMMANDS.items() if command.menu]
+        assert names == list(MENU_COMMANDS)
     assert [each["text"] for each in world.graph.profile["greeting"]] == [
         "Write to me and I will answer.",
         "Write to me and I will answer.",

@@ -1,4 +1,4 @@
-"""Drawing and listening against the stand-in, over real HTTP (chatbot/studio.py)."""
+"""Drawing and listening against the stand-in, over real HTTP (chatbot/adapters/openai/media.py)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from dataclasses import replace
 
 import pytest
 
-from chatbot.errors import ChatbotError, ContentFiltered, ModelRefused, ModelUnavailable
-from chatbot.messages import File, PromptLine
-from chatbot.ports import Model
-from chatbot.settings import Settings
-from chatbot.studio import Studio
+from chatbot.adapters.openai.media import Studio
+from chatbot.core.completion import PromptLine
+from chatbot.core.errors import ChatbotError, ContentFiltered, ModelRefused, ModelUnavailable
+from chatbot.core.files import File
+from chatbot.core.ports import Model
+from chatbot.core.settings import Settings
 from local.server import Running, serve
 from local.standins.faults import Fault
 from local.standins.openai import OpenAIStandIn

@@ -11,9 +11,10 @@ import pytest
 from botocore.config import Config
 from botocore.stub import Stubber
 
-from chatbot.errors import HistoryUnavailable
-from chatbot.history import Table
-from chatbot.messages import Person, State
+from chatbot.adapters.dynamodb.turns import Table
+from chatbot.core.errors import HistoryUnavailable
+from chatbot.core.timeline import Person
+from chatbot.core.turn import State
 from tests.component.conftest import Aws
 from tests.component.turns import CONVERSATION, DAYS, EMPTY, make
 from tests.fakes import NOON, FakeClock

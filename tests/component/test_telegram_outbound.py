@@ -9,29 +9,20 @@ from dataclasses import replace
 
 import pytest
 
-from chatbot.channels.posting import Session
 from chatbot.channels.telegram.outbound import TEXT_LIMIT, TelegramChannel
-from chatbot.errors import (
+from chatbot.core.errors import (
     AmbiguousPost,
     ChatbotError,
     CredentialRefused,
     PostRefused,
     Undeliverable,
 )
-from chatbot.messages import (
-    Author,
-    Button,
-    Kind,
-    Message,
-    Origin,
-    Part,
-    Reply,
-    State,
-    Turn,
-    TurnKey,
-)
-from chatbot.ports import Channel, Settling
-from chatbot.settings import Seconds, Settings
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Author, Kind, Message
+from chatbot.core.ports import Channel, Settling
+from chatbot.core.settings import Seconds, Settings
+from chatbot.core.turn import Button, Origin, Part, Reply, State, Turn
+from chatbot.net.post import Session
 from local.server import Running, serve
 from local.standins.faults import Fault
 from local.standins.telegram import TelegramStandIn

@@ -17,7 +17,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-from chatbot.settings import secrets_of
+from chatbot.core.settings import secrets_of
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 FUNCTIONS = {

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from cryptography.x509 import IPAddress
 
-from chatbot.channels.posting import Session, send
-from chatbot.errors import AmbiguousPost, ModelUnavailable
-from chatbot.messages import PromptLine
-from chatbot.model import ChatModel
-from chatbot.settings import Settings
+from chatbot.adapters.openai.chat import ChatModel
+from chatbot.core.completion import PromptLine
+from chatbot.core.errors import AmbiguousPost, ModelUnavailable
+from chatbot.core.settings import Settings
+from chatbot.net.post import Session, send
 from tests.certificates import certify
 
 HERE = "127.0.0.1"

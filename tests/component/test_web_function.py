@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from chatbot.adapters.dynamodb.turns import Table
+from chatbot.adapters.s3 import Bucket
+from chatbot.bootstrap.web import build
 from chatbot.channels.web.session import new_session, session_of, set_cookie
-from chatbot.files import Bucket
-from chatbot.history import Table
-from chatbot.messages import Author, Button, File, Made, Origin, Reply, State, Turn, TurnKey
-from chatbot.wiring.web import build
+from chatbot.core.files import File, Made
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Author
+from chatbot.core.turn import Button, Origin, Reply, State, Turn
 from tests.component.conftest import Aws
 from tests.fakes import NOON
 

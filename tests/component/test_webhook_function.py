@@ -13,10 +13,11 @@ from typing import Any
 import boto3
 import pytest
 
+from chatbot.adapters.dynamodb.turns import Table
+from chatbot.bootstrap.webhook import build
 from chatbot.channels.web.session import new_session, set_cookie
-from chatbot.history import Table
-from chatbot.messages import Envelope, TurnKey
-from chatbot.wiring.webhook import build
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Envelope
 from tests.component.conftest import Aws, Queues
 
 SECRETS = {
@@ -341,7 +342,7 @@ def test_an_unforeseen_error_is_a_500_and_no_words_are_logged(
     def broken(*args: object) -> None:
         raise KeyError("Grüße 😀")
 
-    monkeypatch.setattr("chatbot.wiring.webhook.enter", broken)
+    monkeypatch.setattr("chatbot.bootstrap.webhook.enter", broken)
     assert call(telegram(update()))["statusCode"] == 500
     written = capsys.readouterr().out
     assert "KeyError" in written
@@ -350,8 +351,15 @@ def test_an_unforeseen_error_is_a_500_and_no_words_are_logged(
 
 def test_nothing_heavy_is_imported() -> None:
     """Of what the worker needs, nothing may slow the webhook's start."""
-    program = "import sys, chatbot.wiring.webhook; print(*sys.modules)"
+    program = "import sys, chatbot.bootstrap.webhook; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     modules = set(done.stdout.decode().split())
-    heavy = {"openai", "requests", "httpx2", "pydantic", "aws_xray_sdk", "chatbot.history"}
+    heavy = {
+        "openai",
+        "requests",
+        "httpx2",
+        "pydantic",
+        "aws_xray_sdk",
+        "chatbot.adapters.dynamodb.turns",
+    }
     assert not modules & heavy

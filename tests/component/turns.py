@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Protocol
 
-from chatbot.messages import Author, Button, Claim, Made, Origin, Reply, State, Turn, TurnKey
-from chatbot.ports import History
+from chatbot.core.files import Made
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Author
+from chatbot.core.ports import History
+from chatbot.core.turn import Button, Claim, Origin, Reply, State, Turn
 from tests.fakes import NOON
 
 CONVERSATION = "telegram:42"

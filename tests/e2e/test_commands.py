@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import requests
 
-from chatbot.history import Table
-from chatbot.messages import Author, Origin, Reply, State, Turn, TurnKey, folder_of
-from chatbot.texts import TEXTS
+from chatbot.adapters.dynamodb.turns import Table
+from chatbot.core.key import TurnKey, folder_of
+from chatbot.core.message import Author
+from chatbot.core.translations import TEXTS
+from chatbot.core.turn import Origin, Reply, State, Turn
 from local.people import CHANNELS, Person
 from local.stack import Stack
 from tests.e2e.chat import Chat, until

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from chatbot.queue import group_of
+from chatbot.adapters.sqs import group_of
 from local.people import Person, Post, Signer
 from local.stack import Options, Stack
 from local.standins.faults import Fault, Faults

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chatbot import doors
+from chatbot.edge import webhook as doors
 from local.people import CHANNELS
 from tests.e2e.chat import Chat
 from tests.leaks import LEAKS
@@ -34,6 +34,6 @@ def test_a_leak_is_noticed(chat: Callable[[str], Chat], monkeypatch: pytest.Monk
         sys.stdout.write(f"{request.body!r}\n")
         return enter(request, *more)
 
-    monkeypatch.setattr("chatbot.wiring.webhook.enter", talkative)
+    monkeypatch.setattr("chatbot.bootstrap.webhook.enter", talkative)
     chat("telegram").say(words)
     assert any(words in leak for leak in LEAKS.found())

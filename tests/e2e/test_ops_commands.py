@@ -11,7 +11,7 @@ from contextlib import redirect_stderr
 
 import pytest
 
-from chatbot.messages import folder_of
+from chatbot.core.key import folder_of
 from local.people import Person
 from local.stack import Stack
 from ops.__main__ import main

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from chatbot.texts import say
+from chatbot.core.translations import say
 from local.people import CHANNELS, Person
 from local.stack import Stack
 from local.standins.contract import Upload

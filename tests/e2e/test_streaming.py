@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from chatbot.messages import TurnKey
+from chatbot.core.key import TurnKey
 from local.people import CHANNELS, Post
 from local.stack import Stack
 from local.standins.base import Call

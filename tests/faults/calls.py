@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from chatbot.messages import folder_of
+from chatbot.core.key import folder_of
 from local.standins.faults import Fault
 from tests.faults import cases
 from tests.faults.cases import Case

@@ -15,28 +15,21 @@ from typing import Any
 import pytest
 from urllib3 import BaseHTTPResponse, HTTPResponse
 
-from chatbot import items
-from chatbot.answers import Answers
+from chatbot.adapters.dynamodb import codec as items
+from chatbot.bootstrap import webhook
 from chatbot.channels.messenger.outbound import MessengerChannel
-from chatbot.channels.posting import Session
 from chatbot.channels.telegram.outbound import TelegramChannel
 from chatbot.channels.web.outbound import WebChannel
-from chatbot.conversation import REST_ARRIVES, Conversation
-from chatbot.delivery import Delivery
-from chatbot.messages import (
-    Completion,
-    DeadLetter,
-    Done,
-    Envelope,
-    HandBack,
-    Outcome,
-    PromptLine,
-    Record,
-    Turn,
-)
-from chatbot.ports import Channel, Show
-from chatbot.settings import load
-from chatbot.wiring import webhook
+from chatbot.conversation.answer import Answers
+from chatbot.conversation.delivery import Delivery
+from chatbot.conversation.record import REST_ARRIVES, Conversation
+from chatbot.core.completion import Completion, PromptLine
+from chatbot.core.message import Envelope
+from chatbot.core.ports import Channel, Show
+from chatbot.core.settings import load
+from chatbot.core.turn import Turn
+from chatbot.core.work import DeadLetter, Done, HandBack, Outcome, Record
+from chatbot.net.post import Session
 from local.standins.contract import Contract
 from tests.fakes import FakeClock, FakeJournal, FakeModel, MemoryFiles, MemoryHistory
 from tests.fuzz import words

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from chatbot.batch import LEASE_SLACK
-from chatbot.errors import HistoryUnavailable, ModelUnavailable, PostRefused, QueueUnavailable
-from chatbot.messages import Completion, PromptLine, Record, Window
-from chatbot.ports import Show
+from chatbot.conversation.batch import LEASE_SLACK
+from chatbot.core.completion import Completion, PromptLine
+from chatbot.core.errors import HistoryUnavailable, ModelUnavailable, PostRefused, QueueUnavailable
+from chatbot.core.ports import Show
+from chatbot.core.timeline import Window
+from chatbot.core.work import Record
 from tests.fakes import FakeModel
 from tests.world import INVOCATION, ProcessEnded, World
 

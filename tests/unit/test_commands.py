@@ -8,11 +8,16 @@ from typing import Any
 
 import pytest
 
-from chatbot.commands import COMMANDS, TURNS_SHOWN
-from chatbot.errors import ContentFiltered, FilesUnavailable, ModelRefused
-from chatbot.messages import Author, Done, File, Made, Origin, Reply, State, Turn, TurnKey
-from chatbot.settings import Settings
-from chatbot.texts import LANGUAGES, TEXTS
+from chatbot.conversation.commands import COMMANDS, TURNS_SHOWN
+from chatbot.core import command_menu
+from chatbot.core.errors import ContentFiltered, FilesUnavailable, ModelRefused
+from chatbot.core.files import File, Made
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Author
+from chatbot.core.settings import Settings
+from chatbot.core.translations import LANGUAGES, TEXTS
+from chatbot.core.turn import Origin, Reply, State, Turn
+from chatbot.core.work import Done
 from tests.fakes import NOON
 from tests.world import CONVERSATION, ProcessEnded, World
 
@@ -48,6 +53,11 @@ def days_ago(world: World, days: int, text: str, **changes: Any) -> Turn:
 
 def payloads(turn: Turn) -> list[str]:
     return [button.payload for button in turn.reply.buttons]
+
+
+def test_what_platforms_list_is_what_there_is() -> None:
+    assert tuple(COMMANDS) == command_menu.COMMANDS
+    assert set(command_menu.MENU_COMMANDS) < set(COMMANDS)
 
 
 def test_help_names_every_command_in_the_persons_language() -> None:

@@ -9,7 +9,7 @@ import pytest
 from chatbot.channels.messenger import content as messenger
 from chatbot.channels.telegram import content as telegram
 from chatbot.channels.telegram.inbound import Bot, read
-from chatbot.messages import Envelope, Kind, Media
+from chatbot.core.message import Envelope, Kind, Media
 
 SIZES = [
     {"file_id": "large", "file_size": 3000},

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from chatbot.conversation import MOST_RECEIVES
-from chatbot.errors import (
+from chatbot.conversation.record import MOST_RECEIVES
+from chatbot.core.completion import Completion
+from chatbot.core.errors import (
     AmbiguousPost,
     ContentFiltered,
     ContextTooLong,
@@ -14,17 +15,11 @@ from chatbot.errors import (
     ModelRefused,
     ModelUnavailable,
 )
-from chatbot.messages import (
-    Completion,
-    DeadLetter,
-    Done,
-    HandBack,
-    Kind,
-    Origin,
-    Person,
-    State,
-)
-from chatbot.texts import TEXTS
+from chatbot.core.message import Kind
+from chatbot.core.timeline import Person
+from chatbot.core.translations import TEXTS
+from chatbot.core.turn import Origin, State
+from chatbot.core.work import DeadLetter, Done, HandBack
 from tests.world import CONVERSATION, World
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from chatbot.errors import (
+from chatbot.core.errors import (
     AmbiguousPost,
     CredentialRefused,
     HistoryUnavailable,
@@ -14,8 +14,10 @@ from chatbot.errors import (
     PostRefused,
     Undeliverable,
 )
-from chatbot.messages import Claim, DeadLetter, Done, Envelope, HandBack, State, Turn
-from chatbot.ports import Settling
+from chatbot.core.message import Envelope
+from chatbot.core.ports import Settling
+from chatbot.core.turn import Claim, State, Turn
+from chatbot.core.work import DeadLetter, Done, HandBack
 from tests.fakes import Lands
 from tests.world import INVOCATION, ProcessEnded, World
 

@@ -4,10 +4,16 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from chatbot.doors import MAX_EVENT_ID, MAX_TIME, Closed, enter
-from chatbot.errors import Forged, HistoryUnavailable, QueueUnavailable, RequestRefused, Unreadable
-from chatbot.http import Received, Request, Response
-from chatbot.messages import Envelope, Stop
+from chatbot.core.errors import (
+    Forged,
+    HistoryUnavailable,
+    QueueUnavailable,
+    RequestRefused,
+    Unreadable,
+)
+from chatbot.core.message import Envelope, Stop
+from chatbot.edge.http import Received, Request, Response
+from chatbot.edge.webhook import MAX_EVENT_ID, MAX_TIME, Closed, enter
 from tests.fakes import FakeJournal
 
 REQUEST = Request("POST", "/telegram", body=b"some words of a person")

@@ -1,18 +1,21 @@
-"""Pictures: drawn once, kept, posted, remembered as words (chatbot/drawing.py, answers.py)."""
+"""Pictures: drawn once, kept, posted, remembered as words (conversation/images.py, answer.py)."""
 
 from __future__ import annotations
 
 import pytest
 
-from chatbot.errors import (
+from chatbot.core.errors import (
     AmbiguousPost,
     ContentFiltered,
     FilesUnavailable,
     ModelRefused,
     ModelUnavailable,
 )
-from chatbot.messages import Done, File, HandBack, Made, Origin, Person
-from chatbot.texts import say
+from chatbot.core.files import File, Made
+from chatbot.core.timeline import Person
+from chatbot.core.translations import say
+from chatbot.core.turn import Origin
+from chatbot.core.work import Done, HandBack
 from tests.world import CONVERSATION, World
 
 

@@ -6,19 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from chatbot.errors import HistoryUnavailable, PostRefused
-from chatbot.messages import (
-    Author,
-    Done,
-    HandBack,
-    Message,
-    Origin,
-    Person,
-    Reply,
-    State,
-    Turn,
-    TurnKey,
-)
+from chatbot.core.errors import HistoryUnavailable, PostRefused
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Author, Message
+from chatbot.core.timeline import Person
+from chatbot.core.turn import Origin, Reply, State, Turn
+from chatbot.core.work import Done, HandBack
 from tests.fakes import NOON
 from tests.world import CONVERSATION, World
 

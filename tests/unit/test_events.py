@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from chatbot.batch import records_of
+from chatbot.adapters.sqs import group_of
 from chatbot.channels.messenger import inbound as messenger
 from chatbot.channels.telegram import inbound as telegram
 from chatbot.channels.web import inbound as web
-from chatbot.channels.web.reading import messages
 from chatbot.channels.web.session import COOKIE, set_cookie
-from chatbot.channels.web.site import Website
-from chatbot.errors import Malformed
-from chatbot.http import Received, Request
-from chatbot.messages import Envelope, Kind, Message
-from chatbot.queue import group_of
-from chatbot.settings import Settings
+from chatbot.conversation.batch import records_of
+from chatbot.core.errors import Malformed
+from chatbot.core.message import Envelope, Kind, Message
+from chatbot.core.settings import Settings
+from chatbot.edge.http import Received, Request
+from chatbot.site.pages import Website
+from chatbot.site.turns import messages
 from tests.fakes import NOON, FakeClock, MemoryHistory
 
 ROOT = Path(__file__).parents[2]

@@ -24,14 +24,17 @@ from hypothesis.stateful import (
     rule,
 )
 
-from chatbot.answers import Answers
-from chatbot.batch import Batch
-from chatbot.conversation import Conversation
-from chatbot.delivery import Delivery
-from chatbot.errors import AmbiguousPost, HistoryUnavailable, PostRefused
-from chatbot.messages import Completion, Envelope, Part, PromptLine, Record, State, Turn
-from chatbot.ports import Settling, Show
-from chatbot.settings import Settings
+from chatbot.conversation.answer import Answers
+from chatbot.conversation.batch import Batch
+from chatbot.conversation.delivery import Delivery
+from chatbot.conversation.record import Conversation
+from chatbot.core.completion import Completion, PromptLine
+from chatbot.core.errors import AmbiguousPost, HistoryUnavailable, PostRefused
+from chatbot.core.message import Envelope
+from chatbot.core.ports import Settling, Show
+from chatbot.core.settings import Settings
+from chatbot.core.turn import Part, State, Turn
+from chatbot.core.work import Record
 from tests.fakes import (
     FakeChannel,
     FakeClock,

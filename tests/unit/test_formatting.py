@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from chatbot.channels import markdown as converting
-from chatbot.channels.markdown import parts_of
-from chatbot.channels.split import split_text, utf16_length
-from chatbot.channels.web.formatting import plain_html, safe_html
-from chatbot.messages import Part
+from chatbot.channels.text import entities as converting
+from chatbot.channels.text.entities import parts_of
+from chatbot.channels.text.html import plain_html, safe_html
+from chatbot.channels.text.split import split_text, utf16_length
+from chatbot.core.turn import Part
 from local.standins.contract import Contract
 from local.standins.telegram_chats import check_text
 

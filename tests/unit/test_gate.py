@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from chatbot.errors import ModelUnavailable
-from chatbot.messages import Done, HandBack, Origin, Person
+from chatbot.core.errors import ModelUnavailable
+from chatbot.core.timeline import Person
+from chatbot.core.turn import Origin
+from chatbot.core.work import Done, HandBack
 from tests.world import CONVERSATION, World
 
 START = "Hello! Press /start and I will answer."

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from chatbot.errors import HistoryUnavailable
-from chatbot.history import Table
-from chatbot.messages import TurnKey
+from chatbot.adapters.dynamodb.turns import Table
+from chatbot.core.errors import HistoryUnavailable
+from chatbot.core.key import TurnKey
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

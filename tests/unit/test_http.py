@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from chatbot.errors import Unreadable
-from chatbot.http import MAX_DEPTH, STRICT_HEADERS, Request, Response, parse_json
+from chatbot.core.errors import Unreadable
+from chatbot.edge.http import MAX_DEPTH, STRICT_HEADERS, Request, Response, parse_json
 
 
 def event(**more: object) -> dict[str, object]:

@@ -46,7 +46,7 @@ def _is_definition(node: ast.stmt) -> bool:
 @pytest.mark.parametrize("path", APPS, ids=_name)
 def test_functions_import_their_wiring_only(path: Path) -> None:
     ours = [name for name in _imports(ast.parse(path.read_text())) if name.startswith("chatbot")]
-    assert ours == [f"chatbot.wiring.{path.parent.name}"]
+    assert ours == [f"chatbot.bootstrap.{path.parent.name}"]
 
 
 @pytest.mark.parametrize("path", APPS + PACKAGE, ids=_name)

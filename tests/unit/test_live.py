@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from chatbot.errors import AmbiguousPost, ChatbotError, HistoryUnavailable, PostRefused
-from chatbot.live import GRACE, PACE, SLOWEST, TYPING, Live
-from chatbot.messages import Author, Kind, Message, Stop, TurnKey
+from chatbot.conversation.progress import GRACE, PACE, SLOWEST, TYPING, Live
+from chatbot.core.errors import AmbiguousPost, ChatbotError, HistoryUnavailable, PostRefused
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Author, Kind, Message, Stop
 from tests.fakes import NOON, FakeChannel, FakeClock, FakeJournal, MemoryHistory
 
 KEY = TurnKey.of("telegram:42", NOON, "1:message")

@@ -1,11 +1,11 @@
-"""What is fetched, and everything that is not (chatbot/media.py)."""
+"""What is fetched, and everything that is not (chatbot/net/fetch.py)."""
 
 from __future__ import annotations
 
 import pytest
 
-from chatbot.errors import ChatbotError, PostRefused, Unfetchable
-from chatbot.media import fetch, type_of
+from chatbot.core.errors import ChatbotError, PostRefused, Unfetchable
+from chatbot.net.fetch import fetch, type_of
 
 PUBLIC = "93.184.216.34"
 

@@ -1,12 +1,14 @@
-"""What is sent along reaches the model, or its sender gets a sentence (chatbot/attachments.py)."""
+"""What is sent along reaches the model, or its sender gets a sentence (attachments.py)."""
 
 from __future__ import annotations
 
 import pytest
 
-from chatbot.errors import ModelRefused, ModelUnavailable, PostRefused, Unfetchable
-from chatbot.messages import Done, File, HandBack, Origin
-from chatbot.texts import say
+from chatbot.core.errors import ModelRefused, ModelUnavailable, PostRefused, Unfetchable
+from chatbot.core.files import File
+from chatbot.core.translations import say
+from chatbot.core.turn import Origin
+from chatbot.core.work import Done, HandBack
 from tests.world import World
 
 PNG = File(b"\x89PNG\r\n\x1a\n", "image/png")

@@ -7,22 +7,14 @@ from typing import Any
 
 import pytest
 
-from chatbot.conversation import MOST_RECEIVES, REST_ARRIVES
-from chatbot.errors import AmbiguousPost, HistoryUnavailable, ModelUnavailable, PostRefused
-from chatbot.messages import (
-    Completion,
-    DeadLetter,
-    Done,
-    Envelope,
-    HandBack,
-    Kind,
-    Origin,
-    Outcome,
-    Person,
-    PromptLine,
-    State,
-)
-from chatbot.ports import Show
+from chatbot.conversation.record import MOST_RECEIVES, REST_ARRIVES
+from chatbot.core.completion import Completion, PromptLine
+from chatbot.core.errors import AmbiguousPost, HistoryUnavailable, ModelUnavailable, PostRefused
+from chatbot.core.message import Envelope, Kind
+from chatbot.core.ports import Show
+from chatbot.core.timeline import Person
+from chatbot.core.turn import Origin, State
+from chatbot.core.work import DeadLetter, Done, HandBack, Outcome
 from tests.fakes import FakeModel
 from tests.world import CONVERSATION, World
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatbot.errors import Malformed
-from chatbot.messages import Envelope, TurnKey
+from chatbot.core.errors import Malformed
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Envelope
 
 NAMES = st.text(min_size=1, max_size=20)
 JSON = st.recursive(

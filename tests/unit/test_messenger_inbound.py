@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from chatbot.channels.messenger.inbound import MessengerInbound, read
-from chatbot.errors import Forged, Malformed, Unreadable
-from chatbot.http import Received, Request
-from chatbot.messages import Author, Envelope, Kind, Message, Stop
-from chatbot.settings import Settings
+from chatbot.core.errors import Forged, Malformed, Unreadable
+from chatbot.core.message import Author, Envelope, Kind, Message, Stop
+from chatbot.core.settings import Settings
+from chatbot.edge.http import Received, Request
 from tests.fakes import NOON
 
 SECRET, PAGE, APP = "an app secret", "2000", "1000"

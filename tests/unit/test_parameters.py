@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from chatbot.errors import ParametersUnavailable
-from chatbot.parameters import RETRY_AFTER, Parameters
+from chatbot.adapters.ssm import RETRY_AFTER, Parameters
+from chatbot.core.errors import ParametersUnavailable
 from tests.fakes import FakeJournal
 
 if TYPE_CHECKING:

@@ -4,20 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from chatbot import prompt
-from chatbot.messages import (
-    Author,
-    Kind,
-    Message,
-    Origin,
-    Person,
-    Reply,
-    State,
-    Turn,
-    TurnKey,
-    Window,
-)
-from chatbot.settings import Seconds, Settings
+from chatbot.conversation import prompt
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Author, Kind, Message
+from chatbot.core.settings import Seconds, Settings
+from chatbot.core.timeline import Person, Window
+from chatbot.core.turn import Origin, Reply, State, Turn
 from tests.fakes import NOON
 
 HOUR = 3600 * 1000

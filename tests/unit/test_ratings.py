@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from chatbot import ratings
 from chatbot.channels.messenger.inbound import MessengerInbound
 from chatbot.channels.messenger.inbound import read as read_messenger
 from chatbot.channels.telegram.inbound import Bot, TelegramInbound
@@ -17,10 +16,13 @@ from chatbot.channels.telegram.inbound import read as read_telegram
 from chatbot.channels.web.inbound import WebInbound
 from chatbot.channels.web.inbound import read as read_web
 from chatbot.channels.web.session import COOKIE, set_cookie
-from chatbot.errors import HistoryUnavailable
-from chatbot.http import Received, Request
-from chatbot.messages import Done, Envelope, Kind, Message, TurnKey
-from chatbot.settings import Settings
+from chatbot.conversation import ratings
+from chatbot.core.errors import HistoryUnavailable
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Envelope, Kind, Message
+from chatbot.core.settings import Settings
+from chatbot.core.work import Done
+from chatbot.edge.http import Received, Request
 from tests.fakes import NOON, FakeClock
 from tests.world import CONVERSATION, World
 

@@ -1,11 +1,11 @@
-"""README's table of settings is the one in chatbot.settings."""
+"""README's table of settings is the one in chatbot.core.settings."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from chatbot.settings import SettingInfo, describe
+from chatbot.core.settings import SettingInfo, describe
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 

@@ -11,7 +11,7 @@ from chatbot.channels.web.session import (
     session_of,
     set_cookie,
 )
-from chatbot.settings import Settings
+from chatbot.core.settings import Settings
 
 KEY = "a key"
 

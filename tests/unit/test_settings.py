@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from chatbot.errors import InvalidSetting
-from chatbot.settings import Settings, describe, load, secrets_of
+from chatbot.core.errors import InvalidSetting
+from chatbot.core.settings import Settings, describe, load, secrets_of
 
 
 def test_the_first_source_that_names_a_setting_wins() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from chatbot.channels.slash import parse_command
+from chatbot.channels.command_syntax import parse_command
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatbot.channels.split import split_text, utf16_length
+from chatbot.channels.text.split import split_text, utf16_length
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from chatbot.channels.telegram.inbound import Bot, TelegramInbound, place_of, read
-from chatbot.errors import Forged, Malformed, Unreadable
-from chatbot.http import Received, Request
-from chatbot.messages import Author, Envelope, Kind, Message, Stop
-from chatbot.settings import Settings
+from chatbot.core.errors import Forged, Malformed, Unreadable
+from chatbot.core.message import Author, Envelope, Kind, Message, Stop
+from chatbot.core.settings import Settings
+from chatbot.edge.http import Received, Request
 from tests.fakes import NOON, FakeClock
 
 SECRET = "a-secret"

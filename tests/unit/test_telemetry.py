@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chatbot.telemetry import Telemetry
+from chatbot.adapters.telemetry import Telemetry
 
 
 class Context:

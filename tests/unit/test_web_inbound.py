@@ -7,11 +7,12 @@ import pytest
 from chatbot.channels.web.inbound import MAX_AHEAD, MAX_BODY, MAX_OLD, MAX_TEXT, WebInbound, read
 from chatbot.channels.web.outbound import WebChannel
 from chatbot.channels.web.session import COOKIE, set_cookie
-from chatbot.errors import Forged, Malformed
-from chatbot.http import Received, Request
-from chatbot.messages import Envelope, Kind, Reply, Stop
-from chatbot.ports import Settling
-from chatbot.settings import Settings
+from chatbot.core.errors import Forged, Malformed
+from chatbot.core.message import Envelope, Kind, Stop
+from chatbot.core.ports import Settling
+from chatbot.core.settings import Settings
+from chatbot.core.turn import Reply
+from chatbot.edge.http import Received, Request
 from tests.fakes import NOON, FakeClock, MemoryHistory
 
 KEY = "a key"

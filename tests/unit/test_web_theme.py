@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatbot.channels.web.theme import colors_of
+from chatbot.site.theme import colors_of
 
 GROUNDS = {"on_light": ("#ffffff", "#eceef2"), "on_dark": ("#17181c", "#2b2d34")}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from chatbot.channels.shape import need, want
-from chatbot.messages import Media
+from chatbot.channels.payload import need, want
+from chatbot.core.message import Media
 
 _KINDS = {"image": "photo", "audio": "audio", "file": "document"}
 _THUMBS = (369239263222822, 369239343222814, 369239383222810)

@@ -9,13 +9,13 @@ import hmac
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chatbot.channels.command_syntax import is_stop, parse_command
 from chatbot.channels.messenger.content import media_of, told
-from chatbot.channels.shape import need, want
-from chatbot.channels.slash import is_stop, parse_command
-from chatbot.errors import Forged, Malformed, Unreadable
-from chatbot.http import Received, Request, Response, parse_json
-from chatbot.messages import Author, Envelope, Kind, Media, Message, Stop
-from chatbot.settings import Settings
+from chatbot.channels.payload import need, want
+from chatbot.core.errors import Forged, Malformed, Unreadable
+from chatbot.core.message import Author, Envelope, Kind, Media, Message, Stop
+from chatbot.core.settings import Settings
+from chatbot.edge.http import Received, Request, Response, parse_json
 
 NAME = "messenger"
 OWN_METADATA = "chatbot:"

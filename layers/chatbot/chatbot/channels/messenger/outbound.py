@@ -7,20 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from chatbot.channels.markdown import parts_of
 from chatbot.channels.messenger.inbound import NAME, OWN_METADATA, person_of, read
-from chatbot.channels.posting import (
-    Answer,
-    Session,
-    Upload,
-    courtesy,
-    kept,
-    send,
-    upload_of,
-    with_buttons,
-)
-from chatbot.channels.shape import need, want
-from chatbot.errors import (
+from chatbot.channels.payload import need, want
+from chatbot.channels.posts import courtesy, kept, upload_of, with_buttons
+from chatbot.channels.text.entities import parts_of
+from chatbot.core.errors import (
     AmbiguousPost,
     ChatbotError,
     CredentialRefused,
@@ -28,22 +19,15 @@ from chatbot.errors import (
     PostRefused,
     Undeliverable,
 )
-from chatbot.media import fetch
-from chatbot.messages import (
-    Envelope,
-    File,
-    Media,
-    Message,
-    Origin,
-    Part,
-    Reply,
-    State,
-    Turn,
-    TurnKey,
-)
-from chatbot.ports import Files, Journal, Settling
-from chatbot.settings import Settings
-from chatbot.texts import say
+from chatbot.core.files import File
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Envelope, Media, Message
+from chatbot.core.ports import Files, Journal, Settling
+from chatbot.core.settings import Settings
+from chatbot.core.translations import say
+from chatbot.core.turn import Origin, Part, Reply, State, Turn
+from chatbot.net.fetch import fetch
+from chatbot.net.post import Answer, Session, Upload, send
 
 TEXT_LIMIT = 2000
 """Characters, of message.text."""

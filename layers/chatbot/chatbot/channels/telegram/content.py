@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from chatbot.channels.shape import need, want
-from chatbot.messages import Media
+from chatbot.channels.payload import need, want
+from chatbot.core.message import Media
 
 MAX_FILE = 20_000_000
 """Bytes that bots can fetch (Bot API, getFile)."""

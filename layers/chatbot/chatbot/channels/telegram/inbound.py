@@ -9,15 +9,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chatbot.channels.shape import need, want
-from chatbot.channels.slash import is_stop, parse_command
-from chatbot.channels.split import utf16_length
+from chatbot.channels.command_syntax import is_stop, parse_command
+from chatbot.channels.payload import need, want
 from chatbot.channels.telegram.content import MAX_FILE, media_of, told
-from chatbot.errors import Forged, Malformed, Unreadable
-from chatbot.http import Received, Request, parse_json
-from chatbot.messages import Author, Envelope, Kind, Media, Message, Stop, TurnKey
-from chatbot.ports import Clock
-from chatbot.settings import Settings
+from chatbot.channels.text.split import utf16_length
+from chatbot.core.errors import Forged, Malformed, Unreadable
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Author, Envelope, Kind, Media, Message, Stop
+from chatbot.core.ports import Clock
+from chatbot.core.settings import Settings
+from chatbot.edge.http import Received, Request, parse_json
 
 NAME = "telegram"
 

@@ -8,22 +8,12 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from chatbot.channels.markdown import parts_of
-from chatbot.channels.posting import (
-    COURTESY_TIMEOUT,
-    Answer,
-    Session,
-    Upload,
-    courtesy,
-    kept,
-    send,
-    upload_of,
-    with_buttons,
-)
-from chatbot.channels.shape import need, want
-from chatbot.channels.split import utf16_length
+from chatbot.channels.payload import need, want
+from chatbot.channels.posts import COURTESY_TIMEOUT, courtesy, kept, upload_of, with_buttons
 from chatbot.channels.telegram.inbound import NAME, Bot, place_of, read
-from chatbot.errors import (
+from chatbot.channels.text.entities import parts_of
+from chatbot.channels.text.split import utf16_length
+from chatbot.core.errors import (
     AmbiguousPost,
     ChatbotError,
     CredentialRefused,
@@ -32,11 +22,14 @@ from chatbot.errors import (
     Undeliverable,
     Unfetchable,
 )
-from chatbot.media import fetch
-from chatbot.messages import Button, Envelope, File, Media, Message, Part, Reply, Turn
-from chatbot.ports import Files, Journal, Settling
-from chatbot.settings import Settings
-from chatbot.texts import say
+from chatbot.core.files import File
+from chatbot.core.message import Envelope, Media, Message
+from chatbot.core.ports import Files, Journal, Settling
+from chatbot.core.settings import Settings
+from chatbot.core.translations import say
+from chatbot.core.turn import Button, Part, Reply, Turn
+from chatbot.net.fetch import fetch
+from chatbot.net.post import Answer, Session, Upload, send
 
 TEXT_LIMIT = 4096
 """UTF-16 units, of sendMessage."""

@@ -7,14 +7,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from chatbot.channels.shape import need, want
-from chatbot.channels.slash import is_stop, parse_command
+from chatbot.channels.command_syntax import is_stop, parse_command
+from chatbot.channels.payload import need, want
 from chatbot.channels.web.session import access_cookie, is_open, session_of
-from chatbot.errors import Forged, Malformed, Unreadable
-from chatbot.http import Received, Request, Response, parse_json
-from chatbot.messages import Author, Envelope, Kind, Message, Stop, TurnKey
-from chatbot.ports import Clock
-from chatbot.settings import Settings
+from chatbot.core.errors import Forged, Malformed, Unreadable
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Author, Envelope, Kind, Message, Stop
+from chatbot.core.ports import Clock
+from chatbot.core.settings import Settings
+from chatbot.edge.http import Received, Request, Response, parse_json
 
 NAME = "web"
 MAX_TEXT = 8_000

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from chatbot.channels.web.inbound import NAME, read
-from chatbot.errors import Unfetchable
-from chatbot.messages import Envelope, File, Media, Message, Part, Reply, Turn, TurnKey
-from chatbot.ports import Settling
+from chatbot.core.errors import Unfetchable
+from chatbot.core.files import File
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Envelope, Media, Message
+from chatbot.core.ports import Settling
+from chatbot.core.turn import Part, Reply, Turn
 
 
 class WebChannel:

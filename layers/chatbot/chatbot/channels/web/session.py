@@ -8,7 +8,7 @@ import re
 import secrets
 from collections.abc import Mapping
 
-from chatbot.settings import Settings
+from chatbot.core.settings import Settings
 
 COOKIE = "conversation"
 ACCESS = "access"

@@ -1,0 +1,1 @@
+"""The conversation table in DynamoDB."""

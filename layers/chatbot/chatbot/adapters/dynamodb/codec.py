@@ -1,0 +1,128 @@
+"""What a turn and a person look like as items of the conversation table.
+
+Empty values are left out, attributes of other versions are passed over. `kind` is for whoever looks
+at the table; the code goes by the other attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from chatbot.core.files import Made
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Author
+from chatbot.core.timeline import Person
+from chatbot.core.turn import Button, Claim, Origin, Reply, State, Turn
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+    Item = Mapping[str, AttributeValueTypeDef]
+
+Plain = str | int | Sequence[str]
+
+
+def value(plain: Plain) -> AttributeValueTypeDef:
+    """A text, a whole number or a list of texts as DynamoDB types it."""
+    if isinstance(plain, str):
+        return {"S": plain}
+    if isinstance(plain, int):
+        return {"N": str(plain)}
+    return {"L": [{"S": text} for text in plain]}
+
+
+def text(item: Item, name: str) -> str:
+    return item.get(name, {}).get("S", "")
+
+
+def number(item: Item, name: str) -> int:
+    return int(item.get(name, {}).get("N", "0"))
+
+
+def texts(item: Item, name: str) -> tuple[str, ...]:
+    return tuple(part.get("S", "") for part in item.get(name, {}).get("L", ()))
+
+
+def key_of(key: TurnKey) -> dict[str, AttributeValueTypeDef]:
+    return {"pk": {"S": key.conversation}, "sk": {"S": key.sort}}
+
+
+def turn_to_item(turn: Turn) -> dict[str, AttributeValueTypeDef]:
+    claim = turn.claim or Claim("", 0)
+    made = turn.reply.made
+    plain: dict[str, Plain] = {
+        "kind": "pointer" if turn.leader else "break" if turn.fresh_start else "turn",
+        "channel": turn.channel,
+        "author": turn.author.id,
+        "name": turn.author.name,
+        "language": turn.author.language,
+        "text": turn.text,
+        "reply": turn.reply.text,
+        "buttons": [half for each in turn.reply.buttons for half in (each.label, each.payload)],
+        "made": (made.name, made.type, made.title) if made else (),
+        "state": turn.state.value,
+        "origin": turn.origin.value,
+        "claim_token": claim.token,
+        "claim_ends": claim.ends_at,
+        "posted": turn.posted,
+        "opened_at": turn.opened_at,
+        "quote": turn.quote,
+        "lifted_by": turn.lifted_by,
+        "leader": turn.leader,
+        "more": turn.more,
+        "resumed": int(turn.resumed),
+        "replaces": turn.replaces,
+        "rating": turn.rating,
+        "model": turn.model,
+        "tokens_in": turn.tokens_in,
+        "tokens_out": turn.tokens_out,
+        "estimate": turn.estimate,
+    }
+    return key_of(turn.key) | {name: value(each) for name, each in plain.items() if each}
+
+
+def item_to_turn(item: Item) -> Turn:
+    token = text(item, "claim_token")
+    buttons, made = texts(item, "buttons"), texts(item, "made")
+    reply = Reply(
+        text(item, "reply"),
+        tuple(map(Button, buttons[::2], buttons[1::2])),
+        Made(*made) if made else None,
+    )
+    return Turn(
+        key=TurnKey(text(item, "pk"), text(item, "sk")),
+        channel=text(item, "channel"),
+        author=Author(text(item, "author"), text(item, "name"), text(item, "language")),
+        text=text(item, "text"),
+        reply=reply,
+        state=State(text(item, "state")),
+        origin=Origin(text(item, "origin")),
+        claim=Claim(token, number(item, "claim_ends")) if token else None,
+        posted=texts(item, "posted"),
+        opened_at=number(item, "opened_at"),
+        quote=text(item, "quote"),
+        fresh_start=text(item, "kind") == "break",
+        lifted_by=text(item, "lifted_by"),
+        leader=text(item, "leader"),
+        more=text(item, "more"),
+        resumed=bool(number(item, "resumed")),
+        replaces=text(item, "replaces"),
+        rating=number(item, "rating"),
+        model=text(item, "model"),
+        tokens_in=number(item, "tokens_in"),
+        tokens_out=number(item, "tokens_out"),
+        estimate=number(item, "estimate"),
+    )
+
+
+def item_to_person(item: Item) -> Person:
+    return Person(
+        registered=bool(number(item, "registered")),
+        name=text(item, "name"),
+        language=text(item, "language"),
+        mode=text(item, "mode"),
+        persona=text(item, "persona"),
+        asked=bool(number(item, "asked")),
+        forgotten_before=text(item, "forgotten_before"),
+    )

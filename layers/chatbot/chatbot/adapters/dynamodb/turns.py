@@ -1,0 +1,234 @@
+"""The conversation table in DynamoDB: ports.History, and what the web page reads of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from chatbot.adapters.dynamodb import codec as items
+from chatbot.adapters.dynamodb.state import DAY, PERSON, Marks
+from chatbot.adapters.dynamodb.table import ConditionFailed, Rows
+from chatbot.core.key import TURN_PREFIX, TurnKey
+from chatbot.core.ports import TurnExists
+from chatbot.core.timeline import Window
+from chatbot.core.turn import Claim, Origin, State, Turn
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from chatbot.adapters.dynamodb.codec import Item, Plain
+
+# A query that reads backwards meets ~state first, in nearly every conversation, and ~day where
+# there are limits. What else may take a turn's place (~draft, ~stop, ~try, merged messages) is rare
+# enough to read on for.
+_ROOM = 2
+
+_AFTER_TURNS = TURN_PREFIX[:-1] + chr(ord(TURN_PREFIX[-1]) + 1)
+_PAGE = 50
+_LONGEST_SORT_KEY = 1024  # bytes, DynamoDB's limit
+
+_CLAIM_OVER = "#s = :sending AND (attribute_not_exists(claim_token) OR claim_ends < :now)"
+
+
+class Table(Marks):
+    """Fulfils ports.History. Every method may raise HistoryUnavailable.
+
+    `client` may be shared by threads; `clock` tells epoch milliseconds. Items expire
+    `retention_days` after they were put; DynamoDB deletes them some days later, and until then
+    they are read like any other, so that an event sent again still meets its turn.
+    """
+
+    def __init__(
+        self, client: DynamoDBClient, table_name: str, clock: Callable[[], int], retention_days: int
+    ) -> None:
+        super().__init__(Rows(client, table_name), clock, retention_days)
+
+    def read(self, conversation: str, turns: int) -> Window:
+        found: list[Item] = []
+        complete = True
+        pages = self._rows.pages(conversation, forward=False, Limit=turns + _ROOM)
+        for page, last in pages:
+            found += page
+            complete = last
+            if _shown(found) >= turns:
+                break
+        person = next((item for item in found if items.text(item, "sk") == PERSON), {})
+        return Window(items.item_to_person(person), tuple(_turns(found)), complete)
+
+    def turns_after(self, conversation: str, after: str, limit: int) -> tuple[Turn, ...]:
+        """The `limit` turns that follow the sort key `after`, oldest first.
+
+        "" gives the newest ones, also oldest first. An `after` that is no sort key gives none.
+        """
+        if not after:
+            return self.turns_before(conversation, _AFTER_TURNS, limit)
+        return self._between(conversation, after, _AFTER_TURNS, limit, forward=True)
+
+    def turns_before(self, conversation: str, before: str, limit: int) -> tuple[Turn, ...]:
+        """The `limit` turns next below the sort key `before`, oldest first."""
+        return self._between(conversation, TURN_PREFIX, before, limit, forward=False)[::-1]
+
+    def _between(
+        self, conversation: str, low: str, high: str, limit: int, *, forward: bool
+    ) -> tuple[Turn, ...]:
+        """In the direction of reading; the ends do not count."""
+        if not all(
+            TURN_PREFIX <= end <= _AFTER_TURNS and len(end.encode()) <= _LONGEST_SORT_KEY
+            for end in (low, high)
+        ):
+            return ()
+        # BETWEEN includes both ends, of which one is a turn.
+        pages = self._rows.pages(conversation, (low, high), forward=forward, Limit=limit + 1)
+        found, _ = next(pages)
+        return tuple(turn for turn in _turns(found) if turn.key.sort not in (low, high))[:limit]
+
+    def find(self, key: TurnKey) -> Turn | None:
+        return _turn_or_none(self._rows.get(key))
+
+    def older(self, before: TurnKey) -> Iterator[Turn]:
+        between = (TURN_PREFIX, before.sort)
+        pages = self._rows.pages(before.conversation, between, forward=False, Limit=_PAGE)
+        return (turn for page, _ in pages for turn in _turns(page) if turn.key != before)
+
+    def put(self, turn: Turn) -> None:
+        with _turn_exists():
+            self._rows.put_new(self._new(turn))
+
+    def put_all(self, turns: Sequence[Turn]) -> None:
+        with _turn_exists():
+            self._rows.put_all_new([self._new(turn) for turn in turns])
+
+    def _new(self, turn: Turn) -> Item:
+        return items.turn_to_item(turn) | {"expires_at": items.value(self._expiry())}
+
+    def take_over(self, found: Turn, claim: Claim, now: int) -> Turn:
+        values: dict[str, Plain] = {
+            ":found": found.state.value,
+            ":answered": State.ANSWERED.value,
+            ":sending": State.SENDING.value,
+            ":now": now,
+            ":token": claim.token,
+            ":ends": claim.ends_at,
+        }
+        same = "attribute_not_exists(claim_token)"
+        if found.claim:
+            same = "claim_token = :found_token"
+            values[":found_token"] = found.claim.token
+        return self._change(
+            found.key,
+            "SET #s = :sending, claim_token = :token, claim_ends = :ends, "
+            "opened_at = if_not_exists(opened_at, :now)",
+            f"#s = :found AND {same} AND (#s = :answered OR ({_CLAIM_OVER}))",
+            values,
+        )
+
+    def save(self, turn: Turn) -> None:
+        claim = turn.claim or Claim("", 0)
+        # A write that arrives late, after its silent retry, must not turn the state back.
+        self._change(
+            turn.key,
+            "SET #s = :state, claim_ends = :ends, posted = :posted",
+            "claim_token = :token AND (#s = :sending OR #s = :state)",
+            {
+                ":state": turn.state.value,
+                ":sending": State.SENDING.value,
+                ":token": claim.token,
+                ":ends": claim.ends_at,
+                ":posted": turn.posted,
+            },
+        )
+
+    def mark_delivered(self, key: TurnKey, posted: tuple[str, ...]) -> None:
+        """Unconditional, but for a turn that is gone: nothing is made of it then."""
+        try:
+            self._change(
+                key,
+                "SET #s = :delivered, posted = :posted",
+                "attribute_exists(pk)",
+                {":delivered": State.DELIVERED.value, ":posted": posted},
+            )
+        except TurnExists:
+            return
+
+    def abandon(self, key: TurnKey, now: int) -> None:
+        values: dict[str, Plain] = {":sending": State.SENDING.value, ":now": now}
+        self._change(key, "REMOVE claim_token, claim_ends", _CLAIM_OVER, values)
+
+    def hold(self, key: TurnKey, now: int) -> None:
+        self._change(
+            key,
+            "SET #s = :held",
+            f"#s = :held OR ({_CLAIM_OVER})",
+            {":held": State.HELD.value, ":sending": State.SENDING.value, ":now": now},
+        )
+
+    def lift_break(self, before: TurnKey) -> None:
+        """And those right behind it, with nothing said in between."""
+        lifted = False
+        for turn in self.older(before):
+            if turn.fresh_start and turn.lifted_by in ("", before.sort):
+                values: dict[str, Plain] = {":by": before.sort}
+                self._rows.update(turn.key, "SET lifted_by = :by", values)
+                lifted = True
+            elif lifted and turn.origin is not Origin.COMMAND:
+                return
+
+    def erase(self, before: TurnKey) -> None:
+        """The tombstone comes first: what it covers is never answered again, whatever follows."""
+        person = {
+            **items.key_of(TurnKey(before.conversation, PERSON)),
+            "forgotten_before": items.value(before.sort),
+            "expires_at": items.value(self._expiry()),
+        }
+        self._rows.put(person)
+        pages = self._rows.pages(before.conversation, ProjectionExpression="pk, sk, event")
+        self._rows.delete([item for page, _ in pages for item in page if _is_covered(item, before)])
+
+    def rate(self, key: TurnKey, rating: int) -> None:
+        with suppress(ConditionFailed):
+            values: dict[str, Plain] = {":rating": rating}
+            self._rows.update(key, "SET rating = :rating", values, "attribute_exists(pk)")
+
+    def _change(self, key: TurnKey, update: str, condition: str, values: dict[str, Plain]) -> Turn:
+        """The turn after the change. Raises TurnExists with what stands there where it must not."""
+        with _turn_exists():
+            item = self._rows.update(key, update, values, condition, {"#s": "state"})
+        return items.item_to_turn(item)
+
+
+@contextmanager
+def _turn_exists() -> Iterator[None]:
+    try:
+        yield
+    except ConditionFailed as failed:
+        raise TurnExists(_turn_or_none(failed.item)) from None
+
+
+def _turns(page: Iterable[Item]) -> Iterator[Turn]:
+    return (
+        items.item_to_turn(item) for item in page if items.text(item, "sk").startswith(TURN_PREFIX)
+    )
+
+
+def _is_covered(item: Item, before: TurnKey) -> bool:
+    """Whether forgetting what lies before the key takes this item too.
+
+    What was counted today stays for the day, or nobody would have a limit.
+    And the deaths of the very event that forgets have to be remembered.
+    """
+    name = items.text(item, "sk")
+    if name.startswith(TURN_PREFIX):
+        return name < before.sort
+    return name not in (PERSON, DAY) and items.text(item, "event") != before.sort
+
+
+def _shown(page: Iterable[Item]) -> int:
+    """How many are turns of their own."""
+    return sum(
+        items.text(item, "sk").startswith(TURN_PREFIX) and "leader" not in item for item in page
+    )
+
+
+def _turn_or_none(item: Item) -> Turn | None:
+    return items.item_to_turn(item) if item else None

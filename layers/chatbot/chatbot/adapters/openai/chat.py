@@ -1,0 +1,276 @@
+"""The model behind any server that speaks Chat Completions: ports.Model."""
+
+from __future__ import annotations
+
+import math
+import socket
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+from weakref import finalize
+
+from httpx2 import HTTPError
+from openai import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    DefaultHttpxClient,
+    OpenAI,
+    Stream,
+    Timeout,
+)
+
+from chatbot.core.completion import Completion, PromptLine
+from chatbot.core.errors import ContentFiltered, ContextTooLong, ModelRefused, ModelUnavailable
+from chatbot.core.ports import Show
+from chatbot.core.settings import Settings
+from chatbot.net.tls import trust
+
+_PATH = "/chat/completions"
+_CONNECT = 5.0  # most seconds for opening a connection
+_LAST_BYTES = 0.1  # most seconds for reading what follows an answer
+_LEAST = 1.0  # seconds below which asking is pointless
+_FIRST_PAUSE = 0.5  # seconds; doubles
+
+_FILTERED = ("content_filter", "content_policy_violation", "moderation_blocked")
+
+
+class _UnknownModel(ModelRefused):
+    """The server does not have the model, but may have the next one."""
+
+
+def connect(settings: Settings) -> OpenAI:
+    """A client that may be shared by threads and outlive an invocation."""
+    connections = DefaultHttpxClient(verify=trust())
+    client = OpenAI(
+        # Compatible servers may want no key; the SDK insists on one.
+        api_key=settings.openai_api_key or "none",
+        base_url=settings.openai_base_url,
+        max_retries=0,  # its own pauses know nothing of the time that is left
+        http_client=connections,
+    )
+    finalize(client, connections.close)  # as the SDK does with those that it makes itself
+    return client
+
+
+class ChatModel:
+    """Asks OPENAI_MODEL, then OPENAI_FALLBACK_MODELS, then all of them again while time allows.
+
+    The errors it raises hide those of the SDK, whose texts and bodies may hold the prompt.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        client: OpenAI | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._client = client or connect(settings)
+        self._sleep = sleep
+        self._clock = clock
+
+    def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
+        """See ports.Model. `show` is called for every piece that comes, in this thread."""
+        end = self._clock() + seconds
+        models = [self._settings.openai_model, *self._settings.openai_fallback_models]
+        pause = _FIRST_PAUSE
+        problem = ModelUnavailable("no time left to ask")
+        while True:
+            if not show(""):
+                return Completion("", models[0], stopped=True)
+            asking = tuple(models)
+            for position, model in enumerate(asking):
+                # A server that never answers must leave time for the models after it.
+                share = (end - self._clock()) / (len(asking) - position)
+                if share < _LEAST:
+                    raise problem
+                try:
+                    return self._ask(model, prompt, share, show)
+                except ModelUnavailable as unavailable:
+                    problem = unavailable
+                except _UnknownModel:
+                    models.remove(model)
+            if not models:
+                raise ModelRefused("unknown_model")
+            wait = max(pause, problem.retry_after or 0)
+            if self._clock() + wait + _LEAST > end:
+                raise problem
+            self._sleep(wait)
+            pause *= 2
+
+    def _ask(
+        self, model: str, prompt: Sequence[PromptLine], seconds: float, show: Show
+    ) -> Completion:
+        request = self._request(model, prompt)
+        with asking(), closing(self._chunks(request, seconds)) as chunks:
+            return _Said(model).read(chunks, show)
+
+    def _chunks(self, request: dict[str, Any], seconds: float) -> Generator[Any]:
+        """The answer as it comes, over within `seconds`; plain JSON, as objects cost more.
+
+        `chat.completions.create` also looks through every line of the prompt for something to
+        convert, which takes longer than all else that it does.
+        """
+        ends = time.monotonic() + seconds
+        opening = min(_CONNECT, seconds / 4)
+        timeout = Timeout(seconds - opening, connect=opening)
+        if self._settings.streaming == "off":
+            yield self._client.post(
+                _PATH, cast_to=object, body=request, options={"timeout": timeout}
+            )
+            return
+        stream = self._client.post(
+            _PATH,
+            cast_to=object,
+            body={**request, "stream": True, "stream_options": {"include_usage": True}},
+            options={"timeout": timeout},
+            stream=True,
+            stream_cls=Stream[Any],
+        )
+        with stream, _shut_down(stream, ends - time.monotonic()):
+            for chunk in stream:
+                yield chunk
+                if chunk.get("usage") and not chunk["choices"]:
+                    _read_on(stream)
+                    return
+
+    def _request(self, model: str, prompt: Sequence[PromptLine]) -> dict[str, Any]:
+        settings = self._settings
+        request: dict[str, Any] = {
+            "model": model,
+            "messages": [{"role": line.role, "content": _content(line)} for line in prompt],
+            settings.max_tokens_parameter: settings.max_tokens,
+        }
+        if settings.temperature is not None:
+            request["temperature"] = settings.temperature
+        if settings.top_p is not None:
+            request["top_p"] = settings.top_p
+        return request
+
+
+@contextmanager
+def _shut_down(stream: Stream[Any], seconds: float) -> Iterator[None]:
+    """End the connection after `seconds`: its own timeout begins anew with every piece."""
+    connection = stream.response.extensions["network_stream"].get_extra_info("socket")
+
+    def shut_down() -> None:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, shut_down)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _read_on(stream: Stream[Any]) -> None:
+    """To the very end, or else the SDK closes a connection that could be used again."""
+    with suppress(HTTPError), _shut_down(stream, _LAST_BYTES):
+        for _ in stream.response.stream:  # type: ignore[union-attr]
+            continue
+
+
+@dataclass(slots=True)
+class _Said:
+    """What a model has said so far."""
+
+    model: str
+    text: str = ""
+    finish: str = ""
+    refused: bool = False
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+    def read(self, chunks: Iterable[Any], show: Show) -> Completion:
+        """Raises AttributeError, LookupError, TypeError where a part of it is not there."""
+        for chunk in chunks:
+            said = self.text.strip()
+            self._add(chunk)
+            if not show(self.text) and not self.finish:  # this piece comes too late
+                return Completion(said, self.model, self.tokens_in, self.tokens_out, stopped=True)
+        if self.finish == "content_filter" or self.refused:
+            raise ContentFiltered("content_filter")
+        text, cut = self.text.strip(), self.finish == "length"
+        if not text and cut:
+            raise ModelRefused("token_limit")  # a reasoning model thought it all away
+        if not text:
+            raise ModelUnavailable("empty answer")
+        if not self.finish:
+            raise ModelUnavailable("broken off")
+        return Completion(text, self.model, self.tokens_in, self.tokens_out, cut)
+
+    def _add(self, chunk: Any) -> None:
+        """A piece of a streamed answer, or the whole of one (OpenAI API, Chat Completions)."""
+        self.model = chunk.get("model") or self.model
+        for choice in chunk["choices"]:
+            said = choice["delta"] if "delta" in choice else choice["message"]
+            self.text += said.get("content") or ""
+            self.refused = self.refused or bool(said.get("refusal"))
+            self.finish = choice.get("finish_reason") or self.finish
+        usage = chunk.get("usage")
+        if usage:
+            self.tokens_in = int(usage["prompt_tokens"] or 0)
+            self.tokens_out = int(usage["completion_tokens"] or 0)
+
+
+def _content(line: PromptLine) -> str | list[dict[str, Any]]:
+    """Text alone, or with pictures in parts (OpenAI API, image inputs)."""
+    if not line.pictures:
+        return line.content
+    pictures = [{"type": "image_url", "image_url": {"url": url}} for url in line.pictures]
+    return [{"type": "text", "text": line.content}, *pictures]
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """The SDK's errors as ours, without their texts: these may hold what was asked."""
+    try:
+        yield
+    except APITimeoutError:
+        raise ModelUnavailable("timeout") from None
+    except APIConnectionError:
+        raise ModelUnavailable("connection") from None
+    except APIError as error:
+        raise _meaning(error) from None
+    except (AttributeError, LookupError, TypeError, ValueError):
+        # Whatever JSON came, the SDK hands it on without a check.
+        raise ModelUnavailable("not what was asked for") from None
+
+
+def _meaning(error: APIError) -> Exception:
+    """What a status means for us (OpenAI API, error codes); within a stream there is none."""
+    code = error.code or ""
+    if code in _FILTERED:
+        return ContentFiltered("content_filter")
+    if not isinstance(error, APIStatusError):
+        return ModelUnavailable("error within the answer")
+    status = error.status_code
+    if status in (401, 403):
+        return ModelRefused("authentication")
+    if status == 404:
+        return _UnknownModel("unknown_model")
+    if code == "insufficient_quota":  # a 429 that no waiting heals
+        return ModelRefused("insufficient_quota")
+    if status in (408, 409, 429) or status >= 500:
+        return ModelUnavailable(f"status {status}", _retry_after(error))
+    # Compatible servers have no common code for it, but all say it in these words.
+    if code == "context_length_exceeded" or "context length" in error.message.lower():
+        return ContextTooLong("context_length")
+    return ModelRefused("bad_request")
+
+
+def _retry_after(error: APIStatusError) -> float | None:
+    """Seconds that the server asked us to wait; dates, which none sends, count as nothing."""
+    try:
+        seconds = float(error.response.headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < math.inf else None

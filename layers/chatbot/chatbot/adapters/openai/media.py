@@ -1,0 +1,71 @@
+"""A model server that also draws and writes down what is said: ports.Model in full."""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import Any
+
+from chatbot.adapters.openai.chat import ChatModel, asking
+from chatbot.core.errors import ModelRefused, ModelUnavailable, PostRefused, Unfetchable
+from chatbot.core.files import File
+from chatbot.net.fetch import fetch, type_of
+
+MOST_BYTES = 20_000_000
+"""Of a picture that a server names by its address."""
+
+
+class Studio(ChatModel):
+    """IMAGE_MODEL and TRANSCRIBE_MODEL of the server that OPENAI_MODEL is on."""
+
+    def draw(self, prompt: str, seconds: float) -> File:
+        """One picture, in whatever form the server gives it (OpenAI API, Images).
+
+        `response_format` is not sent: current models refuse it, others give an address then.
+        """
+        ends = time.monotonic() + seconds
+        body = {"model": self._settings.image_model, "prompt": prompt}
+        options: Any = {"timeout": seconds}
+        with asking():
+            answer: Any = self._client.post(
+                "/images/generations", cast_to=object, body=body, options=options
+            )
+            image = answer["data"][0]
+            if not image.get("b64_json"):
+                return self._fetched(image["url"], ends - time.monotonic())
+            return _picture(base64.b64decode(image["b64_json"]))
+
+    def transcribe(self, audio: File, seconds: float) -> str:
+        """See ports.Model (OpenAI API, Audio). The file's ending tells the server its form."""
+        name = f"recording.{audio.type.rpartition('/')[2]}"
+        options: Any = {"timeout": seconds, "headers": {"Content-Type": "multipart/form-data"}}
+        with asking():
+            answer: Any = self._client.post(
+                "/audio/transcriptions",
+                cast_to=object,
+                body={"model": self._settings.transcribe_model},
+                files=[("file", (name, audio.content, audio.type))],
+                options=options,
+            )
+            return str(answer["text"]).strip()
+
+    def _fetched(self, url: str, seconds: float) -> File:
+        local = [self._settings.openai_base_url]
+        try:
+            file = fetch(url, hosts=None, local=local, most=MOST_BYTES, seconds=seconds)
+        except Unfetchable as error:
+            raise ModelRefused(f"picture {error.reason}") from None
+        except PostRefused as error:
+            raise ModelUnavailable(f"picture {error.reason}") from None
+        return _picture(file.content)
+
+
+def _picture(content: bytes) -> File:
+    """Raises ValueError when it is none."""
+    try:
+        file = File(content, type_of(content))
+    except Unfetchable:
+        raise ValueError("no picture") from None
+    if not file.type.startswith("image/"):
+        raise ValueError("no picture")
+    return file

@@ -1,0 +1,103 @@
+"""The private bucket of made pictures and files: ports.Files, and links for the web page."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chatbot.core.errors import FilesUnavailable
+from chatbot.core.files import File
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+LINK_SECONDS = 60
+# Who may not list a bucket is refused what is not there.
+_ABSENT = ("404", "NoSuchKey", "403", "AccessDenied")
+
+
+class Bucket:
+    """Threads may share it. The client is made at first use: most invocations need none."""
+
+    def __init__(self, name: str, config: Config, endpoint: str = "") -> None:
+        """`endpoint` is AWS_ENDPOINT_URL; what was set at the start may be gone at first use."""
+        self._name, self._endpoint = name, endpoint or None
+        # Links in the older form are refused in newer regions.
+        virtual = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+        self._config = config.merge(virtual)
+        self._session = boto3.DEFAULT_SESSION or boto3.Session()
+        self._lock = threading.Lock()
+        self._made: S3Client | None = None
+
+    def keep(self, name: str, file: File) -> None:
+        disposition = "inline" if file.type.startswith("image/") else "attachment"
+        with _s3("PutObject"):
+            self._client().put_object(
+                Bucket=self._name,
+                Key=name,
+                Body=file.content,
+                ContentType=file.type,
+                ContentDisposition=disposition,
+            )
+
+    def load(self, name: str) -> File | None:
+        with _s3("GetObject"):
+            try:
+                answer = self._client().get_object(Bucket=self._name, Key=name)
+            except ClientError as error:
+                _absent_or_raise(error)
+                return None
+            return File(answer["Body"].read(), answer["ContentType"])
+
+    def delete(self, names: Iterable[str]) -> None:
+        wanted = list(names)
+        for start in range(0, len(wanted), 1000):  # the most of one call
+            objects = [{"Key": name} for name in wanted[start : start + 1000]]
+            with _s3("DeleteObjects"):
+                answer = self._client().delete_objects(
+                    Bucket=self._name,
+                    Delete={"Objects": objects, "Quiet": True},  # type: ignore[typeddict-item]
+                )
+            if answer.get("Errors"):
+                raise FilesUnavailable("DeleteObjects: not all")
+
+    def link(self, name: str) -> str | None:
+        """An address that anybody may read for LINK_SECONDS; None when nothing is there."""
+        with _s3("HeadObject"):
+            try:
+                self._client().head_object(Bucket=self._name, Key=name)
+            except ClientError as error:
+                _absent_or_raise(error)
+                return None
+            place = {"Bucket": self._name, "Key": name}
+            return self._client().generate_presigned_url("get_object", place, LINK_SECONDS)
+
+    def _client(self) -> S3Client:
+        with self._lock:
+            if self._made is None:
+                self._made = self._session.client(
+                    "s3", config=self._config, endpoint_url=self._endpoint
+                )
+            return self._made
+
+
+def _absent_or_raise(error: ClientError) -> None:
+    if error.response["Error"]["Code"] not in _ABSENT:
+        raise error
+
+
+@contextmanager
+def _s3(operation: str) -> Iterator[None]:
+    """Raises FilesUnavailable for all that goes wrong."""
+    try:
+        yield
+    except ClientError as error:
+        raise FilesUnavailable(f"{operation}: {error.response['Error']['Code']}") from error
+    except BotoCoreError as error:
+        raise FilesUnavailable(f"{operation}: {type(error).__name__}") from error

@@ -1,0 +1,44 @@
+"""A function behind the HTTP API: event in, response out, whatever happens between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chatbot.adapters.telemetry import Telemetry
+from chatbot.core.errors import Forged, RequestRefused, Retryable
+from chatbot.edge.http import Handler, Request, Response
+from chatbot.edge.webhook import UNAVAILABLE
+
+
+def handler_of(
+    answer: Callable[[Request], Response], channel: str, telemetry: Telemetry
+) -> Handler:
+    """What `answer` refuses is a 4xx, what is unavailable a 503, and what was unforeseen a 500.
+
+    `channel` is what refusals that reach this place are counted under.
+    """
+
+    def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        telemetry.begin(context)
+        try:
+            return _answer(event).to_event()
+        finally:
+            telemetry.flush()
+
+    def _answer(event: Mapping[str, Any]) -> Response:
+        try:
+            return answer(Request.from_event(event))
+        except RequestRefused as refusal:
+            if isinstance(refusal, Forged):
+                telemetry.count("Refused", channel=channel)
+                telemetry.trouble("refused", channel=channel, reason=refusal.reason)
+            return Response.of_json({"error": refusal.reason}, refusal.status)
+        except Retryable as error:
+            telemetry.trouble("unavailable", error=type(error).__name__, reason=str(error))
+            return UNAVAILABLE
+        except Exception as error:  # noqa: BLE001 - the runtime would log its text: people's words
+            telemetry.crash(error)
+            return Response.of_json({"error": "internal"}, 500)
+
+    return handler

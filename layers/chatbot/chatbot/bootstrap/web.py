@@ -1,0 +1,56 @@
+"""The web function: where the page's files and the conversation table meet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import boto3
+
+from chatbot.adapters.dynamodb.turns import Table
+from chatbot.adapters.s3 import Bucket
+from chatbot.adapters.ssm import Parameters
+from chatbot.adapters.telemetry import Telemetry
+from chatbot.bootstrap.aws import client_config
+from chatbot.bootstrap.handler import handler_of
+from chatbot.channels.web.session import is_open
+from chatbot.edge.http import Handler, Request, Response
+from chatbot.edge.webhook import NOT_FOUND, Closed
+from chatbot.site.pages import Website
+from chatbot.site.turns import file, messages
+
+
+def build(environ: Mapping[str, str], folder: Path) -> Handler:
+    """The function's handler; `folder` holds `index.html` and `assets/`."""
+    telemetry = Telemetry("web")
+    config = client_config()
+    parameters = Parameters(environ, "web", boto3.client("ssm", config=config), telemetry)
+    dynamodb = boto3.client("dynamodb", config=config)
+    website = Website(folder, environ.get("FILES_ORIGIN", ""))
+    bucket = Bucket(environ.get("FILES_BUCKET", ""), config, environ.get("AWS_ENDPOINT_URL", ""))
+    closed = Closed(telemetry)
+
+    def answer(request: Request) -> Response:
+        settings = parameters.settings()
+        if request.method != "GET":
+            return NOT_FOUND
+        if not settings.web_session_key:
+            return closed.answer("web", "WEB_SESSION_KEY")
+        if settings.web_access == "off":
+            return closed.answer("web", "WEB_ACCESS")
+        locked = not is_open(request.cookies, settings)
+        if request.path == "/":
+            return website.page(request, settings)
+        if request.path == "/web/messages":
+            table = Table(dynamodb, settings.table_name, _now, settings.retention_days)
+            return messages(request, settings.web_session_key, table, locked)
+        if request.path.startswith("/web/files/") and not locked:
+            return file(request, settings.web_session_key, bucket) or NOT_FOUND
+        return website.asset(request, settings) or NOT_FOUND
+
+    return handler_of(answer, "web", telemetry)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,127 @@
+"""The webhook: where the channels' inbound sides and the queue meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+
+from chatbot.adapters.sqs import Sender
+from chatbot.adapters.ssm import Parameters
+from chatbot.adapters.telemetry import Telemetry
+from chatbot.bootstrap.aws import client_config
+from chatbot.bootstrap.handler import handler_of
+from chatbot.channels.messenger.inbound import MessengerInbound
+from chatbot.channels.telegram.inbound import TelegramInbound
+from chatbot.channels.web.inbound import WebInbound
+from chatbot.core.message import Stop
+from chatbot.core.settings import Settings
+from chatbot.edge.http import Handler, Inbound, Request, Response
+from chatbot.edge.webhook import NOT_FOUND, Closed, enter
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True)
+class _Channel:
+    """`needs` names the settings without which the channel is off."""
+
+    name: str
+    routes: tuple[str, ...]
+    needs: tuple[str, ...]
+    make: Callable[[Settings], Inbound]
+
+    def missing(self, settings: Settings) -> list[str]:
+        return [need.upper() for need in self.needs if not getattr(settings, need)]
+
+
+_CHANNELS = (
+    _Channel(
+        "telegram",
+        ("POST /telegram",),
+        ("telegram_bot_token", "telegram_webhook_secret"),
+        TelegramInbound,
+    ),
+    _Channel(
+        "messenger",
+        ("GET /messenger", "POST /messenger"),
+        ("messenger_app_secret", "messenger_verify_token", "messenger_page_id"),
+        MessengerInbound,
+    ),
+    _Channel(
+        "web",
+        ("POST /web/messages", "POST /web/stop", "POST /web/rating", "POST /web/access"),
+        ("web_session_key",),
+        WebInbound,
+    ),
+)
+
+
+def build(environ: Mapping[str, str]) -> Handler:
+    """The function's handler. Clients are made here, in Lambda's init phase."""
+    telemetry = Telemetry("webhook")
+    config = client_config()
+    parameters = Parameters(environ, "webhook", boto3.client("ssm", config=config), telemetry)
+    sender = Sender(boto3.client("sqs", config=config), environ["QUEUE_URL"], telemetry)
+    stops = _Stops(environ, boto3.DEFAULT_SESSION)
+    return handler_of(_Webhook(parameters, sender, stops, telemetry).answer, "webhook", telemetry)
+
+
+class _Stops:
+    """Writes wishes to stop into the table: so rare that no cold start loads what it takes.
+
+    `session` is the one that made the other clients.
+    """
+
+    def __init__(self, environ: Mapping[str, str], session: boto3.Session | None) -> None:
+        self._table_name = environ.get("TABLE_NAME", "")
+        self._endpoint = environ.get("AWS_ENDPOINT_URL") or None
+        self._session = session or boto3.Session()
+        self._client: DynamoDBClient | None = None
+
+    def put(self, stop: Stop) -> None:
+        """Raises HistoryUnavailable."""
+        from chatbot.adapters.dynamodb.state import put_stop
+
+        if self._client is None:
+            self._client = self._session.client(
+                "dynamodb", config=client_config(), endpoint_url=self._endpoint
+            )
+        put_stop(self._client, self._table_name, stop)
+
+
+class _Webhook:
+    """Keeps the inbound sides for as long as the settings stay the same."""
+
+    def __init__(
+        self, parameters: Parameters, sender: Sender, stops: _Stops, telemetry: Telemetry
+    ) -> None:
+        self._parameters = parameters
+        self._sender = sender
+        self._stops = stops
+        self._telemetry = telemetry
+        self._closed = Closed(telemetry)
+        self._settings: Settings | None = None
+        self._inbounds: dict[str, Inbound] = {}
+
+    def answer(self, request: Request) -> Response:
+        route = f"{request.method} {request.path}"
+        channel = next((channel for channel in _CHANNELS if route in channel.routes), None)
+        if channel is None:
+            return NOT_FOUND
+        settings = self._parameters.settings()
+        missing = channel.missing(settings)
+        if missing:
+            return self._closed.answer(channel.name, ", ".join(missing))
+        inbound = self._inbound(channel, settings)
+        return enter(request, inbound, self._sender, self._stops.put, self._telemetry)
+
+    def _inbound(self, channel: _Channel, settings: Settings) -> Inbound:
+        if settings is not self._settings:
+            self._settings, self._inbounds = settings, {}
+        if channel.name not in self._inbounds:
+            self._inbounds[channel.name] = channel.make(settings)
+        return self._inbounds[channel.name]

@@ -1,0 +1,133 @@
+"""The worker: where queue, table, model and platforms meet the conversation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from chatbot.adapters.dynamodb.turns import Table
+from chatbot.adapters.openai.media import Studio
+from chatbot.adapters.s3 import Bucket
+from chatbot.adapters.sqs import WorkerQueue
+from chatbot.adapters.ssm import Parameters
+from chatbot.adapters.telemetry import Telemetry
+from chatbot.bootstrap.aws import client_config
+from chatbot.channels.messenger.outbound import MessengerChannel
+from chatbot.channels.telegram.outbound import TelegramChannel
+from chatbot.channels.web.outbound import WebChannel
+from chatbot.conversation.answer import Answers
+from chatbot.conversation.batch import Batch, records_of
+from chatbot.conversation.delivery import Delivery
+from chatbot.conversation.record import Conversation
+from chatbot.core.errors import ParametersUnavailable, QueueUnavailable
+from chatbot.core.ports import Channel
+from chatbot.core.settings import Settings
+from chatbot.core.work import Record
+from chatbot.edge.http import Handler
+
+_CONNECTIONS = 16
+"""One for each conversation of a batch, the lease, and some to spare."""
+
+
+def build(environ: Mapping[str, str]) -> Handler:
+    """The function's handler. Clients are made here, in Lambda's init phase."""
+    telemetry = Telemetry("worker")
+    worker = _Worker(environ, telemetry)
+    worker.warm_up()
+
+    def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        telemetry.begin(context)
+        deadline = _now() + int(context.get_remaining_time_in_millis())
+        try:
+            again = worker.run(records_of(event), deadline)
+        finally:
+            telemetry.flush()
+        return {"batchItemFailures": [{"itemIdentifier": name} for name in again]}
+
+    return handler
+
+
+class _Worker:
+    """Keeps what it has composed for as long as the settings stay the same."""
+
+    def __init__(self, environ: Mapping[str, str], telemetry: Telemetry) -> None:
+        config = client_config().merge(Config(max_pool_connections=_CONNECTIONS))
+        ssm = boto3.client("ssm", config=config)
+        self._parameters = Parameters(environ, "worker", ssm, telemetry)
+        self._telemetry = telemetry
+        self._dynamodb = boto3.client("dynamodb", config=config)
+        self._queue = WorkerQueue(
+            boto3.client("sqs", config=config),
+            environ["QUEUE_URL"],
+            environ["DEAD_LETTER_QUEUE_URL"],
+        )
+        self._bucket = Bucket(
+            environ.get("FILES_BUCKET", ""), config, environ.get("AWS_ENDPOINT_URL", "")
+        )
+        self._settings: Settings | None = None
+        self._batch: Batch | None = None
+
+    def warm_up(self) -> None:
+        """Read the settings and compose now: no person waits for it in the init phase."""
+        try:
+            self._current()
+        except ParametersUnavailable as unavailable:
+            self._telemetry.trouble("no_settings", error=type(unavailable).__name__)
+
+    def run(self, records: list[Record], deadline: int) -> list[str]:
+        try:
+            batch = self._current()
+        except ParametersUnavailable as unavailable:
+            self._telemetry.trouble("no_settings", error=type(unavailable).__name__)
+            return self._hand_all_back(records)
+        return batch.run(records, deadline)
+
+    def _hand_all_back(self, records: list[Record]) -> list[str]:
+        try:
+            self._queue.hide(records, 5)
+        except QueueUnavailable:
+            self._telemetry.trouble("not_hidden", records=len(records))
+        return [record.message_id for record in records]
+
+    def _current(self) -> Batch:
+        settings = self._parameters.settings()
+        if self._batch is None or settings is not self._settings:
+            self._batch, self._settings = self._compose(settings), settings
+        return self._batch
+
+    def _compose(self, settings: Settings) -> Batch:
+        history = Table(self._dynamodb, settings.table_name, _now, settings.retention_days)
+        model, files = Studio(settings), self._bucket
+        delivery = Delivery(
+            history,
+            settings,
+            self._telemetry,
+            _now,
+            credential_refused=self._parameters.forget,
+        )
+        conversation = Conversation(
+            self._channels(settings, history, files),
+            history,
+            Answers(history, model, files, settings, self._telemetry, _now),
+            delivery,
+            settings,
+            self._telemetry,
+            _now,
+        )
+        return Batch(conversation, self._queue, settings, self._telemetry, _now)
+
+    def _channels(self, settings: Settings, history: Table, files: Bucket) -> dict[str, Channel]:
+        channels: dict[str, Channel] = {"web": WebChannel(history.save_draft)}
+        if settings.telegram_on:
+            channels["telegram"] = TelegramChannel(settings, self._telemetry, files=files)
+        if settings.messenger_on:
+            channels["messenger"] = MessengerChannel(settings, self._telemetry, files=files)
+        return channels
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,84 @@
+"""Who may talk, and how much: asked before a command takes effect or a model is paid for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from chatbot.core.message import Message
+from chatbot.core.ports import Clock, Counted, History, Journal
+from chatbot.core.settings import Settings
+from chatbot.core.timeline import Window
+from chatbot.core.turn import Origin
+
+EVERYBODY = "~total"
+"""The partition in which DAILY_TOTAL is counted."""
+_ALWAYS = ("start", "help")
+_MINUTE = 60_000
+
+
+class Refusal(NamedTuple):
+    """The sentence to say: its name in translations.py ("" says nothing), and what fills it."""
+
+    name: str
+    facts: dict[str, str | int]
+
+
+class Gate:
+    """Shared by the threads of a batch."""
+
+    def __init__(
+        self, history: History, settings: Settings, journal: Journal, clock: Clock
+    ) -> None:
+        self._history = history
+        self._settings = settings
+        self._journal = journal
+        self._clock = clock
+
+    def refuses(self, message: Message, window: Window) -> Refusal | None:
+        """Whether the author may talk at all, and at such length. Raises HistoryUnavailable."""
+        settings, person = self._settings, _person(message)
+        known = {person, message.key.conversation} & {*settings.allowlist}
+        if settings.access == "allowlist" and not known:
+            self._journal.trouble("not_on_allowlist", channel=message.channel, person=person)
+            return Refusal("not_allowed", {"id": person})
+        passes = window.person.registered or message.command in _ALWAYS
+        if settings.access == "start" and not passes:
+            return Refusal(self._ask_to_start(message, window), {})
+        if len(message.words) > settings.max_input:
+            return Refusal("too_long", {"most": settings.max_input})
+        return None
+
+    def over(self, message: Message, kind: str) -> Refusal | None:
+        """Count one of the person's `messages` or `images`, unless there were enough today.
+
+        Raises HistoryUnavailable.
+        """
+        total = self._settings.daily_total
+        most: int = getattr(self._settings, f"daily_{kind}")
+        if not most and not total:
+            return None
+        now = self._clock()
+        day = datetime.fromtimestamp(now / 1000, UTC).date().isoformat()
+        counted = self._history.count_today(_person(message), day, kind, message.key.sort, most)
+        if counted is Counted.NOW and total:
+            kind, most = "total", total
+            counted = self._history.count_today(EVERYBODY, day, kind, "", most)
+        if counted is not Counted.TOO_MANY:
+            return None
+        self._journal.hop("limit_reached", channel=message.channel, limit=kind)
+        hours, minutes = divmod(1440 - now // _MINUTE % 1440, 60)
+        return Refusal(f"daily_{kind}", {"most": most, "hours": hours, "minutes": minutes})
+
+    def _ask_to_start(self, message: Message, window: Window) -> str:
+        # Kept before the turn is: where that failed, no turn shows that it was asked.
+        asked = any(turn.origin is Origin.NOTICE for turn in window.turns)
+        if window.person.asked and asked:
+            return ""
+        self._history.save_person(message.key.conversation, replace(window.person, asked=True))
+        return "press_start"
+
+
+def _person(message: Message) -> str:
+    return f"{message.channel}:{message.author.id}"

@@ -1,0 +1,158 @@
+"""One invocation of the worker: groups side by side, the records of a group one after another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, NoReturn
+
+from chatbot.conversation.record import Conversation
+from chatbot.core.errors import LeaseLost, QueueUnavailable
+from chatbot.core.ports import Clock, Journal, Queue
+from chatbot.core.settings import Settings
+from chatbot.core.work import DeadLetter, Done, HandBack, Record
+
+LEASE_SLACK = 2.0
+"""Seconds between the end of the last claim and the moment a record comes again."""
+
+_MOST_GROUPS = 10
+_EXIT_MARGIN = 0.5
+
+
+def end_process() -> NoReturn:
+    """A thread that still works would thaw in a later invocation and post from the past."""
+    os._exit(1)
+
+
+class Batch:
+    """Runs the records of one invocation."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        queue: Queue,
+        settings: Settings,
+        journal: Journal,
+        clock: Clock,
+        end: Callable[[], NoReturn] = end_process,
+    ) -> None:
+        self._conversation = conversation
+        self._queue = queue
+        self._settings = settings
+        self._journal = journal
+        self._clock = clock
+        self._end = end
+
+    def run(self, records: Sequence[Record], deadline: int) -> list[str]:
+        """Message ids that must come again. `deadline` of the invocation is in epoch ms."""
+        groups: dict[str, list[Record]] = {}
+        for record in records:
+            groups.setdefault(record.group, []).append(record)
+        with ThreadPoolExecutor(_MOST_GROUPS + 1, thread_name_prefix="group") as pool:
+            lease = pool.submit(self._take_lease, records, deadline)
+            working = {
+                group: pool.submit(self._run_group, group, members, deadline, lease)
+                for group, members in groups.items()
+            }
+            pending = set(working.values())
+            by_future = {future: group for group, future in working.items()}
+            while pending:
+                finished, pending = wait(
+                    pending,
+                    timeout=max(0, self._left(deadline) - _EXIT_MARGIN),
+                    return_when="FIRST_COMPLETED",
+                )
+                if not finished:
+                    self._journal.trouble("time_over", groups=len(pending))
+                    self._end()
+                if pending:
+                    # A quick conversation must not wait for a slow neighbour of its batch.
+                    for future in finished:
+                        self._delete_done(groups[by_future[future]], future.result())
+        again = [record for future in working.values() for record in future.result()]
+        return [record.message_id for record in again]
+
+    def _take_lease(self, records: Sequence[Record], deadline: int) -> set[str]:
+        """Shorten the silence after a crash: hidden until the last claim is surely over."""
+        seconds = self._left(deadline) + self._settings.settle + LEASE_SLACK
+        try:
+            return self._queue.hide(records, seconds)
+        except QueueUnavailable:
+            # The queue's own visibility is longer still: safe, only slower after a crash.
+            self._journal.trouble("no_lease", records=len(records))
+            return set()
+
+    def _run_group(
+        self, group: str, records: Sequence[Record], deadline: int, lease: Future[set[str]]
+    ) -> Sequence[Record]:
+        """The records of the group that must come again: a tail of `records`."""
+        ids = {record.message_id for record in records}
+
+        def confirm() -> None:
+            if ids & lease.result():
+                raise LeaseLost
+
+        rest = records
+        while rest:
+            if self._left(deadline) < self._conversation.time_needed():
+                return self._hand_back(rest, HandBack(0), lease)
+            try:
+                outcome = self._conversation.handle(rest[0], deadline, confirm, rest[1:])
+            except LeaseLost:
+                self._journal.trouble("lease_lost", group=group, records=len(rest))
+                return rest
+            if isinstance(outcome, DeadLetter):
+                outcome = self._bury(rest[0], outcome)
+            if isinstance(outcome, HandBack):
+                return self._hand_back(rest, outcome, lease)
+            rest = rest[1 + outcome.merged :]
+        return ()
+
+    def _bury(self, record: Record, outcome: DeadLetter) -> Done | HandBack:
+        """Send the record to the dead letters; then it is done, and its group goes on."""
+        try:
+            self._queue.dead_letter(record)
+        except QueueUnavailable:
+            return HandBack(self._settings.retry_delay_max)
+        self._journal.count("DeadLettered", channel="worker")
+        self._journal.trouble("dead_letter", reason=outcome.reason, message_id=record.message_id)
+        return Done()
+
+    def _hand_back(
+        self, rest: Sequence[Record], outcome: HandBack, lease: Future[set[str]]
+    ) -> Sequence[Record]:
+        """All of them for the same time: one still hidden would block the group for longer."""
+        lease.result()  # or else it may come later, and hide them for as long as itself
+        try:
+            self._queue.hide(rest, outcome.delay)
+        except QueueUnavailable:
+            self._journal.trouble("not_hidden", records=len(rest))
+        return rest
+
+    def _delete_done(self, records: Sequence[Record], again: Sequence[Record]) -> None:
+        done = records[: len(records) - len(again)]
+        if not done:
+            return
+        try:
+            self._queue.delete(done)
+        except QueueUnavailable:
+            self._journal.trouble("not_deleted", records=len(done))
+
+    def _left(self, deadline: int) -> float:
+        return (deadline - self._clock()) / 1000
+
+
+def records_of(event: Mapping[str, Any]) -> list[Record]:
+    """The records of an SQS event (AWS Lambda guide, “Using Lambda with Amazon SQS”)."""
+    return [
+        Record(
+            message_id=item["messageId"],
+            receipt=item["receiptHandle"],
+            group=item["attributes"]["MessageGroupId"],
+            receive_count=int(item["attributes"]["ApproximateReceiveCount"]),
+            sent_at=int(item["attributes"]["SentTimestamp"]),
+            body=item["body"],
+        )
+        for item in event["Records"]
+    ]

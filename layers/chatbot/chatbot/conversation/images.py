@@ -1,0 +1,43 @@
+"""Draws what was asked for, and keeps it before anything else is done with it."""
+
+from __future__ import annotations
+
+from chatbot.core.errors import ModelUnavailable
+from chatbot.core.files import Made
+from chatbot.core.message import Message
+from chatbot.core.ports import Clock, Files, Journal, Model
+from chatbot.core.settings import Settings
+
+LEAST = 15.0
+"""Seconds below which nothing is begun: a picture that comes too late is paid all the same."""
+
+
+class Drawing:
+    """Shared by the threads of a batch."""
+
+    def __init__(
+        self, model: Model, files: Files, settings: Settings, journal: Journal, clock: Clock
+    ) -> None:
+        self._model = model
+        self._files = files
+        self._settings = settings
+        self._journal = journal
+        self._clock = clock
+
+    def of(self, message: Message, words: str, seconds: float) -> Made:
+        """The picture for `message`, paid once: what an earlier attempt has drawn is taken.
+
+        Raises ModelUnavailable, ModelRefused, ContentFiltered, FilesUnavailable.
+        """
+        name = message.key.file_name("png")  # found without knowing in which form it was drawn
+        file = self._files.load(name)
+        if file is None:
+            if seconds < LEAST:
+                raise ModelUnavailable("no time left to draw")
+            began = self._clock()
+            file = self._model.draw(words, min(self._settings.image_timeout, seconds))
+            self._files.keep(name, file)
+            self._journal.count("Images", channel=message.channel)
+            took = (self._clock() - began) / 1000
+            self._journal.count("ImageSeconds", took, channel=message.channel)
+        return Made(name, file.type, words)

@@ -1,0 +1,125 @@
+"""What the model is shown: who it is, what was said before, what is asked now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from chatbot.core.completion import PromptLine
+from chatbot.core.message import Author, Message
+from chatbot.core.settings import Settings
+from chatbot.core.timeline import Window
+from chatbot.core.turn import Origin, Turn
+
+LONGEST_QUOTE = 1_000
+"""Characters that are shown of what is replied to."""
+
+
+def build(message: Message, window: Window, settings: Settings, now: int) -> list[PromptLine]:
+    """The prompt for `message`: system line, earlier turns oldest first, the message.
+
+    `now` is epoch milliseconds. Only turns whose keys lie below the message's own are shown, so
+    that a message answered again later sees what it would have seen.
+    """
+    earlier: list[PromptLine] = []
+    room = settings.history_tokens / _weight(window)
+    for turn in _earlier_turns(message, window, settings, now):
+        lines = list(_lines(turn, message.group))
+        room -= estimate(lines)
+        if room < 0:
+            break
+        earlier = lines + earlier
+    asked = _named(message.words, message.author, message.group)
+    quoted = message.quoted or _said_in(message.replied_to, window)
+    if quoted:
+        quoted = quoted if len(quoted) <= LONGEST_QUOTE else f"{quoted[:LONGEST_QUOTE]}…"
+        lines_quoted = "\n".join(f"> {line}" for line in quoted.splitlines())
+        asked = f"{lines_quoted}\n\n{asked}"
+    return [
+        PromptLine("system", _system(message, window, settings, now)),
+        *earlier,
+        PromptLine("user", asked),
+    ]
+
+
+def shorter(lines: Sequence[PromptLine]) -> list[PromptLine]:
+    """The prompt without the older half of what was said before; the same where there is none."""
+    system, *earlier, asked = lines
+    kept = earlier[(len(earlier) + 1) // 2 :]
+    while kept and kept[0].role == "assistant":
+        kept = kept[1:]
+    return [system, *kept, asked]
+
+
+def estimate(lines: Sequence[PromptLine]) -> int:
+    """Tokens: four bytes a token is near for English, and careful for most other scripts."""
+    return sum(len(line.content.encode("utf-8", "replace")) // 4 + 4 for line in lines)
+
+
+def _weight(window: Window) -> float:
+    """How many tokens one of the estimate's was, by what the model last reported."""
+    known = (turn for turn in window.turns if turn.tokens_in and turn.estimate)
+    newest = next(known, None)
+    return min(4.0, max(0.25, newest.tokens_in / newest.estimate)) if newest else 1.0
+
+
+def _system(message: Message, window: Window, settings: Settings, now: int) -> str:
+    name = message.author.name or window.person.name
+    date = datetime.fromtimestamp(now / 1000, UTC).date().isoformat()
+    said = settings.persona_prompts.get(window.person.persona, settings.system_prompt)
+    said = said.replace("{date}", date).replace("{name}", name)
+    bot = settings.telegram_bot_username if message.channel == "telegram" else ""
+    own = f"People here call you @{bot}." if bot else ""
+    return "\n".join(filter(None, (said, own, settings.reply_style)))
+
+
+def _named(words: str, author: Author, group: bool) -> str:
+    """In a group, who said it."""
+    name = " ".join(author.name.split())
+    return f"{name}: {words}" if group and name else words
+
+
+def _said_in(platform_id: str, window: Window) -> str:
+    """The text of a message that is replied to: an answer of ours, or what was asked."""
+    for turn in window.turns if platform_id else ():
+        if platform_id in turn.posted:
+            return turn.reply.text
+        if turn.key.event_id.startswith(f"{platform_id}:"):
+            return turn.text
+    return ""
+
+
+def _earlier_turns(
+    message: Message, window: Window, settings: Settings, now: int
+) -> Iterator[Turn]:
+    oldest = min(now, message.key.occurred_at) - int(settings.history_max_age * 1000)
+    shown, resumed, replaced = 0, False, set()
+    for turn in window.turns:
+        if turn.key.sort >= message.key.sort:
+            continue
+        if turn.key.sort <= window.person.forgotten_before:
+            return
+        if turn.key.occurred_at < oldest and not resumed:
+            return
+        resumed = resumed or turn.resumed
+        replaced.add(turn.replaces)
+        if turn.fresh_start and not turn.lifted_by:
+            return
+        if shown == settings.history_turns:
+            return
+        if turn.leader or turn.key.sort in replaced:
+            continue
+        if turn.origin in (Origin.MODEL, Origin.FALLBACK, Origin.STAFF):
+            shown += 1
+            yield turn
+
+
+def _lines(turn: Turn, group: bool) -> Iterator[PromptLine]:
+    if turn.origin is Origin.STAFF:
+        yield PromptLine("assistant", turn.text)
+        return
+    yield PromptLine("user", _named(turn.words, turn.author, group))
+    if turn.reply.made:
+        yield PromptLine("assistant", f"[picture: {turn.reply.made.title}]")
+    elif turn.origin is Origin.MODEL and turn.reply.text:
+        yield PromptLine("assistant", turn.reply.text)

@@ -1,0 +1,41 @@
+"""A thumb for an answer is kept with it: no turn of its own, and nothing is said to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import islice
+
+from chatbot.core.key import TURN_PREFIX
+from chatbot.core.message import Message
+from chatbot.core.ports import History, Journal
+from chatbot.core.timeline import Window
+from chatbot.core.turn import Turn
+
+LOOKED_BACK = 200
+"""Turns among which an answer is looked for; people rate what they see."""
+
+
+def keep_rating(message: Message, window: Window, history: History, journal: Journal) -> None:
+    """Write the rating down where it is new. Raises HistoryUnavailable."""
+    turn = _rated(message, window, history)
+    if turn is not None and turn.leader:
+        turn = history.find(replace(turn.key, sort=turn.leader))
+    if turn is None or turn.rating == message.rating:
+        return
+    history.rate(turn.key, message.rating)
+    if message.rating > 0:
+        journal.count("RatedUp", channel=message.channel)
+    elif message.rating < 0:
+        journal.count("RatedDown", channel=message.channel)
+
+
+def _rated(message: Message, window: Window, history: History) -> Turn | None:
+    """The page names the turn itself, the others one of its posts."""
+    if message.replied_to.startswith(TURN_PREFIX):
+        return history.find(replace(message.key, sort=message.replied_to))
+    older = islice(history.older(message.key), LOOKED_BACK)
+    places: tuple[Iterable[Turn], ...] = (window.turns, older)
+    return next(
+        (turn for turns in places for turn in turns if message.replied_to in turn.posted), None
+    )

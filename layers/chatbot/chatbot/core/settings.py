@@ -1,0 +1,326 @@
+"""Every setting, once: name, type, default, meaning.
+
+A field `history_turns` is the setting `HISTORY_TURNS`. Its value is the environment's, else the
+parameter store's (`$PARAMETER_PATH/NAME` for a secret, an entry of the JSON object
+`$PARAMETER_PATH/SETTINGS` for any other), else the default.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, NewType, get_type_hints
+
+from chatbot.core.errors import InvalidSetting
+
+Seconds = NewType("Seconds", float)
+"""A span of time. Written as seconds (`90`) or with a unit (`500ms`, `90s`, `15m`, `24h`, `7d`)."""
+
+_MOST_PERSONAS, _LONGEST_PERSONA = 12, 20
+
+_ADDRESS = r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an address such as https://example.com"
+_COLOR = r"#[0-9A-Fa-f]{6}", "a colour such as #3457d5"
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
+
+
+def _setting(default: Any, meaning: str, **rules: Any) -> Any:
+    return field(default=default, metadata={"meaning": meaning, **rules})
+
+
+def _secret(meaning: str, *readers: str) -> Any:
+    """`readers` are the functions that may read it: webhook, worker, web, setup."""
+    return field(default="", repr=False, metadata={"meaning": meaning, "readers": readers})
+
+
+def _place(meaning: str) -> Any:
+    """Set by template.yaml alone."""
+    return field(default="", metadata={"meaning": meaning, "by_template": True})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, parsed. A channel whose secrets are empty is off."""
+
+    # Telegram
+    telegram_bot_token: str = _secret("Bot token from @BotFather", "webhook", "worker", "setup")
+    telegram_webhook_secret: str = _secret(
+        "Secret that Telegram repeats in every webhook call", "webhook", "setup"
+    )
+    telegram_bot_username: str = _setting("", "The bot's @name, without @; needed in groups")
+    telegram_api_url: str = _setting(
+        "https://api.telegram.org", "Base URL of the Bot API", form=_ADDRESS
+    )
+    # Messenger
+    messenger_app_secret: str = _secret(
+        "App secret: signs events and calls", "webhook", "worker", "setup"
+    )
+    messenger_verify_token: str = _secret(
+        "Word that Meta repeats when it subscribes", "webhook", "setup"
+    )
+    messenger_page_token: str = _secret("Page access token", "worker", "setup")
+    messenger_app_id: str = _setting("", "App id: tells own echoes from the staff's messages")
+    messenger_page_id: str = _setting("", "Page id; events of other pages are ignored")
+    graph_api_url: str = _setting(
+        "https://graph.facebook.com/v26.0",
+        "Base URL of the Graph API, with its version",
+        form=_ADDRESS,
+    )
+    # Web
+    web_session_key: str = _secret("Key that signs the web page's cookie", "webhook", "web")
+    web_access_code: str = _secret("Code that opens the page", "webhook", "web")
+    web_access: str = _setting(
+        "code",
+        "Who may use the page: nobody, who knows the code, or anyone",
+        choices=("off", "code", "open"),
+    )
+    web_origin: str = _setting("", "Origin that may post (default: the request's own host)")
+    web_title: str = _setting("Chat", "Title of the page")
+    web_color: str = _setting(
+        "#3457d5",
+        "Colour of the page's buttons and links, as #rrggbb",
+        form=_COLOR,
+    )
+    # Model
+    openai_api_key: str = _secret("Key of the model server", "worker")
+    openai_base_url: str = _setting(
+        "https://api.openai.com/v1", "Any server that speaks Chat Completions", form=_ADDRESS
+    )
+    openai_model: str = _setting("gpt-5.4-mini", "Model that answers")
+    openai_fallback_models: tuple[str, ...] = _setting(
+        (), "Models asked in turn when the first is unavailable, comma-separated"
+    )
+    temperature: float | None = _setting(None, "Sent only when set: reasoning models refuse it")
+    top_p: float | None = _setting(None, "Sent only when set: reasoning models refuse it")
+    max_tokens: int = _setting(512, "Most tokens of one answer; a cut answer ends with “…”", min=1)
+    max_tokens_parameter: str = _setting(
+        "max_completion_tokens",
+        "`max_tokens` for servers that know only that name",
+        choices=("max_completion_tokens", "max_tokens"),
+    )
+    model_timeout: Seconds = _setting(
+        Seconds(40), "Longest wait for one answer, retries and fallback models included"
+    )
+    streaming: str = _setting(
+        "on", "`off` for model servers that cannot stream", choices=("on", "off")
+    )
+    image_model: str = _setting("gpt-image-2", "Model that draws; `off` for none")
+    image_timeout: Seconds = _setting(Seconds(45), "Longest wait for a picture")
+    transcribe_model: str = _setting(
+        "gpt-transcribe", "Model that writes down what is said; `off` for none"
+    )
+    # Who may talk, and how much
+    access: str = _setting(
+        "open",
+        "Who is answered: anyone, who pressed /start, or who is on `ALLOWLIST`",
+        choices=("open", "start", "allowlist"),
+    )
+    allowlist: tuple[str, ...] = _setting(
+        (), "Ids as the refusal names them, such as `telegram:42`, comma-separated"
+    )
+    daily_messages: int = _setting(0, "Most answers a person gets in a day (UTC); 0: no limit")
+    daily_images: int = _setting(20, "Most pictures a person gets in a day; 0: no limit")
+    daily_total: int = _setting(0, "Most answers the bot gives in a day, to all; 0: no limit")
+    max_input: int = _setting(12000, "Longest message, in characters", min=1)
+    max_file_mb: int = _setting(10, "Largest picture, recording or document that is read", min=1)
+    # What the model is shown
+    system_prompt: str = _setting(
+        "You are a friendly and helpful assistant.",
+        "First line of every prompt; `{date}` and `{name}` are filled in",
+    )
+    reply_style: str = _setting(
+        "Answer politely and concisely.",
+        "Second line of every prompt; another choice: “Answer in a single sentence.”",
+    )
+    personas: str = _setting(
+        "",
+        "Other system prompts for /persona: a JSON object, name to prompt; `@FILE` where it is set",
+        check=lambda value: _personas(value),
+    )
+    history_turns: int = _setting(10, "Earlier turns shown to the model", min=0, max=100)
+    history_max_age: Seconds = _setting(Seconds(86400), "Older turns are not shown to the model")
+    history_tokens: int = _setting(3000, "Most tokens of earlier turns, estimated", min=0)
+    # What people are told
+    fallback_text: str = _setting(
+        "Please try again later.",
+        "Said when the model stays away (the default in the person's language)",
+    )
+    filtered_text: str = _setting(
+        "I can't answer that. Please try to put it differently.",
+        "Said when the content filter stopped the answer (likewise)",
+    )
+    language: str = _setting("en", "Language of people whose own is unknown: `en` or `de`")
+    # Delivery
+    ambiguous_delivery: str = _setting(
+        "resend",
+        "Telegram, when a worker died while posting: `resend` (may repeat) or `hold` (may miss)",
+        choices=("resend", "hold"),
+    )
+    settle: Seconds = _setting(
+        Seconds(20), "Longer than any request can be in flight, plus clock skew"
+    )
+    post_timeout: Seconds = _setting(Seconds(10), "Longest wait for a platform to take a post")
+    give_up_after: Seconds = _setting(
+        Seconds(900), "Age at which a message that cannot be answered gets the fallback text"
+    )
+    retry_delay: Seconds = _setting(Seconds(1), "First pause before a message is tried again")
+    retry_delay_max: Seconds = _setting(Seconds(30), "Longest such pause; it doubles up to here")
+    retention_days: int = _setting(
+        90, "Days a turn is kept; a message can wait 28 in queue and dead letters", min=30
+    )
+    settings_ttl: Seconds = _setting(Seconds(300), "Parameters are read again after this long")
+    # Where things are
+    parameter_path: str = _place("Path of the parameters in the parameter store")
+    table_name: str = _place("Conversation table")
+    queue_url: str = _place("Message queue")
+    dead_letter_queue_url: str = _place("Dead-letter queue")
+    files_bucket: str = _place("Bucket of made pictures and files")
+    files_origin: str = _place("Where a browser gets them from")
+
+    @property
+    def persona_prompts(self) -> dict[str, str]:
+        """The system prompts of `personas`, by name."""
+        return _personas(self.personas)
+
+    @property
+    def telegram_on(self) -> bool:
+        return bool(self.telegram_bot_token)
+
+    @property
+    def messenger_on(self) -> bool:
+        return bool(self.messenger_page_id and self.messenger_app_secret)
+
+
+@dataclass(frozen=True)
+class SettingInfo:
+    """A row of README's table. `readers` are the functions that read it when it is a secret.
+
+    `by_template` where no operator sets it.
+    """
+
+    name: str
+    type: str
+    default: str
+    meaning: str
+    readers: tuple[str, ...]
+    by_template: bool
+
+
+def describe() -> Iterator[SettingInfo]:
+    """Every setting in the order of the class."""
+    hints = get_type_hints(Settings)
+    for item in fields(Settings):
+        hint = hints[item.name]
+        yield SettingInfo(
+            name=item.name.upper(),
+            type=_type_name(hint),
+            default=_default_text(item.default, hint),
+            meaning=item.metadata["meaning"],
+            readers=item.metadata.get("readers", ()),
+            by_template=item.metadata.get("by_template", False),
+        )
+
+
+def secrets_of(function: str) -> list[str]:
+    """Names of the secrets that `function` may read."""
+    return [info.name for info in describe() if function in info.readers]
+
+
+def load(*sources: Mapping[str, str]) -> Settings:
+    """Settings from `sources`, the first that names a setting wins; empty strings count as unset.
+
+    Raises InvalidSetting with the name and what was expected, never the value.
+    """
+    hints = get_type_hints(Settings)
+    values: dict[str, Any] = {}
+    for item in fields(Settings):
+        name = item.name.upper()
+        raw = next((source[name] for source in sources if source.get(name)), None)
+        if raw is not None:
+            values[item.name] = _parse(name, raw, hints[item.name], item.metadata)
+    return Settings(**values)
+
+
+def entries(document: str) -> dict[str, str]:
+    """A source for `load`: the parameter SETTINGS, a JSON object. Raises InvalidSetting."""
+    try:
+        values = json.loads(document or "{}")
+    except ValueError:  # its text may quote what it read
+        values = None
+    if not isinstance(values, dict):
+        raise InvalidSetting("SETTINGS", "a JSON object")
+    return {name: _as_text(value) for name, value in values.items()}
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return json.dumps(value)
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _parse(name: str, raw: str, hint: Any, rules: Mapping[str, Any]) -> Any:
+    if hint is str:
+        choices = rules.get("choices")
+        if choices and raw not in choices:
+            raise InvalidSetting(name, "one of " + ", ".join(choices))
+        form, expected = rules.get("form", (".*", ""))
+        if not re.fullmatch(form, raw, re.DOTALL):
+            raise InvalidSetting(name, expected)
+        if "check" in rules:
+            rules["check"](raw)
+        return raw
+    if hint == tuple[str, ...]:
+        return tuple(part for part in (piece.strip() for piece in raw.split(",")) if part)
+    if hint is Seconds:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)", raw.strip())
+        if not match:
+            raise InvalidSetting(name, "a span of time such as 90, 500ms, 15m or 24h")
+        return Seconds(float(match[1]) * _UNITS[match[2]])
+    kind = int if hint is int else float
+    try:
+        number = kind(raw)
+    except ValueError:
+        expected = "a whole number" if kind is int else "a number"
+        raise InvalidSetting(name, expected) from None
+    low, high = rules.get("min"), rules.get("max")
+    if (low is not None and number < low) or (high is not None and number > high):
+        raise InvalidSetting(name, f"at least {low}" + (f", at most {high}" if high else ""))
+    return number
+
+
+def _personas(raw: str) -> dict[str, str]:
+    """As many, and names as short, as the platforms' buttons take."""
+    try:
+        personas = json.loads(raw or "{}")
+    except ValueError:
+        personas = None
+    if (
+        not isinstance(personas, dict)
+        or len(personas) > _MOST_PERSONAS
+        or not all(0 < len(name.strip().encode()) <= _LONGEST_PERSONA for name in personas)
+        or not all(isinstance(prompt, str) for prompt in personas.values())
+    ):
+        most = f"at most {_MOST_PERSONAS} names (of {_LONGEST_PERSONA} bytes) and their prompts"
+        raise InvalidSetting("PERSONAS", f"a JSON object of {most}")
+    return {name.strip(): prompt for name, prompt in personas.items()}
+
+
+def _type_name(hint: Any) -> str:
+    if hint is Seconds:
+        return "time"
+    if hint == tuple[str, ...]:
+        return "list"
+    return {str: "text", int: "number"}.get(hint, "number")
+
+
+def _default_text(default: Any, hint: Any) -> str:
+    if default is None or default in ("", ()):
+        return ""
+    if hint is not Seconds:
+        return str(default)
+    unit = next(unit for unit in ("h", "m", "s") if default % _UNITS[unit] == 0)
+    return f"{default / _UNITS[unit]:g}{unit}"

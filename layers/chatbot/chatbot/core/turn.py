@@ -1,0 +1,129 @@
+"""A turn: what a person said, what is answered, and how far its delivery has come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from chatbot.core.files import Made
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Author, Message
+
+LONGEST_TEXT = 50_000
+"""Characters kept of a message, far beyond what people can send: an item holds 400 KB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """`payload` is sent as the person's next message when the button is pressed."""
+
+    label: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is said back: Markdown as the model wrote it; its first paragraph is what is made's
+    caption."""
+
+    text: str
+    buttons: tuple[Button, ...] = ()
+    made: Made | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One post of a reply: fits the platform's limit, is never empty.
+
+    `entities` are the text's formatting as Telegram takes it, offsets in UTF-16 units. What was
+    made comes first, with a caption; buttons are on the last part.
+    """
+
+    text: str
+    entities: tuple[Mapping[str, Any], ...] = ()
+    buttons: tuple[Button, ...] = ()
+    made: Made | None = None
+
+
+class State(StrEnum):
+    """Where a turn's reply is on its way (docs/architecture.md, delivery rules)."""
+
+    ANSWERED = "answered"  # stored, surely not posted
+    SENDING = "sending"  # claimed by one attempt: only its claim's end tells more
+    DELIVERED = "delivered"
+    UNDELIVERABLE = "undeliverable"
+    HELD = "held"  # perhaps posted; the operator chose not to repeat
+
+
+class Origin(StrEnum):
+    """Whose words the answer is; only the model's own enter later prompts."""
+
+    MODEL = "model"
+    COMMAND = "command"
+    FALLBACK = "fallback"
+    FILTERED = "filtered"
+    NOTICE = "notice"  # a fixed sentence: unsupported content, too long, limits
+    STAFF = "staff"  # nothing is answered; `text` is what the page's staff wrote
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to post: held by the attempt that knows `token`, until `ends_at` (epoch ms)."""
+
+    token: str
+    ends_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One exchange: what was said and what is answered. Times are epoch milliseconds.
+
+    `posted` holds the platform's message ids of the parts that surely arrived, in order;
+    `opened_at` is when posting was first claimed; `fresh_start` marks a break: reading back stops
+    here unless `lifted_by` names the event that resumed.
+    """
+
+    key: TurnKey
+    channel: str
+    author: Author
+    text: str
+    reply: Reply
+    state: State
+    origin: Origin
+    claim: Claim | None = None
+    posted: tuple[str, ...] = ()
+    opened_at: int = 0
+    quote: str = ""
+    fresh_start: bool = False
+    lifted_by: str = ""
+    leader: str = ""  # sort key of the turn that answers this one too (merged messages)
+    more: str = ""  # of a leader: the texts of those messages
+    resumed: bool = False  # reading back goes on beyond here, however old what follows is
+    replaces: str = ""  # sort key of the turn whose message was answered anew
+    rating: int = 0  # of the answer, by the person: 1, -1, or 0 for none
+    model: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    estimate: int = 0  # what the prompt was thought to take of `tokens_in`
+
+    @property
+    def words(self) -> str:
+        """All that is answered."""
+        return f"{self.text}\n{self.more}" if self.more else self.text
+
+    @classmethod
+    def of(cls, message: Message, reply: Reply, origin: Origin) -> Turn:
+        """The turn that answers `message`, not yet stored."""
+        return cls(
+            key=message.key,
+            channel=message.channel,
+            author=message.author,
+            text=message.text[:LONGEST_TEXT],
+            reply=reply,
+            state=State.ANSWERED,
+            origin=origin,
+            quote=message.quote,
+            more=message.more[:LONGEST_TEXT],
+        )

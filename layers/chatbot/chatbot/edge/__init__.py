@@ -1,0 +1,1 @@
+"""What every request that comes in over HTTP shares: requests, responses, the webhook."""

@@ -1,1 +1,0 @@
-"""The composition roots, one a function: the only places where adapters meet."""
