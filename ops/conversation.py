@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chatbot.adapters.dynamodb.turns import Table
-from chatbot.conversation.commands import exported
+from chatbot.conversation.export import exported
 from chatbot.core.errors import HistoryUnavailable, InvalidSetting
 from chatbot.core.key import TURN_PREFIX, TurnKey
 from chatbot.core.turn import Turn

@@ -26,10 +26,11 @@ from chatbot.core.ports import (
     Show,
     TurnExists,
 )
-from chatbot.core.timeline import Person, Window
+from chatbot.core.timeline import ConversationProfile, Timeline
 from chatbot.core.turn import Claim, Origin, Part, Reply, State, Turn
 from chatbot.core.work import Record
 
+BACKUP_DAYS = 35
 NOON = 1_795_262_400_000  # 2026-11-21 12:00 UTC
 
 
@@ -87,7 +88,7 @@ class MemoryHistory:
         self.fault = fault
         self.calls: Counter[str] = Counter()
         self.turns: defaultdict[str, dict[str, Turn]] = defaultdict(dict)
-        self.persons: dict[str, Person] = {}
+        self.persons: dict[str, ConversationProfile] = {}
         self.tries: dict[str, tuple[str, int]] = {}
         self.days: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         self.drafts: dict[str, tuple[TurnKey, str]] = {}
@@ -106,12 +107,12 @@ class MemoryHistory:
             yield
             self.fault(name, "after")
 
-    def read(self, conversation: str, turns: int) -> Window:
+    def read(self, conversation: str, turns: int) -> Timeline:
         with self._step("read"):
             newest = self.all(conversation)[::-1]
             seen = tuple(newest[: turns + 10])
-            person = self.persons.get(conversation, Person())
-            return Window(person, seen, complete=len(seen) == len(newest))
+            person = self.persons.get(conversation, ConversationProfile())
+            return Timeline(person, seen, complete=len(seen) == len(newest))
 
     def turns_after(self, conversation: str, after: str, limit: int) -> tuple[Turn, ...]:
         with self._step("turns_after"):
@@ -195,17 +196,17 @@ class MemoryHistory:
             if event == key.sort and count > 0:
                 self.tries[key.conversation] = (event, count - 1)
 
-    def save_person(self, conversation: str, person: Person) -> None:
-        with self._step("save_person"):
-            before = self.persons.get(conversation, Person()).forgotten_before
+    def save_profile(self, conversation: str, person: ConversationProfile) -> None:
+        with self._step("save_profile"):
+            before = self.persons.get(conversation, ConversationProfile()).forgotten_before
             self.persons[conversation] = replace(person, forgotten_before=before)
 
     def lift_break(self, before: TurnKey) -> None:
         with self._step("lift_break"):
             lifted = False
             for turn in self.older(before):
-                if turn.fresh_start and turn.lifted_by in ("", before.sort):
-                    self._set(replace(turn, lifted_by=before.sort))
+                if turn.links.fresh_start and turn.links.lifted_by in ("", before.sort):
+                    self._set(replace(turn, links=replace(turn.links, lifted_by=before.sort)))
                     lifted = True
                 elif lifted and turn.origin is not Origin.COMMAND:
                     return
@@ -215,12 +216,13 @@ class MemoryHistory:
             known = self.all(before.conversation)[::-1]
             return iter([turn for turn in known if turn.key.sort < before.sort])
 
-    def erase(self, before: TurnKey) -> None:
+    def erase(self, before: TurnKey) -> int:
         with self._step("erase"):
             conversation = before.conversation
-            self.persons[conversation] = Person(forgotten_before=before.sort)
+            self.persons[conversation] = ConversationProfile(forgotten_before=before.sort)
             for sort in [sort for sort in self.turns[conversation] if sort < before.sort]:
                 del self.turns[conversation][sort]
+            return BACKUP_DAYS
 
     def rate(self, key: TurnKey, rating: int) -> None:
         with self._step("rate"):
@@ -250,13 +252,13 @@ class MemoryHistory:
             key, text = self.drafts.get(conversation, (None, ""))
             return (key.event_id, text) if key and not self._get(key) else None
 
-    def stop_wished(self, key: TurnKey, draft: str) -> bool:
-        with self._step("stop_wished"):
+    def stop_requested(self, key: TurnKey, preview: str) -> bool:
+        with self._step("stop_requested"):
             stop = self.stops.get(key.conversation)
             if stop is None:
                 return False
             any_before = not stop.event and stop.at >= key.occurred_at
-            return any_before or stop.event in (key.event_id, draft)
+            return any_before or (stop.event != "" and stop.event in (key.event_id, preview))
 
     def _get(self, key: TurnKey) -> Turn | None:
         return self.turns[key.conversation].get(key.sort)
@@ -377,6 +379,7 @@ class FakeChannel:
         self.worked: list[TurnKey] = []
         self.read_back: list[Post] = []  # what the platform tells; every landed post by default
         self.administrators: set[str] = set()
+        self.mention = ""
         self.lagging = False  # True: posts do not enter `read_back`
         self.read_back_error: Exception | None = None
         self._lock = threading.Lock()
@@ -418,14 +421,17 @@ class FakeChannel:
             unfinished=payload.get("unfinished", False),
         )
 
-    def greet(self, message: Message) -> None:
+    def acknowledge(self, message: Message) -> None:
         self.greeted.append(message.key)
 
-    def working(self, message: Message, drawing: bool = False) -> None:
+    def show_typing(self, message: Message, drawing: bool = False) -> None:
         self.worked.append(message.key)
 
-    def draft(self, message: Message, text: str) -> bool:
+    def preview(self, message: Message, text: str) -> bool:
         return False
+
+    def preview_id(self, key: TurnKey) -> str:
+        return f"preview of {key.event_id}"
 
     def load(self, media: Media) -> File:
         found = self.files.get(media.source, Unfetchable("gone"))

@@ -6,13 +6,17 @@ from dataclasses import replace
 from typing import NoReturn
 
 from chatbot.conversation.answer import Answers
+from chatbot.conversation.attempt import Deadline
 from chatbot.conversation.batch import Batch
+from chatbot.conversation.context import Context
 from chatbot.conversation.delivery import Delivery
-from chatbot.conversation.record import Conversation
+from chatbot.conversation.progress import Progress
+from chatbot.conversation.record import RecordHandler
 from chatbot.core.completion import Completion
-from chatbot.core.message import Envelope
+from chatbot.core.message import Envelope, Message
 from chatbot.core.ports import Settling
 from chatbot.core.settings import Settings
+from chatbot.core.timeline import ConversationProfile, Timeline
 from chatbot.core.turn import State, Turn
 from chatbot.core.work import Outcome, Record
 from tests.fakes import (
@@ -28,6 +32,24 @@ from tests.fakes import (
 CONVERSATION = "telegram:42"
 INVOCATION = 60
 """Seconds an invocation may take."""
+
+
+def context_of(
+    message: Message, timeline: Timeline | None = None, settings: Settings | None = None
+) -> Context:
+    """A message about to be answered, in a conversation of nothing else."""
+    clock, history = FakeClock(), MemoryHistory()
+    channel = FakeChannel(clock)
+    return Context(
+        message,
+        timeline or Timeline(ConversationProfile(), (), complete=True),
+        channel,
+        Deadline(clock() + INVOCATION * 1000, clock),
+        Progress(channel, message, history, FakeJournal(), clock),
+        history,
+        MemoryFiles(),
+        settings or Settings(),
+    )
 
 
 class ProcessEnded(BaseException):
@@ -61,7 +83,7 @@ class World:
             self.clock.sleep,
             self._credential_refused,
         )
-        self.conversation = Conversation(
+        self.conversation = RecordHandler(
             {"telegram": self.channel},
             self.history,
             Answers(self.history, self.model, self.files, self.settings, self.journal, self.clock),

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from chatbot.core.ports import TurnExists
-from chatbot.core.timeline import Person
-from chatbot.core.turn import Claim, Origin, State, Turn
+from chatbot.core.timeline import ConversationProfile
+from chatbot.core.turn import Claim, Links, Origin, State, Turn
 from tests.component.turns import CONVERSATION, EMPTY, FULL, RICH, Store, make
 from tests.fakes import NOON
 
 
-@pytest.mark.parametrize("turn", [FULL, EMPTY, RICH, make(leader="turn#0")])
+@pytest.mark.parametrize("turn", [FULL, EMPTY, RICH, make(links=Links(merged_into="turn#0"))])
 def test_a_turn_comes_back_as_it_was_put(history: Store, turn: Turn) -> None:
     history.put(turn)
     assert history.find(turn.key) == turn
@@ -36,12 +36,12 @@ def test_of_several_turns_all_are_put_or_none(history: Store, taken: int) -> Non
     """Tells what stands at the first one's key, and None when another is taken."""
     stands = make(taken, text="theirs")
     history.put(stands)
-    turns = [make(0, more="question 1"), make(1, leader=make(0).key.sort)]
+    turns = [make(0, more="question 1"), make(1, links=Links(merged_into=make(0).key.sort))]
     with pytest.raises(TurnExists) as met:
         history.put_all(turns)
     assert met.value.turn == (None if taken else stands)
     assert history.read(CONVERSATION, 10).turns == (stands,)
-    later = [make(5, more="question 6"), make(6, leader=make(5).key.sort)]
+    later = [make(5, more="question 6"), make(6, links=Links(merged_into=make(5).key.sort))]
     history.put_all(later)
     assert history.read(CONVERSATION, 10).turns == (later[1], later[0], stands)
 
@@ -53,7 +53,7 @@ def test_a_window_holds_the_newest_turns_first(history: Store) -> None:
     window = history.read(CONVERSATION, 10)
     assert [turn.text for turn in window.turns] == ["question 3", "question 2", "question 1"]
     assert window.complete
-    assert window.person == Person()
+    assert window.profile == ConversationProfile()
 
 
 def test_a_window_is_limited_and_says_so(history: Store) -> None:
@@ -71,11 +71,11 @@ def test_neither_pointers_nor_special_items_push_turns_out(history: Store) -> No
         history.put(make(number))
     leader = make(3).key.sort
     for number in range(10, 20):
-        history.put(make(number, leader=leader))
-    history.save_person(CONVERSATION, Person(registered=True))
+        history.put(make(number, links=Links(merged_into=leader)))
+    history.save_profile(CONVERSATION, ConversationProfile(registered=True))
     history.raise_try(make().key)
     turns = history.read(CONVERSATION, 4).turns
-    assert len([turn for turn in turns if not turn.leader]) == 4
+    assert len([turn for turn in turns if not turn.links.merged_into]) == 4
 
 
 @pytest.mark.parametrize("conversation", ["telegram:-100:5", 'web:"#~/ü', "messenger:" + "9" * 60])
@@ -254,7 +254,7 @@ def test_a_page_reads_on_from_where_it_was(history: Store) -> None:
     turns = [make(number) for number in range(1, 7)]
     for turn in turns:
         history.put(turn)
-    history.save_person(CONVERSATION, Person(registered=True))
+    history.save_profile(CONVERSATION, ConversationProfile(registered=True))
     history.put(make(9, conversation="web:other"))
     assert history.turns_after(CONVERSATION, "", 2) == tuple(turns[4:])
     assert history.turns_after(CONVERSATION, "", 99) == tuple(turns)
@@ -267,7 +267,7 @@ def test_a_page_reads_on_from_where_it_was(history: Store) -> None:
 @pytest.mark.parametrize("after", ["~state", "turn$", "x" * 5000, "turn#" + "9" * 5000])
 def test_a_cursor_that_is_none_gives_nothing(history: Store, after: str) -> None:
     history.put(make())
-    history.save_person(CONVERSATION, Person(registered=True))
+    history.save_profile(CONVERSATION, ConversationProfile(registered=True))
     assert history.turns_after(CONVERSATION, after, 5) == ()
 
 
@@ -278,19 +278,21 @@ def test_older_turns_come_newest_first_and_all_of_them(history: Store) -> None:
     turns = [make(number) for number in range(130)]
     for turn in (*turns, make(1, conversation="telegram:421")):
         history.put(turn)
-    history.save_person(CONVERSATION, Person(registered=True))
+    history.save_profile(CONVERSATION, ConversationProfile(registered=True))
     assert list(history.older(make(120).key)) == turns[119::-1]
     assert list(history.older(make(0).key)) == []
 
 
 def test_the_newest_break_is_lifted_once_by_each_event(history: Store) -> None:
-    command: dict[str, Any] = {"origin": Origin.COMMAND, "fresh_start": True}
+    command: dict[str, Any] = {"origin": Origin.COMMAND, "links": Links(fresh_start=True)}
     for turn in (make(1, **command), make(2), make(3, **command), make(4, **command), make(5)):
         history.put(turn)
 
     def lifted() -> list[int]:
         return [
-            number for number in (1, 3, 4) if (history.find(make(number).key) or FULL).lifted_by
+            number
+            for number in (1, 3, 4)
+            if (history.find(make(number).key) or FULL).links.lifted_by
         ]
 
     for _ in range(2):
@@ -298,7 +300,7 @@ def test_the_newest_break_is_lifted_once_by_each_event(history: Store) -> None:
         assert lifted() == [3, 4]
     history.lift_break(make(7).key)
     assert lifted() == [1, 3, 4]
-    assert (history.find(make(3).key) or FULL).lifted_by == make(6).key.sort
+    assert (history.find(make(3).key) or FULL).links.lifted_by == make(6).key.sort
     history.lift_break(make(8).key)
 
 

@@ -9,7 +9,7 @@ from chatbot.adapters.dynamodb.turns import Table
 from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.message import Stop
 from chatbot.core.ports import Counted
-from chatbot.core.timeline import Person
+from chatbot.core.timeline import ConversationProfile
 from tests.component.conftest import Aws
 from tests.component.turns import CONVERSATION, DAYS, Store, make
 from tests.fakes import NOON, FakeClock
@@ -62,14 +62,14 @@ def test_forgetting_leaves_the_days_count(history: Store) -> None:
 
 
 def test_a_person_is_remembered(history: Store) -> None:
-    person = Person(registered=True, name="Ada", language="en")
-    history.save_person(CONVERSATION, person)
+    person = ConversationProfile(registered=True, name="Ada", language="en")
+    history.save_profile(CONVERSATION, person)
     history.put(make())
     window = history.read(CONVERSATION, 1)
-    assert window.person == person
+    assert window.profile == person
     assert window.turns == (make(),)
-    history.save_person(CONVERSATION, Person(registered=False))
-    assert history.read(CONVERSATION, 1).person == Person()
+    history.save_profile(CONVERSATION, ConversationProfile(registered=False))
+    assert history.read(CONVERSATION, 1).profile == ConversationProfile()
 
 
 def test_saving_a_person_leaves_the_tombstone(aws: Aws, table: str, dynamodb_table: Table) -> None:
@@ -81,30 +81,34 @@ def test_saving_a_person_leaves_the_tombstone(aws: Aws, table: str, dynamodb_tab
             "forgotten_before": {"S": "turn#5"},
         },
     )
-    dynamodb_table.save_person(CONVERSATION, Person(registered=True, forgotten_before="turn#9"))
-    person = Person(registered=True, forgotten_before="turn#5")
-    assert dynamodb_table.read(CONVERSATION, 1).person == person
+    dynamodb_table.save_profile(
+        CONVERSATION, ConversationProfile(registered=True, forgotten_before="turn#9")
+    )
+    person = ConversationProfile(registered=True, forgotten_before="turn#5")
+    assert dynamodb_table.read(CONVERSATION, 1).profile == person
 
 
 def test_what_a_person_chose_comes_back(history: Store) -> None:
-    person = Person(True, "Ada", "de", mode="image", persona="Poet", asked=True)
-    history.save_person(CONVERSATION, person)
-    assert history.read(CONVERSATION, 1).person == person
-    history.save_person(CONVERSATION, Person())
-    assert history.read(CONVERSATION, 1).person == Person()
+    person = ConversationProfile(
+        True, "Ada", "de", mode="image", persona="Poet", asked_to_start=True
+    )
+    history.save_profile(CONVERSATION, person)
+    assert history.read(CONVERSATION, 1).profile == person
+    history.save_profile(CONVERSATION, ConversationProfile())
+    assert history.read(CONVERSATION, 1).profile == ConversationProfile()
 
 
 def test_erasing_leaves_the_tombstone_and_what_came_after(history: Store) -> None:
     for number in range(60):
         history.put(make(number))
     history.put(make(1, conversation="telegram:421"))
-    history.save_person(CONVERSATION, Person(True, "Ada", "de", persona="Poet"))
+    history.save_profile(CONVERSATION, ConversationProfile(True, "Ada", "de", persona="Poet"))
     history.raise_try(make(3).key)
     for _ in range(2):
         history.erase(make(58).key)
         window = history.read(CONVERSATION, 100)
         assert window.turns == (make(59), make(58))
-        assert window.person == Person(forgotten_before=make(58).key.sort)
+        assert window.profile == ConversationProfile(forgotten_before=make(58).key.sort)
     assert len(history.read("telegram:421", 10).turns) == 1
 
 
@@ -113,7 +117,7 @@ def test_erasing_leaves_nothing_else_in_the_table(
 ) -> None:
     for number in range(3):
         dynamodb_table.put(make(number))
-    dynamodb_table.save_person(CONVERSATION, Person(True, "Ada", "de"))
+    dynamodb_table.save_profile(CONVERSATION, ConversationProfile(True, "Ada", "de"))
     dynamodb_table.save_draft(make(2).key, "half an answer")
     dynamodb_table.raise_try(make(2).key)
     last = make(3).key
@@ -171,8 +175,8 @@ def test_a_stop_is_for_its_message(
 ) -> None:
     put_stop(aws.dynamodb, table, Stop(CONVERSATION, "else", 1))
     put_stop(aws.dynamodb, table, Stop(CONVERSATION, event, at))
-    assert dynamodb_table.stop_wished(make().key, "77") is wished
-    assert not dynamodb_table.stop_wished(make(conversation="telegram:43").key, "77")
+    assert dynamodb_table.stop_requested(make().key, "77") is wished
+    assert not dynamodb_table.stop_requested(make(conversation="telegram:43").key, "77")
 
 
 def test_a_stop_that_cannot_be_written_says_so(aws: Aws) -> None:
@@ -183,13 +187,13 @@ def test_a_stop_that_cannot_be_written_says_so(aws: Aws) -> None:
 def test_drafts_and_stops_take_no_turns_place(aws: Aws, table: str, dynamodb_table: Table) -> None:
     for number in range(20):
         dynamodb_table.put(make(number))
-    dynamodb_table.save_person(CONVERSATION, Person(registered=True))
+    dynamodb_table.save_profile(CONVERSATION, ConversationProfile(registered=True))
     dynamodb_table.raise_try(make(20).key)
     dynamodb_table.save_draft(make(20).key, "so far")
     put_stop(aws.dynamodb, table, Stop(CONVERSATION, "", 1))
     window = dynamodb_table.read(CONVERSATION, 10)
     assert [turn.text for turn in window.turns][:10] == [f"question {n}" for n in range(19, 9, -1)]
-    assert window.person.registered
+    assert window.profile.registered
 
 
 def test_drafts_and_stops_expire(aws: Aws, table: str, dynamodb_table: Table) -> None:

@@ -131,13 +131,13 @@ def test_parts_are_of_the_length_that_messenger_takes(
 
 
 def test_there_is_no_place_for_drafts(graph: GraphStandIn, channel: MessengerChannel) -> None:
-    assert not channel.draft(MESSAGE, "so far")
+    assert not channel.preview(MESSAGE, "so far")
     assert graph.accepted == []
 
 
 def test_courtesies(graph: GraphStandIn, channel: MessengerChannel) -> None:
-    channel.greet(MESSAGE)
-    channel.working(MESSAGE)
+    channel.acknowledge(MESSAGE)
+    channel.show_typing(MESSAGE)
     assert [call.params["sender_action"] for call in graph.accepted] == ["mark_seen", "typing_on"]
 
 
@@ -146,8 +146,8 @@ def test_a_lost_courtesy_raises_nothing(
     kind: str, graph: GraphStandIn, channel: MessengerChannel, journal: FakeJournal
 ) -> None:
     graph.faults.add(Fault(kind, times=2))  # type: ignore[arg-type]
-    channel.greet(MESSAGE)
-    channel.working(MESSAGE)
+    channel.acknowledge(MESSAGE)
+    channel.show_typing(MESSAGE)
     assert [facts["call"] for _, facts in journal.hops] == ["mark_seen", "typing_on"]
 
 

@@ -190,7 +190,7 @@ def test_a_picture_is_read_back(bench: Bench, graph: GraphStandIn) -> None:
 def test_telegram_shows_that_it_draws(bench: Bench, telegram: TelegramStandIn) -> None:
     key = TurnKey.of("telegram:42", NOON, "1:message")
     message = Message(key, "telegram", Kind.TEXT, "Hi", Author("42"))
-    bench.telegram.working(message, drawing=True)
+    bench.telegram.show_typing(message, drawing=True)
     assert telegram.accepted[0].params["action"] == "upload_photo"
 
 

@@ -13,8 +13,8 @@ from botocore.stub import Stubber
 
 from chatbot.adapters.dynamodb.turns import Table
 from chatbot.core.errors import HistoryUnavailable
-from chatbot.core.timeline import Person
-from chatbot.core.turn import State
+from chatbot.core.timeline import ConversationProfile
+from chatbot.core.turn import Links, State
 from tests.component.conftest import Aws
 from tests.component.turns import CONVERSATION, DAYS, EMPTY, make
 from tests.fakes import NOON, FakeClock
@@ -24,9 +24,9 @@ WORDS = "what a person said in confidence"
 
 def test_items_are_small_and_expire(aws: Aws, table: str, dynamodb_table: Table) -> None:
     dynamodb_table.put(EMPTY)
-    dynamodb_table.put(make(2, fresh_start=True))
-    dynamodb_table.put(make(3, leader="turn#1"))
-    dynamodb_table.save_person(CONVERSATION, Person(registered=True))
+    dynamodb_table.put(make(2, links=Links(fresh_start=True)))
+    dynamodb_table.put(make(3, links=Links(merged_into="turn#1")))
+    dynamodb_table.save_profile(CONVERSATION, ConversationProfile(registered=True))
     dynamodb_table.raise_try(EMPTY.key)
     items = aws.dynamodb.scan(TableName=table)["Items"]
     expiry = {"N": str(NOON // 1000 + DAYS * 86400)}

@@ -121,9 +121,9 @@ def test_parts_are_of_the_length_that_telegram_takes(
 
 
 def test_courtesies(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
-    channel.greet(message())
-    channel.greet(message(callback="c1"))
-    channel.working(message("telegram:-100:3"))
+    channel.acknowledge(message())
+    channel.acknowledge(message(callback="c1"))
+    channel.show_typing(message("telegram:-100:3"))
     assert [(call.method, call.params) for call in telegram.accepted] == [
         ("answerCallbackQuery", {"callback_query_id": "c1"}),
         ("sendChatAction", {"chat_id": -100, "message_thread_id": 3, "action": "typing"}),
@@ -135,8 +135,8 @@ def test_a_lost_courtesy_raises_nothing(
     kind: str, telegram: TelegramStandIn, channel: TelegramChannel, journal: FakeJournal
 ) -> None:
     telegram.faults.add(Fault(kind, times=2))  # type: ignore[arg-type]
-    channel.greet(message(callback="c1"))
-    channel.working(message())
+    channel.acknowledge(message(callback="c1"))
+    channel.show_typing(message())
     assert [facts["call"] for _, facts in journal.hops] == ["answerCallbackQuery", "sendChatAction"]
 
 
@@ -145,31 +145,31 @@ def test_a_lost_courtesy_raises_nothing(
 
 def test_a_draft(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
     asked = message()
-    assert channel.draft(asked, "so **far**")
+    assert channel.preview(asked, "so **far**")
     [call] = telegram.accepted
     assert (call.method, call.params) == (
         "sendMessageDraft",
         {
             "chat_id": 42,
-            "draft_id": asked.key.draft,
+            "draft_id": int(channel.preview_id(asked.key)),
             "can_stop": True,
             "keep_on_stop": True,
             "text": "so far",
             "entities": [{"type": "bold", "offset": 3, "length": 3}],
         },
     )
-    assert asked.key.draft != 0
+    assert channel.preview_id(asked.key) != "0"
 
 
 def test_a_draft_in_a_topic(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
-    channel.draft(message("telegram:42:3"), "so far")
+    channel.preview(message("telegram:42:3"), "so far")
     assert telegram.accepted[0].params["message_thread_id"] == 3
 
 
 def test_a_group_has_no_place_for_drafts(
     telegram: TelegramStandIn, channel: TelegramChannel
 ) -> None:
-    assert not channel.draft(message(f"telegram:{GROUP}"), "so far")
+    assert not channel.preview(message(f"telegram:{GROUP}"), "so far")
     assert telegram.accepted == []
 
 
@@ -177,7 +177,7 @@ def test_of_a_long_draft_the_end_is_shown(
     telegram: TelegramStandIn, channel: TelegramChannel
 ) -> None:
     text = "word " * 1000 + "the end"
-    assert channel.draft(message(), text)
+    assert channel.preview(message(), text)
     [shown] = [call.params["text"] for call in telegram.accepted]
     assert shown == channel.split(Reply(text))[-1].text
     assert shown.endswith("the end")
@@ -186,7 +186,7 @@ def test_of_a_long_draft_the_end_is_shown(
 def test_a_draft_without_words_is_not_sent(
     telegram: TelegramStandIn, channel: TelegramChannel
 ) -> None:
-    assert channel.draft(message(), "\n")
+    assert channel.preview(message(), "\n")
     assert telegram.accepted == []
 
 
@@ -204,7 +204,7 @@ def test_a_draft_that_fails(
 ) -> None:
     telegram.faults.add(fault)
     with pytest.raises(meant) as caught:
-        channel.draft(message(), "so far")
+        channel.preview(message(), "so far")
     if isinstance(caught.value, PostRefused):
         assert caught.value.retry_after == 3
 
@@ -343,7 +343,7 @@ def test_a_refused_connection_does_not_tell_the_token(
     with Session() as session:
         gone = TelegramChannel(replace(settings, telegram_api_url=closed), journal, session)
         error = failure(gone, turn())
-        gone.working(message())
+        gone.show_typing(message())
     assert type(error) is PostRefused
     assert error.__suppress_context__
     assert "a-token" not in f"{error!r} {caplog.text} {journal.hops}"

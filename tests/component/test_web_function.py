@@ -18,7 +18,7 @@ from chatbot.channels.web.session import new_session, session_of, set_cookie
 from chatbot.core.files import File, Made
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author
-from chatbot.core.turn import Button, Origin, Reply, State, Turn
+from chatbot.core.turn import Button, Links, Origin, Reply, State, Turn
 from tests.component.conftest import Aws
 from tests.fakes import NOON
 
@@ -260,12 +260,12 @@ def test_back_to_the_beginning(call: Call, aws: Aws, table: str) -> None:
 def test_what_stands_in_a_turn(call: Call, aws: Aws, table: str) -> None:
     put(aws, table, 1, more="two")
     first = TurnKey.of(f"web:{SESSION}", NOON + 1, "m1:message").sort
-    put(aws, table, 2, leader=first)
-    put(aws, table, 3, replaces=first, rating=-1)
+    put(aws, table, 2, links=Links(merged_into=first))
+    put(aws, table, 3, links=Links(replaces=first), rating=-1)
     reply = Reply(
         "Here.", (Button("Yes", "/yes"),), Made("folder/name.json", "text/json", "a.json")
     )
-    put(aws, table, 4, reply=reply, fresh_start=True, lifted_by=first, resumed=True)
+    put(aws, table, 4, reply=reply, links=Links(fresh_start=True, lifted_by=first, resumed=True))
     _, second, third, fourth = read(call)["turns"]
     assert (second["merged_into"], third["replaces"], third["rating"]) == ("m1", "m1", -1)
     assert fourth["buttons"] == [{"label": "Yes", "payload": "/yes"}]

@@ -145,8 +145,8 @@ def test_a_wish_to_stop_is_written_down_and_not_queued(
         (messenger(page(page_event("p", "m1", "/stop"))), "messenger:p"),
     ):
         assert call(request)["statusCode"] == 200
-        assert history.stop_wished(TurnKey.of(conversation, at, "1"), "7")
-        assert not history.stop_wished(TurnKey.of(conversation, at + 1, "1"), "7")
+        assert history.stop_requested(TurnKey.of(conversation, at, "1"), "7")
+        assert not history.stop_requested(TurnKey.of(conversation, at + 1, "1"), "7")
     session = new_session()
     cookie = set_cookie(session, SECRETS["WEB_SESSION_KEY"], secure=True).partition(";")[0]
     stop = web("") | {
@@ -156,7 +156,7 @@ def test_a_wish_to_stop_is_written_down_and_not_queued(
         "body": base64.b64encode(b'{"id": "m1"}').decode(),
     }
     assert call(stop)["statusCode"] == 202
-    assert history.stop_wished(TurnKey.of(f"web:{session}", at, "m1:message"), "7")
+    assert history.stop_requested(TurnKey.of(f"web:{session}", at, "m1:message"), "7")
     assert waiting(aws, queues) == 0
 
 

@@ -9,7 +9,7 @@ from chatbot.core.files import Made
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author
 from chatbot.core.ports import History
-from chatbot.core.turn import Button, Claim, Origin, Reply, State, Turn
+from chatbot.core.turn import Button, Claim, Links, Origin, Reply, State, Turn, Usage
 from tests.fakes import NOON
 
 CONVERSATION = "telegram:42"
@@ -18,6 +18,8 @@ DAYS = 90
 
 class Store(History, Protocol):
     """The table, and what the page reads of it."""
+
+    def save_draft(self, key: TurnKey, text: str) -> None: ...
 
     def draft_of(self, conversation: str) -> tuple[str, str] | None: ...
 
@@ -44,11 +46,8 @@ FULL = make(
     text="naïve 🎉\u0000 “text”",
     posted=("1", "2"),
     quote="99",
-    fresh_start=True,
-    lifted_by="turn#1",
-    model="a-model",
-    tokens_in=12,
-    tokens_out=34,
+    links=Links(fresh_start=True, lifted_by="turn#1"),
+    usage=Usage("a-model", tokens_in=12, tokens_out=34),
 )
 RICH = make(
     reply=Reply(
@@ -57,10 +56,9 @@ RICH = make(
         Made("folder/name.png", "image/png", "a red fox"),
     ),
     more="and this",
-    resumed=True,
-    replaces="turn#0",
+    links=Links(resumed=True, replaces="turn#0"),
     rating=-1,
-    estimate=77,
+    usage=Usage(estimate=77),
 )
 EMPTY = make(
     author=Author(""), text="", reply=Reply(""), claim=None, opened_at=0, state=State.ANSWERED

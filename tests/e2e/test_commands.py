@@ -15,7 +15,7 @@ from chatbot.adapters.dynamodb.turns import Table
 from chatbot.core.key import TurnKey, folder_of
 from chatbot.core.message import Author
 from chatbot.core.translations import TEXTS
-from chatbot.core.turn import Origin, Reply, State, Turn
+from chatbot.core.turn import Links, Origin, Reply, State, Turn
 from local.people import CHANNELS, Person
 from local.stack import Stack
 from tests.e2e.chat import Chat, until
@@ -116,7 +116,7 @@ def test_a_fresh_start_by_button(chatting: Chat) -> None:
 @everywhere
 def test_the_earlier_conversation_comes_back_after_days(chatting: Chat) -> None:
     said_days_ago(chatting, 6, "My name is Ada")
-    said_days_ago(chatting, 5, "/reset", fresh_start=True, origin=Origin.COMMAND)
+    said_days_ago(chatting, 5, "/reset", links=Links(fresh_start=True), origin=Origin.COMMAND)
     assert chatting.say("What is my name?") == ["You said: What is my name?"]
     chatting.say("/new")
     assert chatting.press(chatting.buttons()[english("button_earlier")]) == [english("resumed")]

@@ -22,7 +22,7 @@ from chatbot.channels.telegram.outbound import TelegramChannel
 from chatbot.channels.web.outbound import WebChannel
 from chatbot.conversation.answer import Answers
 from chatbot.conversation.delivery import Delivery
-from chatbot.conversation.record import REST_ARRIVES, Conversation
+from chatbot.conversation.record import REST_ARRIVES, RecordHandler
 from chatbot.core.completion import Completion, PromptLine
 from chatbot.core.message import Envelope
 from chatbot.core.ports import Channel, Show
@@ -121,7 +121,7 @@ class Bench:
         delivery = Delivery(history, self._settings, self._journal, self._clock, _no_sleep)
         files = MemoryFiles()
         answers = Answers(history, model, files, self._settings, self._journal, self._clock)
-        conversation = Conversation(
+        conversation = RecordHandler(
             self._channels, history, answers, delivery, self._settings, self._journal, self._clock
         )
         self._journal.troubles.clear()
@@ -144,7 +144,7 @@ class Bench:
         if case.documented:
             self._platform.check()
 
-    def _deliver(self, conversation: Conversation, envelope: Envelope, body: str) -> Outcome:
+    def _deliver(self, conversation: RecordHandler, envelope: Envelope, body: str) -> Outcome:
         now = self._clock()
         record = Record("id", "receipt", envelope.conversation, 1, now, body)
         outcome = conversation.handle(record, now + 60_000, lambda: None)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import pytest
 
+from chatbot.conversation.attempt import time_needed
 from chatbot.conversation.batch import LEASE_SLACK
 from chatbot.core.completion import Completion, PromptLine
 from chatbot.core.errors import HistoryUnavailable, ModelUnavailable, PostRefused, QueueUnavailable
 from chatbot.core.ports import Show
-from chatbot.core.timeline import Window
+from chatbot.core.timeline import Timeline
 from chatbot.core.work import Record
 from tests.fakes import FakeModel
 from tests.world import INVOCATION, ProcessEnded, World
@@ -119,7 +120,7 @@ def test_without_time_for_one_more_the_rest_is_handed_back_untried() -> None:
     for text in ("one", "two"):
         world.queue.send(world.envelope(text, author=text))  # or else they are merged
     records = world.queue.receive()
-    deadline = world.clock() + round(world.conversation.time_needed() * 1000) - 1
+    deadline = world.clock() + round(time_needed(world.settings) * 1000) - 1
     assert len(world.batch.run(records, deadline)) == 2
     assert world.model.prompts == []
     assert {letter.visible_at for letter in world.queue.letters} == {world.clock()}
@@ -138,7 +139,7 @@ def test_a_slow_lease_does_not_hide_for_longer_what_was_handed_back() -> None:
             handed_back.set()
         return plain(records, seconds)
 
-    def read(conversation: str, turns: int) -> Window:
+    def read(conversation: str, turns: int) -> Timeline:
         raise HistoryUnavailable("throttled")
 
     world.queue.hide = hide  # type: ignore[method-assign]
@@ -175,7 +176,7 @@ def test_a_thread_that_works_past_the_deadline_ends_the_process() -> None:
     world.batch._end = end  # type: ignore[assignment]
     world.queue.send(world.envelope("Hello"))
     records = world.queue.receive()
-    enough, main = world.conversation.time_needed() + 1, threading.current_thread()
+    enough, main = time_needed(world.settings) + 1, threading.current_thread()
 
     def left(deadline: int) -> float:
         return 0 if threading.current_thread() is main else enough

@@ -16,7 +16,7 @@ from chatbot.core.key import TurnKey
 from chatbot.core.message import Author
 from chatbot.core.settings import Settings
 from chatbot.core.translations import LANGUAGES, TEXTS
-from chatbot.core.turn import Origin, Reply, State, Turn
+from chatbot.core.turn import Links, Origin, Reply, State, Turn
 from chatbot.core.work import Done
 from tests.fakes import NOON
 from tests.world import CONVERSATION, ProcessEnded, World
@@ -139,13 +139,13 @@ def test_the_earlier_conversation_comes_back_after_a_fresh_start() -> None:
 
 def test_the_earlier_conversation_comes_back_after_days() -> None:
     world = World()
-    days_ago(world, 9, "too early", fresh_start=True, origin=Origin.COMMAND)
+    days_ago(world, 9, "too early", links=Links(fresh_start=True), origin=Origin.COMMAND)
     days_ago(world, 8, "I am Ada")
     days_ago(world, 7, "I like foxes")
     say(world, "Who am I?")
     assert shown(world) == ["Who am I?"]
     turn = say(world, "/new earlier")
-    assert turn.resumed
+    assert turn.links.resumed
     say(world, "And now?")
     assert shown(world)[:2] == ["I am Ada", "answer to I am Ada"]
     assert shown(world)[-3:] == ["Who am I?", "You said: Who am I?", "And now?"]
@@ -200,7 +200,7 @@ def test_without_a_past_there_is_nothing_to_go_back_to(command: str) -> None:
     say(world, "/help")
     turn = say(world, command)
     assert turn.reply.text in (TEXTS["nothing_earlier"]["en"], TEXTS["nothing_to_retry"]["en"])
-    assert not turn.resumed
+    assert not turn.links.resumed
     assert not world.model.prompts
 
 
@@ -328,7 +328,7 @@ def test_retry_answers_again_and_replaces_what_was_answered() -> None:
     again = say(world, "/retry")
     assert world.model.prompts[2] == world.model.prompts[1]
     assert (again.text, again.reply.text) == ("two", "third")
-    assert again.replaces == before.key.sort
+    assert again.links.replaces == before.key.sort
     say(world, "three")
     assert shown(world) == ["one", "first", "two", "third", "three"]
 
@@ -357,10 +357,10 @@ def test_retry_draws_again_what_was_drawn_or_refused() -> None:
     assert refused.reply.made is None
     drawn = say(world, "/retry")
     assert drawn.reply.made is not None
-    assert drawn.replaces == refused.key.sort
+    assert drawn.links.replaces == refused.key.sort
     again = say(world, "/retry")
     assert again.reply.made is not None
-    assert again.replaces == drawn.key.sort
+    assert again.links.replaces == drawn.key.sort
     assert again.reply.made.title == "a red fox"
     assert len(world.files.files) == 2
 
@@ -379,7 +379,7 @@ def test_in_groups_some_commands_are_for_administrators(command: str) -> None:
     say(world, "My name is Ada", group=True, author="2")
     refused = say(world, f"/{command}", group=True, author="2")
     assert refused.reply == Reply(TEXTS["administrators_only"]["en"])
-    assert not refused.fresh_start
+    assert not refused.links.fresh_start
     assert not world.files.files
     taken = say(world, f"/{command}", group=True, author="1")
     assert taken.reply.text != TEXTS["administrators_only"]["en"]

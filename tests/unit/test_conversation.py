@@ -16,7 +16,7 @@ from chatbot.core.errors import (
     ModelUnavailable,
 )
 from chatbot.core.message import Kind
-from chatbot.core.timeline import Person
+from chatbot.core.timeline import ConversationProfile
 from chatbot.core.translations import TEXTS
 from chatbot.core.turn import Origin, State
 from chatbot.core.work import DeadLetter, Done, HandBack
@@ -57,7 +57,7 @@ def test_an_event_older_than_the_window_is_looked_up_by_its_key() -> None:
 def test_a_forgotten_event_is_acknowledged_silently() -> None:
     world = World()
     hello = world.envelope("Hello")
-    world.history.persons[CONVERSATION] = Person(forgotten_before=f"{hello.key.sort}~")
+    world.history.persons[CONVERSATION] = ConversationProfile(forgotten_before=f"{hello.key.sort}~")
     assert world.handle(hello) == Done()
     assert (world.model.prompts, world.channel.received) == ([], [])
     assert world.history.find(hello.key) is None
@@ -329,4 +329,4 @@ def test_the_turn_keeps_what_its_prompt_was_thought_to_take() -> None:
     hello = world.envelope("Hello")
     world.handle(hello)
     turn = world.turn(hello)
-    assert (turn.estimate > 0, turn.tokens_in) == (True, 7)
+    assert (turn.usage.estimate > 0, turn.usage.tokens_in) == (True, 7)

@@ -12,7 +12,7 @@ from chatbot.core.errors import (
     ModelUnavailable,
 )
 from chatbot.core.files import File, Made
-from chatbot.core.timeline import Person
+from chatbot.core.timeline import ConversationProfile
 from chatbot.core.translations import say
 from chatbot.core.turn import Origin
 from chatbot.core.work import Done, HandBack
@@ -21,7 +21,7 @@ from tests.world import CONVERSATION, World
 
 def in_image_mode(**settings: str) -> World:
     world = World(**settings)  # type: ignore[arg-type]
-    world.history.persons[CONVERSATION] = Person(mode="image", language="en")
+    world.history.persons[CONVERSATION] = ConversationProfile(mode="image", language="en")
     return world
 
 

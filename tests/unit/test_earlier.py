@@ -9,7 +9,7 @@ import pytest
 from chatbot.core.errors import HistoryUnavailable, PostRefused
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author, Message
-from chatbot.core.timeline import Person
+from chatbot.core.timeline import ConversationProfile
 from chatbot.core.turn import Origin, Reply, State, Turn
 from chatbot.core.work import Done, HandBack
 from tests.fakes import NOON
@@ -67,7 +67,7 @@ def test_what_is_stored_already_is_no_hindrance() -> None:
     world.history.put_all(FOUND)
     window = world.history.read(CONVERSATION, 0)
     world.history.read = lambda conversation, turns: type(window)(  # type: ignore[method-assign]
-        Person(), (), complete=True
+        ConversationProfile(), (), complete=True
     )
     assert world.handle(world.envelope("Hello")) == Done()
     assert [line.content for line in world.model.prompts[0][1:]] == ["Open?", "At nine.", "Hello"]
@@ -86,7 +86,9 @@ def test_a_table_that_is_away_hands_back() -> None:
 
 def test_what_was_forgotten_is_not_read_again() -> None:
     world = Telling("A")
-    world.history.persons[CONVERSATION] = Person(forgotten_before="turn#0000000000001#x")
+    world.history.persons[CONVERSATION] = ConversationProfile(
+        forgotten_before="turn#0000000000001#x"
+    )
     assert world.handle(world.envelope("Hello")) == Done()
     assert world.asked == 0
 

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from chatbot.conversation.answer import Answers
 from chatbot.conversation.batch import Batch
 from chatbot.conversation.delivery import Delivery
-from chatbot.conversation.record import Conversation
+from chatbot.conversation.record import RecordHandler
 from chatbot.core.completion import Completion, PromptLine
 from chatbot.core.errors import AmbiguousPost, HistoryUnavailable, PostRefused
 from chatbot.core.message import Envelope
@@ -280,12 +280,16 @@ class Machine(RuleBasedStateMachine):
     def _answered_with(self, envelope: Envelope) -> list[str]:
         """The messages that the answer to this one was made of; none when another's names it."""
         turn = self.table.turns[CONVERSATION][envelope.key.sort]
-        if turn.leader:
-            assert turn.leader < turn.key.sort
-            assert turn.text in self.table.turns[CONVERSATION][turn.leader].more.split("\n")
+        if turn.links.merged_into:
+            assert turn.links.merged_into < turn.key.sort
+            assert turn.text in self.table.turns[CONVERSATION][turn.links.merged_into].more.split(
+                "\n"
+            )
             return []
         later = [each for each in self.sent if each.key > envelope.key]
-        later_marks = any(not self.table.turns[CONVERSATION][e.key.sort].leader for e in later)
+        later_marks = any(
+            not self.table.turns[CONVERSATION][e.key.sort].links.merged_into for e in later
+        )
         assert turn.state is State.DELIVERED or (turn.state is State.SENDING and not later_marks)
         assert turn.reply.text in (f"answer to {turn.words}", self.settings.fallback_text)
         parts = [part.text for part in self.platform.split(turn.reply)]
@@ -307,7 +311,7 @@ class Machine(RuleBasedStateMachine):
             worker.gate.pause("sleep")
 
         delivery = Delivery(history, self.settings, journal, self.clock, pause_for)
-        conversation = Conversation(
+        conversation = RecordHandler(
             {"telegram": channel},
             history,
             Answers(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chatbot.core.errors import ModelUnavailable
-from chatbot.core.timeline import Person
+from chatbot.core.timeline import ConversationProfile
 from chatbot.core.turn import Origin
 from chatbot.core.work import Done, HandBack
 from tests.world import CONVERSATION, World
@@ -41,7 +41,7 @@ def test_who_could_not_be_asked_is_asked_when_the_message_comes_again() -> None:
 
     world.history.fault = dies
     assert isinstance(world.handle(hello), HandBack)
-    assert world.history.persons[CONVERSATION].asked
+    assert world.history.persons[CONVERSATION].asked_to_start
     world.history.fault = lambda step, moment: None
     world.handle(hello, receive_count=2)
     world.handle(world.envelope("Hello?"))
@@ -121,7 +121,7 @@ def test_an_answer_made_anew_counts_as_one_more() -> None:
 
 def test_pictures_have_a_limit_of_their_own() -> None:
     world = World(daily_images=1, daily_messages=1)
-    world.history.persons[CONVERSATION] = Person(mode="image")
+    world.history.persons[CONVERSATION] = ConversationProfile(mode="image")
     for text in ("a fox", "a hare", "/image an owl", "/chat", "Hello"):
         world.handle(world.envelope(text))
     said = [text for text in world.channel.received if text]

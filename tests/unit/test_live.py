@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from chatbot.conversation.progress import GRACE, PACE, SLOWEST, TYPING, Live
+from chatbot.conversation.progress import GRACE, PACE, SLOWEST, TYPING, Progress
 from chatbot.core.errors import AmbiguousPost, ChatbotError, HistoryUnavailable, PostRefused
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author, Kind, Message, Stop
@@ -29,7 +29,7 @@ class Screen(FakeChannel):
         self.has_place = True
         self.refusals = deque(refusals)
 
-    def draft(self, message: Message, text: str) -> bool:
+    def preview(self, message: Message, text: str) -> bool:
         self.tried += 1
         refusal = self.refusals.popleft() if self.refusals else None
         if refusal:
@@ -47,7 +47,7 @@ class Stage:
         self.screen = Screen(self.clock, *refusals)
         self.history = MemoryHistory()
         self.journal = FakeJournal()
-        self.live = Live(self.screen, MESSAGE, self.history, self.journal, self.clock)
+        self.live = Progress(self.screen, MESSAGE, self.history, self.journal, self.clock)
 
     def until(self, seconds: float) -> None:
         """Everything that falls due by then, each at its time."""
@@ -163,16 +163,16 @@ def test_a_quick_answer_asks_nobody_whether_to_stop() -> None:
     stage = Stage()
     stage.live.show("")
     stage.until(0.999)
-    assert stage.history.calls["stop_wished"] == 0
+    assert stage.history.calls["stop_requested"] == 0
 
 
 def test_the_table_is_asked_once_a_second_while_the_model_works() -> None:
     stage = Stage()
     stage.until(5)
-    assert stage.history.calls["stop_wished"] == 0
+    assert stage.history.calls["stop_requested"] == 0
     stage.live.show("")
     stage.until(10.5)
-    assert stage.history.calls["stop_wished"] == 5
+    assert stage.history.calls["stop_requested"] == 5
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_the_table_is_asked_once_a_second_while_the_model_works() -> None:
         ("", NOON + 5000, True),
         ("", NOON - 1, False),
         ("1:message", 0, True),
-        (str(KEY.draft), 0, True),
+        ("preview of 1:message", 0, True),
         ("2:message", NOON + 5000, False),
     ],
 )
@@ -219,7 +219,7 @@ class Slow(FakeChannel):
         super().__init__(clock)
         self.begun, self.go, self.ended = threading.Event(), threading.Event(), False
 
-    def draft(self, message: Message, text: str) -> bool:
+    def preview(self, message: Message, text: str) -> bool:
         self.begun.set()
         self.go.wait(10)
         self.ended = True
@@ -230,7 +230,7 @@ def test_no_preview_follows_the_answer() -> None:
     clock = FakeClock()
     slow = Slow(clock)
     history, journal = MemoryHistory(), FakeJournal()
-    with Live(slow, replace(MESSAGE), history, journal, clock) as live:
+    with Progress(slow, replace(MESSAGE), history, journal, clock) as live:
         clock.advance(1)
         live.show("Hello")
         clock.advance(1)

@@ -12,7 +12,7 @@ from chatbot.core.completion import Completion, PromptLine
 from chatbot.core.errors import AmbiguousPost, HistoryUnavailable, ModelUnavailable, PostRefused
 from chatbot.core.message import Envelope, Kind
 from chatbot.core.ports import Show
-from chatbot.core.timeline import Person
+from chatbot.core.timeline import ConversationProfile
 from chatbot.core.turn import Origin, State
 from chatbot.core.work import DeadLetter, Done, HandBack, Outcome
 from tests.fakes import FakeModel
@@ -40,8 +40,8 @@ def test_what_waits_in_one_batch_is_answered_together_once() -> None:
     assert world.channel.received == [TOGETHER]
     assert world.queue.letters == []
     leader, *pointers = world.history.all(CONVERSATION)
-    assert (leader.text, leader.more, leader.leader) == ("one", "two\nthree", "")
-    assert [(turn.text, turn.leader) for turn in pointers] == [
+    assert (leader.text, leader.more, leader.links.merged_into) == ("one", "two\nthree", "")
+    assert [(turn.text, turn.links.merged_into) for turn in pointers] == [
         ("two", leader.key.sort),
         ("three", leader.key.sort),
     ]
@@ -83,7 +83,7 @@ def test_nothing_is_merged_across_what_stands_alone(between: dict[str, Any], ans
 
 def test_in_image_mode_each_message_is_a_prompt_of_its_own() -> None:
     world = World()
-    world.history.persons[CONVERSATION] = Person(mode="image")
+    world.history.persons[CONVERSATION] = ConversationProfile(mode="image")
     assert handle(world, *envelopes(world, "a fox", "a hare")) == Done()
 
 

@@ -8,9 +8,10 @@ from chatbot.conversation import prompt
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author, Kind, Message
 from chatbot.core.settings import Seconds, Settings
-from chatbot.core.timeline import Person, Window
-from chatbot.core.turn import Origin, Reply, State, Turn
-from tests.fakes import NOON
+from chatbot.core.timeline import ConversationProfile, Timeline
+from chatbot.core.turn import Links, Origin, Reply, State, Turn, Usage
+from tests.fakes import NOON, FakeChannel, FakeClock
+from tests.world import context_of
 
 HOUR = 3600 * 1000
 
@@ -32,12 +33,12 @@ def turn(ago_ms: int, text: str, answer: str, origin: Origin = Origin.MODEL) -> 
 
 
 def built(
-    *turns: Turn, settings: Settings | None = None, person: Person | None = None
+    *turns: Turn, settings: Settings | None = None, person: ConversationProfile | None = None
 ) -> list[str]:
     message = Message(key(0), "telegram", Kind.TEXT, "now", Author("7", "Ada"))
     newest_first = tuple(sorted(turns, key=lambda item: item.key, reverse=True))
-    window = Window(person or Person(), newest_first, complete=True)
-    lines = prompt.build(message, window, settings or Settings(), NOON)
+    timeline = Timeline(person or ConversationProfile(), newest_first, complete=True)
+    lines = prompt.build(context_of(message, timeline, settings), NOON)
     assert lines[0].role == "system"
     assert lines[-1].content == "now"
     return [f"{line.role}: {line.content}" for line in lines[1:-1]]
@@ -67,10 +68,10 @@ def test_cut_to_the_token_budget_from_the_old_end() -> None:
 
 
 def test_reading_back_stops_at_a_fresh_start_unless_it_was_lifted() -> None:
-    fresh = replace(turn(2000, "/reset", "ok", Origin.COMMAND), fresh_start=True)
+    fresh = replace(turn(2000, "/reset", "ok", Origin.COMMAND), links=Links(fresh_start=True))
     old, new = turn(3000, "old", "Old"), turn(1000, "new", "New")
     assert built(old, fresh, new) == ["user: new", "assistant: New"]
-    lifted = replace(fresh, lifted_by="turn#later")
+    lifted = replace(fresh, links=Links(fresh_start=True, lifted_by="turn#later"))
     assert built(old, lifted, new)[:2] == ["user: old", "assistant: Old"]
 
 
@@ -94,20 +95,23 @@ def test_only_keys_below_its_own() -> None:
 
 
 def test_nothing_forgotten_is_shown() -> None:
-    assert built(turn(1000, "q", "a"), person=Person(forgotten_before=key(1000).sort)) == []
+    assert (
+        built(turn(1000, "q", "a"), person=ConversationProfile(forgotten_before=key(1000).sort))
+        == []
+    )
 
 
 def test_the_system_prompt_is_filled_in() -> None:
     settings = Settings(system_prompt="It is {date}. You talk to {name}. {odd}", reply_style="Go.")
     message = Message(key(0), "telegram", Kind.TEXT, "now", Author("7", "Ada"))
-    system = prompt.build(message, Window(Person(), (), True), settings, NOON)[0].content
+    system = prompt.build(context_of(message, settings=settings), NOON)[0].content
     assert system == "It is 2026-11-21. You talk to Ada. {odd}\nGo."
 
 
 def asked(message: Message, *turns: Turn, settings: Settings | None = None) -> list[str]:
     """All but the system line."""
-    window = Window(Person(), turns, complete=True)
-    lines = prompt.build(message, window, settings or Settings(), NOON)
+    timeline = Timeline(ConversationProfile(), turns, complete=True)
+    lines = prompt.build(context_of(message, timeline, settings), NOON)
     return [line.content for line in lines[1:]]
 
 
@@ -140,11 +144,11 @@ def test_in_a_group_everybody_has_a_name() -> None:
 
 
 def test_the_bot_knows_its_name() -> None:
-    settings = Settings(telegram_bot_username="ada_bot", reply_style="")
-    window = Window(Person(), (), complete=True)
-    assert "@ada_bot" in prompt.build(NOW, window, settings, NOON)[0].content
-    elsewhere = replace(NOW, channel="web")
-    assert "@ada_bot" not in prompt.build(elsewhere, window, settings, NOON)[0].content
+    channel = FakeChannel(FakeClock())
+    context = replace(context_of(NOW), channel=channel)
+    assert "call you" not in prompt.build(context, NOON)[0].content
+    channel.mention = "@ada_bot"
+    assert "@ada_bot" in prompt.build(context, NOON)[0].content
 
 
 @pytest.mark.parametrize(
@@ -154,7 +158,7 @@ def test_the_bot_knows_its_name() -> None:
 def test_the_budget_heeds_what_the_model_reported(reported: int, shown: int) -> None:
     """Of turns estimated at 54 tokens each, with room for 120; clamped to a quarter and to four."""
     turns = [
-        replace(turn(1000 * number, "x" * 200, ""), tokens_in=reported, estimate=100)
+        replace(turn(1000 * number, "x" * 200, ""), usage=Usage(tokens_in=reported, estimate=100))
         for number in range(1, 5)
     ]
     lines = asked(NOW, *turns, settings=Settings(history_tokens=120))
@@ -163,8 +167,8 @@ def test_the_budget_heeds_what_the_model_reported(reported: int, shown: int) -> 
 
 def test_a_shorter_prompt_drops_the_older_half() -> None:
     turns = [turn(1000 * number, f"q{number}", f"a{number}") for number in range(1, 4)]
-    window = Window(Person(), tuple(turns), complete=True)
-    lines = prompt.build(NOW, window, Settings(), NOON)
+    timeline = Timeline(ConversationProfile(), tuple(turns), complete=True)
+    lines = prompt.build(context_of(NOW, timeline), NOON)
     shorter = prompt.shorter(lines)
     assert [line.content for line in shorter[1:]] == ["q1", "a1", "Why?"]
     least = prompt.shorter(prompt.shorter(shorter))

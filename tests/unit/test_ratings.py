@@ -21,6 +21,7 @@ from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Envelope, Kind, Message
 from chatbot.core.settings import Settings
+from chatbot.core.turn import Links
 from chatbot.core.work import Done
 from chatbot.edge.http import Received, Request
 from tests.fakes import NOON, FakeClock
@@ -216,7 +217,7 @@ def test_a_merged_message_leads_to_the_answer() -> None:
     world.handle(hello)
     turn = world.turn(hello)
     key = TurnKey.of(CONVERSATION, hello.occurred_at + 1, "2:message")
-    world.history.put(replace(turn, key=key, leader=turn.key.sort, posted=()))
+    world.history.put(replace(turn, key=key, links=Links(merged_into=turn.key.sort), posted=()))
     rate(world, -1, key.sort)
     assert world.turn(hello).rating == -1
 

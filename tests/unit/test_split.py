@@ -92,9 +92,9 @@ def test_a_text_that_fits_is_not_cut(text: str, limit: int) -> None:
 def test_time_grows_with_the_length_only(unit: str) -> None:
     def seconds(size: int) -> float:
         text = unit * (size // len(unit)) + "x"
-        begun = time.perf_counter()
+        begun = time.thread_time()  # not what other processes take
         split_text(text, 4096, utf16_length)
-        return time.perf_counter() - begun
+        return time.thread_time() - begun
 
     small = min(seconds(40_000) for _ in range(3))
-    assert seconds(400_000) < 40 * small + 0.1
+    assert min(seconds(400_000) for _ in range(3)) < 40 * small + 0.1

@@ -186,7 +186,7 @@ def test_there_is_nothing_to_post() -> None:
 def test_what_is_written_so_far_is_kept_for_the_page() -> None:
     history = MemoryHistory()
     message = read(envelope("Hello"))
-    assert WebChannel(history.save_draft).draft(message, "so far")
+    assert WebChannel(history.save_draft).preview(message, "so far")
     assert history.draft_of(message.key.conversation) == (message.key.event_id, "so far")
 
 

@@ -22,7 +22,7 @@ from chatbot.channels.web.outbound import WebChannel
 from chatbot.conversation.answer import Answers
 from chatbot.conversation.batch import Batch, records_of
 from chatbot.conversation.delivery import Delivery
-from chatbot.conversation.record import Conversation
+from chatbot.conversation.record import RecordHandler
 from chatbot.core.errors import ParametersUnavailable, QueueUnavailable
 from chatbot.core.ports import Channel
 from chatbot.core.settings import Settings
@@ -109,7 +109,7 @@ class _Worker:
             _now,
             credential_refused=self._parameters.forget,
         )
-        conversation = Conversation(
+        handler = RecordHandler(
             self._channels(settings, history, files),
             history,
             Answers(history, model, files, settings, self._telemetry, _now),
@@ -118,7 +118,7 @@ class _Worker:
             self._telemetry,
             _now,
         )
-        return Batch(conversation, self._queue, settings, self._telemetry, _now)
+        return Batch(handler, self._queue, settings, self._telemetry, _now)
 
     def _channels(self, settings: Settings, history: Table, files: Bucket) -> dict[str, Channel]:
         channels: dict[str, Channel] = {"web": WebChannel(history.save_draft)}

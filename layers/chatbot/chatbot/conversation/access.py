@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from chatbot.core.message import Message
-from chatbot.core.ports import Clock, Counted, History, Journal
+from chatbot.core.ports import Clock, Counted, Counters, Journal, Profiles
 from chatbot.core.settings import Settings
-from chatbot.core.timeline import Window
+from chatbot.core.timeline import Timeline
 from chatbot.core.turn import Origin
 
 EVERYBODY = "~total"
 """The partition in which DAILY_TOTAL is counted."""
 _ALWAYS = ("start", "help")
 _MINUTE = 60_000
+
+
+class AccessHistory(Counters, Profiles, Protocol):
+    """The ports of the table that are used here."""
 
 
 class Refusal(NamedTuple):
@@ -25,35 +29,35 @@ class Refusal(NamedTuple):
     facts: dict[str, str | int]
 
 
-class Gate:
+class Access:
     """Shared by the threads of a batch."""
 
     def __init__(
-        self, history: History, settings: Settings, journal: Journal, clock: Clock
+        self, history: AccessHistory, settings: Settings, journal: Journal, clock: Clock
     ) -> None:
         self._history = history
         self._settings = settings
         self._journal = journal
         self._clock = clock
 
-    def refuses(self, message: Message, window: Window) -> Refusal | None:
-        """Whether the author may talk at all, and at such length. Raises HistoryUnavailable."""
+    def refuses(self, message: Message, timeline: Timeline) -> Refusal | None:
+        """Refuse who may not talk, and what is too long. Raises HistoryUnavailable."""
         settings, person = self._settings, _person(message)
         known = {person, message.key.conversation} & {*settings.allowlist}
         if settings.access == "allowlist" and not known:
             self._journal.trouble("not_on_allowlist", channel=message.channel, person=person)
             return Refusal("not_allowed", {"id": person})
-        passes = window.person.registered or message.command in _ALWAYS
+        passes = timeline.profile.registered or message.command in _ALWAYS
         if settings.access == "start" and not passes:
-            return Refusal(self._ask_to_start(message, window), {})
+            return Refusal(self._ask_to_start(message, timeline), {})
         if len(message.words) > settings.max_input:
             return Refusal("too_long", {"most": settings.max_input})
         return None
 
     def over(self, message: Message, kind: str) -> Refusal | None:
-        """Count one of the person's `messages` or `images`, unless there were enough today.
+        """Count one use (`kind`: "messages" or "images") of the author.
 
-        Raises HistoryUnavailable.
+        Returns a refusal when a daily limit is reached, else None. Raises HistoryUnavailable.
         """
         total = self._settings.daily_total
         most: int = getattr(self._settings, f"daily_{kind}")
@@ -71,12 +75,13 @@ class Gate:
         hours, minutes = divmod(1440 - now // _MINUTE % 1440, 60)
         return Refusal(f"daily_{kind}", {"most": most, "hours": hours, "minutes": minutes})
 
-    def _ask_to_start(self, message: Message, window: Window) -> str:
-        # Kept before the turn is: where that failed, no turn shows that it was asked.
-        asked = any(turn.origin is Origin.NOTICE for turn in window.turns)
-        if window.person.asked and asked:
+    def _ask_to_start(self, message: Message, timeline: Timeline) -> str:
+        # The profile is written first: where the turn's write failed, no turn shows the request.
+        asked = any(turn.origin is Origin.NOTICE for turn in timeline.turns)
+        if timeline.profile.asked_to_start and asked:
             return ""
-        self._history.save_person(message.key.conversation, replace(window.person, asked=True))
+        profile = replace(timeline.profile, asked_to_start=True)
+        self._history.save_profile(message.key.conversation, profile)
         return "press_start"
 
 

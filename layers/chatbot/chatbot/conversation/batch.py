@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, NoReturn
 
-from chatbot.conversation.record import Conversation
+from chatbot.conversation.attempt import time_needed
+from chatbot.conversation.record import RecordHandler
 from chatbot.core.errors import LeaseLost, QueueUnavailable
 from chatbot.core.ports import Clock, Journal, Queue
 from chatbot.core.settings import Settings
@@ -30,14 +31,14 @@ class Batch:
 
     def __init__(
         self,
-        conversation: Conversation,
+        handler: RecordHandler,
         queue: Queue,
         settings: Settings,
         journal: Journal,
         clock: Clock,
         end: Callable[[], NoReturn] = end_process,
     ) -> None:
-        self._conversation = conversation
+        self._handler = handler
         self._queue = queue
         self._settings = settings
         self._journal = journal
@@ -95,10 +96,10 @@ class Batch:
 
         rest = records
         while rest:
-            if self._left(deadline) < self._conversation.time_needed():
+            if self._left(deadline) < time_needed(self._settings):
                 return self._hand_back(rest, HandBack(0), lease)
             try:
-                outcome = self._conversation.handle(rest[0], deadline, confirm, rest[1:])
+                outcome = self._handler.handle(rest[0], deadline, confirm, rest[1:])
             except LeaseLost:
                 self._journal.trouble("lease_lost", group=group, records=len(rest))
                 return rest

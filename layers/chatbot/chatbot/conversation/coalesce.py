@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from chatbot.core.key import TurnKey
 from chatbot.core.message import Kind, Message
-from chatbot.core.timeline import Window
-from chatbot.core.turn import Reply, State, Turn
+from chatbot.core.timeline import Timeline
+from chatbot.core.turn import Links, Reply, State, Turn
 
 
 def together(
-    first: Message, waiting: Iterable[Message], window: Window, most: int
+    first: Message, waiting: Iterable[Message], timeline: Timeline, most: int
 ) -> list[Message]:
     """`first` and those of `waiting` that are answered with it: plain texts of the same author.
 
@@ -19,7 +20,7 @@ def together(
     the pieces of one text stay together.
     """
     chosen, size = [first], len(first.text)
-    if not _is_plain(first) or window.person.mode or not window.reaches(first.key):
+    if not _is_plain(first) or timeline.profile.mode or not timeline.reaches(first.key):
         return chosen
     for message in waiting:
         last, size = chosen[-1], size + len(message.text) + 1
@@ -29,7 +30,7 @@ def together(
             or message.replied_to
             or message.author.id != first.author.id
             or message.key.sort <= last.key.sort
-            or window.find(message.key)
+            or timeline.find(message.key)
             or (size > most and not last.unfinished)
         ):
             break
@@ -48,10 +49,20 @@ def pointers(leader: Turn, messages: Iterable[Message]) -> list[Turn]:
         replace(
             Turn.of(message, Reply(""), leader.origin),
             state=State.DELIVERED,
-            leader=leader.key.sort,
+            links=Links(merged_into=leader.key.sort),
         )
         for message in messages
     ]
+
+
+def answering(turn: Turn | None, find: Callable[[TurnKey], Turn | None]) -> Turn | None:
+    """The turn that answers the message of `turn`: itself, or the one that it was merged into.
+
+    `find` looks a turn up by its key. None when that is gone.
+    """
+    while turn is not None and turn.links.merged_into:
+        turn = find(replace(turn.key, sort=turn.links.merged_into))
+    return turn
 
 
 def _is_plain(message: Message) -> bool:

@@ -6,72 +6,53 @@ Each takes effect first and idempotently, by the message's key: a redelivered co
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
 
+from chatbot.conversation.context import Context
+from chatbot.conversation.export import exported, exported_profile
 from chatbot.core.files import File, Made
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author, Kind, Message
-from chatbot.core.ports import Channel, Files, History
-from chatbot.core.settings import Settings
-from chatbot.core.timeline import Window
-from chatbot.core.translations import language_of, say
-from chatbot.core.turn import Button, Origin, Reply, Turn
+from chatbot.core.ports import Turns
+from chatbot.core.timeline import exchanges, is_exchange, until_break
+from chatbot.core.turn import Button, Links, Origin, Reply, Turn
 
 TURNS_SHOWN = 10
 LONGEST_SHOWN = 300
 """Characters of each text that /history shows."""
-BACKUP_DAYS = 35
-"""How long DynamoDB's point-in-time recovery keeps what was deleted."""
-_NOTHING = Reply("")
-ANSWERED = (Origin.MODEL, Origin.FALLBACK, Origin.FILTERED)
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """What a command may look at and change."""
+class Say:
+    """Answer with `reply`. `links` say what the turn is to later prompts.
 
-    message: Message
-    window: Window
-    channel: Channel
-    history: History
-    files: Files
-    settings: Settings
-
-    @property
-    def language(self) -> str:
-        return language_of(self.message, self.window.person, self.settings)
-
-    def say(self, name: str, /, **facts: str | int) -> str:
-        return say(name, self.language, **facts)
-
-    def button(self, name: str, payload: str) -> Button:
-        return Button(self.say(name), payload)
-
-    def choose(self, **changes: str | bool) -> None:
-        """Keep what the person chose."""
-        person = replace(self.window.person, **changes)  # type: ignore[arg-type]
-        self.history.save_person(self.message.key.conversation, person)
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What is said, or what must be done to say it; and what the turn is to later prompts.
-
-    `draw` is the prompt of a picture; `again` the message to be answered in place of this one,
-    whose turn `replaces` names. `wordless`: nothing that the person wrote is kept.
+    `wordless`: nothing that the person wrote is kept.
     """
 
-    reply: Reply = _NOTHING
-    fresh_start: bool = False
-    resumed: bool = False
+    reply: Reply
+    links: Links = Links()
     wordless: bool = False
-    draw: str = ""
-    again: Message | None = None
-    replaces: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Answer with a picture of `prompt`."""
+
+    prompt: str
+    links: Links = Links()
+
+
+@dataclass(frozen=True, slots=True)
+class AskAgain:
+    """Answer `message` in place of the command; `links` name the turn that had answered it."""
+
+    message: Message
+    links: Links
+
+
+Result = Say | Draw | AskAgain
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,28 +64,22 @@ class Command:
 
 
 def run(context: Context) -> Result:
-    """Carry out the message's command; an unknown one is answered with what there is.
+    """Carry out the message's command; an unknown one is answered with a list of all.
 
     Raises Retryable.
     """
     command = COMMANDS.get(context.message.command)
     if command is None:
         known = f"{context.say('unknown_command')}\n\n{_list_of_commands(context)}"
-        return Result(Reply(known))
+        return Say(Reply(known))
     for_some = command.ruling and context.message.group
     if for_some and not context.channel.is_administrator(context.message):
         return _says(context, "administrators_only")
     return command.run(context)
 
 
-def exported(turn: Turn) -> dict[str, Any]:
-    """All that is kept of a turn, as JSON takes it."""
-    at = datetime.fromtimestamp(turn.key.occurred_at / 1000, UTC).isoformat()
-    return {"at": at, **asdict(replace(turn, claim=None))}
-
-
-def _says(context: Context, name: str, /, *buttons: Button, **facts: str | int) -> Result:
-    return Result(Reply(context.say(name, **facts), buttons))
+def _says(context: Context, name: str, /, *buttons: Button, **facts: str | int) -> Say:
+    return Say(Reply(context.say(name, **facts), buttons))
 
 
 def _start(context: Context) -> Result:
@@ -112,11 +87,15 @@ def _start(context: Context) -> Result:
     context.choose(registered=True, name=author.name, language=author.language)
     name = context.message.author.name
     hello = context.say("hello", name=name) if name else context.say("hello_you")
-    return Result(Reply(f"{hello} {_help(context).reply.text}"))
+    return Say(Reply(f"{hello} {_greeting(context)}"))
 
 
 def _help(context: Context) -> Result:
-    return Result(Reply(f"{context.say('greeting')}\n\n{_list_of_commands(context)}"))
+    return Say(Reply(_greeting(context)))
+
+
+def _greeting(context: Context) -> str:
+    return f"{context.say('greeting')}\n\n{_list_of_commands(context)}"
 
 
 def _chat(context: Context) -> Result:
@@ -128,13 +107,13 @@ def _image(context: Context) -> Result:
     if context.settings.image_model == "off":
         return _says(context, "images_off")
     if context.message.arguments:
-        return Result(draw=context.message.arguments)
+        return Draw(context.message.arguments)
     context.choose(mode="image")
     return _says(context, "image_mode")
 
 
 def _reset(context: Context) -> Result:
-    return replace(_says(context, "fresh_start"), fresh_start=True)
+    return replace(_says(context, "fresh_start"), links=Links(fresh_start=True))
 
 
 def _new(context: Context) -> Result:
@@ -144,18 +123,19 @@ def _new(context: Context) -> Result:
     if wish != "earlier":
         fresh = context.button("button_fresh", "/new fresh")
         return _says(context, "new", fresh, context.button("button_earlier", "/new earlier"))
-    if next(_spoken(context), None) is None:
+    if next(exchanges(context.history.older(context.message.key)), None) is None:
         return _says(context, "nothing_earlier")
     context.history.lift_break(context.message.key)
-    return replace(_says(context, "resumed"), resumed=True)
+    return replace(_says(context, "resumed"), links=Links(resumed=True))
 
 
 def _history(context: Context) -> Result:
-    last = [*islice(_spoken(context), TURNS_SHOWN)][::-1]
+    earlier = exchanges(context.history.older(context.message.key))
+    last = [*islice(earlier, TURNS_SHOWN)][::-1]
     if not last:
         return _says(context, "nothing_earlier")
     shown = "\n\n".join(_shown(context, turn) for turn in last)
-    return Result(Reply(f"{context.say('history')}\n\n{shown}"))
+    return Say(Reply(f"{context.say('history')}\n\n{shown}"))
 
 
 def _persona(context: Context) -> Result:
@@ -170,19 +150,19 @@ def _persona(context: Context) -> Result:
         return _says(context, "persona_chosen", name=chosen or own)
     buttons = [Button(own, "/persona default")]
     buttons += [Button(name, f"/persona {name}") for name in personas]
-    current = context.window.person.persona
+    current = context.timeline.profile.persona
     return _says(context, "persona", *buttons, name=current if current in personas else own)
 
 
 def _export(context: Context) -> Result:
     key = context.message.key
     turns = [exported(turn) for turn in context.history.older(key)]
-    person = asdict(context.window.person)
+    person = exported_profile(context.timeline.profile)
     document = {"conversation": key.conversation, "person": person, "turns": turns[::-1]}
     content = json.dumps(document, ensure_ascii=False, indent=1).encode()
     made = Made(key.file_name("json"), "application/json", "conversation.json")
     context.files.keep(made.name, File(content, made.type))
-    return Result(Reply(context.say("export", turns=len(turns)), made=made))
+    return Say(Reply(context.say("export", turns=len(turns)), made=made))
 
 
 def _forget(context: Context) -> Result:
@@ -190,8 +170,8 @@ def _forget(context: Context) -> Result:
     if wish == "yes":
         older = context.history.older(context.message.key)
         context.files.delete([turn.reply.made.name for turn in older if turn.reply.made])
-        context.history.erase(context.message.key)
-        return replace(_says(context, "forgotten", days=BACKUP_DAYS), wordless=True)
+        days = context.history.erase(context.message.key)
+        return replace(_says(context, "forgotten", days=days), wordless=True)
     if wish == "no":
         return _says(context, "kept")
     erase = context.button("button_forget", "/forget yes")
@@ -205,17 +185,18 @@ def _stop(context: Context) -> Result:
 
 def _retry(context: Context) -> Result:
     message = context.message
-    for last in context.history.older(message.key):
-        if last.fresh_start and not last.lifted_by:
-            break
-        if last.origin in ANSWERED and not last.leader:
-            drawn = last.reply.made.title if last.reply.made else _picture_asked(last)
-            if drawn:
-                return Result(draw=drawn, replaces=last.key.sort)
-            again = replace(message, kind=Kind.TEXT, text=last.text, more=last.more, command="")
-            again = replace(again, key=_first(context.history, last), arguments="")
-            return Result(again=again, replaces=last.key.sort)
-    return _says(context, "nothing_to_retry")
+    earlier = until_break(context.history.older(message.key))
+    asked = (turn for turn in earlier if is_exchange(turn) and turn.origin is not Origin.STAFF)
+    last = next(asked, None)
+    if last is None:
+        return _says(context, "nothing_to_retry")
+    links = Links(replaces=last.key.sort)
+    drawn = last.reply.made.title if last.reply.made else _picture_asked(last)
+    if drawn:
+        return Draw(drawn, links)
+    key = _first(context.history, last)
+    again = replace(message, key=key, kind=Kind.TEXT, text=last.text, more=last.more)
+    return AskAgain(replace(again, command="", arguments=""), links)
 
 
 def _picture_asked(turn: Turn) -> str:
@@ -224,25 +205,14 @@ def _picture_asked(turn: Turn) -> str:
     return words.strip() if command.partition("@")[0] == "/image" else ""
 
 
-def _first(history: History, turn: Turn) -> TurnKey:
+def _first(history: Turns, turn: Turn) -> TurnKey:
     """Where the message was answered for the first time."""
-    while turn.replaces:
-        earlier = history.find(replace(turn.key, sort=turn.replaces))
+    while turn.links.replaces:
+        earlier = history.find(replace(turn.key, sort=turn.links.replaces))
         if earlier is None:
             break
         turn = earlier
     return turn.key
-
-
-def _spoken(context: Context) -> Iterator[Turn]:
-    """What was said and answered before, newest first, without what was answered anew."""
-    replaced = set()
-    for turn in context.history.older(context.message.key):
-        replaced.add(turn.replaces)
-        if turn.leader or turn.key.sort in replaced:
-            continue
-        if turn.origin in (*ANSWERED, Origin.STAFF):
-            yield turn
 
 
 def _shown(context: Context, turn: Turn) -> str:

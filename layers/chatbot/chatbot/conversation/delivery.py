@@ -7,13 +7,14 @@ under its own claim: a random token, and an end that no request of the attempt c
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from chatbot.conversation.attempt import Attempt
+from chatbot.conversation.coalesce import answering
 from chatbot.core.errors import (
     AmbiguousPost,
     CredentialRefused,
@@ -21,13 +22,10 @@ from chatbot.core.errors import (
     PostRefused,
     Undeliverable,
 )
-from chatbot.core.ports import Channel, Clock, History, Journal, Settling, TurnExists
+from chatbot.core.ports import Clock, Journal, Poster, Settling, TurnExists, TurnWrites
 from chatbot.core.settings import Settings
 from chatbot.core.turn import Claim, Part, State, Turn
 from chatbot.core.work import DeadLetter, Done, HandBack, Outcome
-
-CLOSING = 2.0
-"""Seconds kept, beyond a post's timeout, for writing down how the post ended."""
 
 _REREADS = 3
 _POST_TRIES = 3
@@ -36,25 +34,12 @@ _RECORD_TRIES = 4
 Claimed = TypeVar("Claimed")
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One delivery of one record. `deadline` and `sent_at` are epoch milliseconds.
-
-    `known` are the platform message ids that the conversation's turns have recorded.
-    """
-
-    deadline: int
-    receive_count: int
-    sent_at: int
-    known: frozenset[str] = frozenset()
-
-
 class Delivery:
     """Brings turns to their end. Raises HistoryUnavailable where nothing has been posted yet."""
 
     def __init__(
         self,
-        history: History,
+        history: TurnWrites,
         settings: Settings,
         journal: Journal,
         clock: Clock,
@@ -69,13 +54,13 @@ class Delivery:
         self._credential_refused = credential_refused
 
     def begin(
-        self, turn: Turn, channel: Channel, attempt: Attempt, pointers: Sequence[Turn] = ()
+        self, turn: Turn, channel: Poster, attempt: Attempt, pointers: Sequence[Turn] = ()
     ) -> Outcome:
         """Store a new turn, which claims the right to post it, and post it.
 
         `pointers` are those of the messages that it answers too.
         """
-        claim = self._new_claim(attempt)
+        claim = attempt.new_claim()
         silent = not (turn.reply.text or turn.reply.made)
         state = State.DELIVERED if silent else State.SENDING
         turn = replace(turn, state=state, claim=claim, opened_at=self._clock())
@@ -86,7 +71,7 @@ class Delivery:
             self._claiming(store, attempt)
         except TurnExists as found:
             if pointers and found.turn is None:  # another of the messages has a turn by now
-                return self.again(attempt)
+                return attempt.hand_back()
             if not _bears(found.turn, claim):
                 return self.resume(found.turn, channel, attempt)
         self._journal.hop("stored", **facts(turn), origin=turn.origin.value, merged=len(pointers))
@@ -98,15 +83,13 @@ class Delivery:
         except TurnExists as found:
             return self.resume(found.turn, channel, attempt)
 
-    def resume(self, turn: Turn | None, channel: Channel, attempt: Attempt) -> Outcome:
+    def resume(self, turn: Turn | None, channel: Poster, attempt: Attempt) -> Outcome:
         """Go on with a turn that an earlier attempt stored."""
         for _ in range(_REREADS):
+            turn = answering(turn, self._history.find)
             if turn is None:
                 return Done()
-            if turn.leader:
-                turn = self._history.find(replace(turn.key, sort=turn.leader))
-                continue
-            if is_settled(turn):
+            if turn.settled:
                 return Done()
             wait = self.wait_for_claim(turn)
             if wait is not None:
@@ -115,7 +98,7 @@ class Delivery:
                 return self._settle(turn, channel, attempt)
             except TurnExists:
                 turn = self._history.find(turn.key)
-        return self.again(attempt)
+        return attempt.hand_back()
 
     def wait_for_claim(self, turn: Turn) -> HandBack | None:
         """A hand-back until the turn's claim is over, or None when nobody holds it."""
@@ -124,22 +107,7 @@ class Delivery:
         left = (turn.claim.ends_at - self._clock()) / 1000
         return HandBack(left) if left >= 0 else None
 
-    def again(self, attempt: Attempt, after: float | None = None) -> HandBack:
-        """Hand back on purpose: after the time the other side named, else a growing delay."""
-        if after is not None:
-            return HandBack(after)
-        doubled = self._settings.retry_delay * 2.0 ** min(attempt.receive_count - 1, 16)
-        return HandBack(min(self._settings.retry_delay_max, doubled))
-
-    def given_up(self, attempt: Attempt) -> bool:
-        """Whether the record is older than GIVE_UP_AFTER."""
-        return self._clock() - attempt.sent_at > self._settings.give_up_after * 1000
-
-    def time_left(self, attempt: Attempt) -> float:
-        """Seconds until the invocation's time is over."""
-        return (attempt.deadline - self._clock()) / 1000
-
-    def _settle(self, turn: Turn, channel: Channel, attempt: Attempt) -> Outcome:
+    def _settle(self, turn: Turn, channel: Poster, attempt: Attempt) -> Outcome:
         """Take an unclaimed turn to its end. Raises TurnExists when somebody was quicker."""
         open_part = turn.state is State.SENDING
         if open_part and channel.settling is Settling.NOTHING_TO_POST:
@@ -153,7 +121,7 @@ class Delivery:
             self._journal.count("Held", channel=turn.channel)
             self._journal.trouble("held", **facts(turn))
             return Done()
-        claim = self._new_claim(attempt)
+        claim = attempt.new_claim()
         try:
             take_over = partial(self._history.take_over, turn, claim, self._clock())
             turn = self._claiming(take_over, attempt)
@@ -166,18 +134,18 @@ class Delivery:
             try:
                 turn = self._read_back(turn, channel, attempt)
             except PostRefused as refused:
-                return self._keep_open(turn, self.again(attempt, refused.retry_after).delay)
+                return self._keep_open(turn, attempt.hand_back(refused.retry_after).delay)
         return self._post(turn, channel, attempt)
 
-    def _read_back(self, turn: Turn, channel: Channel, attempt: Attempt) -> Turn:
+    def _read_back(self, turn: Turn, channel: Poster, attempt: Attempt) -> Turn:
         parts = channel.split(turn.reply)
         if len(turn.posted) >= len(parts):
             return turn
-        known = attempt.known | set(turn.posted)
+        known = attempt.recorded | set(turn.posted)
         platform_id = channel.find_posted(turn, parts[len(turn.posted)], known)
         return turn if platform_id is None else self._progress(turn, platform_id)
 
-    def _post(self, turn: Turn, channel: Channel, attempt: Attempt) -> Outcome:
+    def _post(self, turn: Turn, channel: Poster, attempt: Attempt) -> Outcome:
         parts = channel.split(turn.reply)
         for part in parts[len(turn.posted) :]:
             posted = self._post_part(turn, part, channel, attempt)
@@ -191,25 +159,24 @@ class Delivery:
         return self._delivered(turn, attempt)
 
     def _post_part(
-        self, turn: Turn, part: Part, channel: Channel, attempt: Attempt
+        self, turn: Turn, part: Part, channel: Poster, attempt: Attempt
     ) -> str | Outcome:
         """The platform's id of the post, or how this attempt at the record ends."""
         for tried in range(1, _POST_TRIES + 1):
-            if self.time_left(attempt) <= self._settings.post_timeout + CLOSING:
+            if not attempt.can_post():
                 return self._release(turn, HandBack(0))
             try:
                 platform_id = channel.post(turn, part)
             except CredentialRefused as refused:
                 self._journal.count("CredentialRefused", channel=turn.channel)
                 self._credential_refused()
-                if self.given_up(attempt):
+                if attempt.given_up():
                     return self._release(turn, DeadLetter("credential"))
-                return self._release(turn, self.again(attempt, refused.retry_after))
+                return self._release(turn, attempt.hand_back(refused.retry_after))
             except PostRefused as refused:
                 pause = refused.retry_after or self._settings.retry_delay * 2.0 ** (tried - 1)
-                enough = self.time_left(attempt) - pause > self._settings.post_timeout + CLOSING
-                if tried == _POST_TRIES or not enough:
-                    return self._release(turn, self.again(attempt, refused.retry_after))
+                if tried == _POST_TRIES or not attempt.can_post(pause):
+                    return self._release(turn, attempt.hand_back(refused.retry_after))
                 self._journal.hop("post_refused", **facts(turn), pause=pause)
                 self._sleep(pause)
             except AmbiguousPost:
@@ -226,7 +193,7 @@ class Delivery:
         raise AssertionError("the last try returns")
 
     def _release(self, turn: Turn, outcome: Outcome) -> Outcome:
-        """Nothing of what is open was posted: the next attempt may go on at once."""
+        """Set the turn back to `answered` (surely not posted), which releases the claim."""
         self._history.save(replace(turn, state=State.ANSWERED))
         return outcome
 
@@ -246,7 +213,7 @@ class Delivery:
 
     def _delivered(self, turn: Turn, attempt: Attempt) -> Done:
         self._insist(turn, lambda: self._history.mark_delivered(turn.key, turn.posted))
-        seconds = (self._clock() - attempt.sent_at) / 1000
+        seconds = attempt.age()
         self._journal.hop("delivered", **facts(turn), parts=len(turn.posted), seconds=seconds)
         self._journal.count("Answered", channel=turn.channel)
         self._journal.count("AnswerSeconds", seconds, channel=turn.channel)
@@ -260,7 +227,7 @@ class Delivery:
         try:
             return write()
         except HistoryUnavailable:
-            if self.time_left(attempt) < 2 * (self._settings.post_timeout + CLOSING):
+            if not attempt.can_write_again():
                 raise
             self._sleep(self._settings.retry_delay)
             return write()
@@ -275,15 +242,6 @@ class Delivery:
             else:
                 return
         self._journal.trouble("not_recorded", **facts(turn))
-
-    def _new_claim(self, attempt: Attempt) -> Claim:
-        ends_at = attempt.deadline + int(self._settings.settle * 1000)
-        return Claim(secrets.token_hex(16), ends_at)
-
-
-def is_settled(turn: Turn) -> bool:
-    """Whether nothing is left to do for the turn."""
-    return turn.state in (State.DELIVERED, State.UNDELIVERABLE, State.HELD)
 
 
 def facts(turn: Turn) -> dict[str, str | float]:

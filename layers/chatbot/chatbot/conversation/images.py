@@ -1,7 +1,8 @@
-"""Draws what was asked for, and keeps it before anything else is done with it."""
+"""Draws what was asked for, and keeps the picture before anything else is done with it."""
 
 from __future__ import annotations
 
+from chatbot.conversation.attempt import Deadline
 from chatbot.core.errors import ModelUnavailable
 from chatbot.core.files import Made
 from chatbot.core.message import Message
@@ -12,7 +13,7 @@ LEAST = 15.0
 """Seconds below which nothing is begun: a picture that comes too late is paid all the same."""
 
 
-class Drawing:
+class Images:
     """Shared by the threads of a batch."""
 
     def __init__(
@@ -24,18 +25,18 @@ class Drawing:
         self._journal = journal
         self._clock = clock
 
-    def of(self, message: Message, words: str, seconds: float) -> Made:
-        """The picture for `message`, paid once: what an earlier attempt has drawn is taken.
+    def draw(self, message: Message, words: str, deadline: Deadline) -> Made:
+        """The picture of `words` for `message`, paid once: an earlier attempt's is taken.
 
         Raises ModelUnavailable, ModelRefused, ContentFiltered, FilesUnavailable.
         """
         name = message.key.file_name("png")  # found without knowing in which form it was drawn
         file = self._files.load(name)
         if file is None:
-            if seconds < LEAST:
+            if deadline.left() < LEAST:
                 raise ModelUnavailable("no time left to draw")
             began = self._clock()
-            file = self._model.draw(words, min(self._settings.image_timeout, seconds))
+            file = self._model.draw(words, deadline.within(self._settings.image_timeout).left())
             self._files.keep(name, file)
             self._journal.count("Images", channel=message.channel)
             took = (self._clock() - began) / 1000

@@ -9,7 +9,7 @@ from typing import Self
 
 from chatbot.core.errors import ChatbotError, PostRefused
 from chatbot.core.message import Message
-from chatbot.core.ports import Channel, Clock, History, Journal
+from chatbot.core.ports import Clock, Indicator, Journal, Stops
 
 TYPING = 4000
 """Milliseconds; Telegram clears a chat action after 5 s (Bot API, sendChatAction)."""
@@ -20,7 +20,7 @@ SLOWEST = 20_000
 """A preview is gone after 30 s (Bot API, sendMessageDraft)."""
 
 
-class Live:
+class Progress:
     """Works in a thread; leaving waits for its last call, so that no preview follows the answer.
 
     No thread may outlive the invocation: it would thaw in a later one. What goes wrong here is a
@@ -28,12 +28,12 @@ class Live:
     """
 
     def __init__(
-        self, channel: Channel, message: Message, history: History, journal: Journal, clock: Clock
+        self, channel: Indicator, message: Message, stops: Stops, journal: Journal, clock: Clock
     ) -> None:
         self.drawing = False
         self._channel = channel
         self._message = message
-        self._history = history
+        self._stops = stops
         self._journal = journal
         self._clock = clock
         now = clock()
@@ -86,7 +86,7 @@ class Live:
         self._journal.hop("courtesy_lost", channel=self._message.channel, call=call, reason=reason)
 
     def _run(self) -> None:
-        self._channel.greet(self._message)
+        self._channel.acknowledge(self._message)
         while not self._over:
             self._wake.wait(self.tick())
             self._wake.clear()
@@ -96,7 +96,7 @@ class Live:
             return
         self._typing_at = now + TYPING
         if not self._drafted:  # a preview says as much
-            self._channel.working(self._message, self.drawing)
+            self._channel.show_typing(self._message, self.drawing)
 
     def _look(self, now: int) -> None:
         """Has anybody wished to stop the model?"""
@@ -105,7 +105,7 @@ class Live:
         self._look_at = now + PACE
         if self._asked and not self._stopped:
             key = self._message.key
-            self._stopped = self._history.stop_wished(key, str(key.draft))
+            self._stopped = self._stops.stop_requested(key, self._channel.preview_id(key))
 
     def _draft(self, now: int) -> None:
         if now < self._draft_at or self._over:
@@ -115,10 +115,10 @@ class Live:
         known = text == self._drafted and now < self._drafted_at + SLOWEST
         if known or not text or self._stopped:
             return
-        # Growing, unless it goes well.
+        # Assume failure: double the pace and forget the preview; restored below on success.
         self._pace, self._drafted = min(2 * pace, SLOWEST), ""
         self._draft_at = now + self._pace
-        self._has_place = self._channel.draft(self._message, text)
+        self._has_place = self._channel.preview(self._message, text)
         if not self._has_place:
             self._draft_at = math.inf
             return

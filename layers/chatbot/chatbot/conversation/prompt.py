@@ -5,40 +5,42 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from chatbot.conversation.context import Context
 from chatbot.core.completion import PromptLine
-from chatbot.core.message import Author, Message
-from chatbot.core.settings import Settings
-from chatbot.core.timeline import Window
+from chatbot.core.message import Author
+from chatbot.core.timeline import Timeline
 from chatbot.core.turn import Origin, Turn
 
 LONGEST_QUOTE = 1_000
 """Characters that are shown of what is replied to."""
 
 
-def build(message: Message, window: Window, settings: Settings, now: int) -> list[PromptLine]:
-    """The prompt for `message`: system line, earlier turns oldest first, the message.
+def build(context: Context, now: int) -> list[PromptLine]:
+    """The prompt for the message: system line, earlier turns oldest first, the message.
 
     `now` is epoch milliseconds. Only turns whose keys lie below the message's own are shown, so
     that a message answered again later sees what it would have seen.
     """
+    message, timeline, settings = context.message, context.timeline, context.settings
     earlier: list[PromptLine] = []
-    room = settings.history_tokens / _weight(window)
-    for turn in _earlier_turns(message, window, settings, now):
+    room = settings.history_tokens / _weight(timeline)
+    oldest = min(now, message.key.occurred_at) - int(settings.history_max_age * 1000)
+    for turn in timeline.remembered(message.key, oldest, settings.history_turns):
         lines = list(_lines(turn, message.group))
         room -= estimate(lines)
         if room < 0:
             break
         earlier = lines + earlier
     asked = _named(message.words, message.author, message.group)
-    quoted = message.quoted or _said_in(message.replied_to, window)
+    quoted = message.quoted or _said_in(message.replied_to, timeline)
     if quoted:
         quoted = quoted if len(quoted) <= LONGEST_QUOTE else f"{quoted[:LONGEST_QUOTE]}…"
         lines_quoted = "\n".join(f"> {line}" for line in quoted.splitlines())
         asked = f"{lines_quoted}\n\n{asked}"
     return [
-        PromptLine("system", _system(message, window, settings, now)),
+        PromptLine("system", _system(context, now)),
         *earlier,
-        PromptLine("user", asked),
+        PromptLine("user", asked, context.pictures),
     ]
 
 
@@ -56,20 +58,21 @@ def estimate(lines: Sequence[PromptLine]) -> int:
     return sum(len(line.content.encode("utf-8", "replace")) // 4 + 4 for line in lines)
 
 
-def _weight(window: Window) -> float:
+def _weight(timeline: Timeline) -> float:
     """How many tokens one of the estimate's was, by what the model last reported."""
-    known = (turn for turn in window.turns if turn.tokens_in and turn.estimate)
+    known = (turn.usage for turn in timeline.turns if turn.usage.tokens_in and turn.usage.estimate)
     newest = next(known, None)
     return min(4.0, max(0.25, newest.tokens_in / newest.estimate)) if newest else 1.0
 
 
-def _system(message: Message, window: Window, settings: Settings, now: int) -> str:
-    name = message.author.name or window.person.name
+def _system(context: Context, now: int) -> str:
+    settings, profile = context.settings, context.timeline.profile
+    name = context.message.author.name or profile.name
     date = datetime.fromtimestamp(now / 1000, UTC).date().isoformat()
-    said = settings.persona_prompts.get(window.person.persona, settings.system_prompt)
+    said = settings.persona_prompts.get(profile.persona, settings.system_prompt)
     said = said.replace("{date}", date).replace("{name}", name)
-    bot = settings.telegram_bot_username if message.channel == "telegram" else ""
-    own = f"People here call you @{bot}." if bot else ""
+    mention = context.channel.mention
+    own = f"People here call you {mention}." if mention else ""
     return "\n".join(filter(None, (said, own, settings.reply_style)))
 
 
@@ -79,39 +82,14 @@ def _named(words: str, author: Author, group: bool) -> str:
     return f"{name}: {words}" if group and name else words
 
 
-def _said_in(platform_id: str, window: Window) -> str:
+def _said_in(platform_id: str, timeline: Timeline) -> str:
     """The text of a message that is replied to: an answer of ours, or what was asked."""
-    for turn in window.turns if platform_id else ():
+    for turn in timeline.turns if platform_id else ():
         if platform_id in turn.posted:
             return turn.reply.text
         if turn.key.event_id.startswith(f"{platform_id}:"):
             return turn.text
     return ""
-
-
-def _earlier_turns(
-    message: Message, window: Window, settings: Settings, now: int
-) -> Iterator[Turn]:
-    oldest = min(now, message.key.occurred_at) - int(settings.history_max_age * 1000)
-    shown, resumed, replaced = 0, False, set()
-    for turn in window.turns:
-        if turn.key.sort >= message.key.sort:
-            continue
-        if turn.key.sort <= window.person.forgotten_before:
-            return
-        if turn.key.occurred_at < oldest and not resumed:
-            return
-        resumed = resumed or turn.resumed
-        replaced.add(turn.replaces)
-        if turn.fresh_start and not turn.lifted_by:
-            return
-        if shown == settings.history_turns:
-            return
-        if turn.leader or turn.key.sort in replaced:
-            continue
-        if turn.origin in (Origin.MODEL, Origin.FALLBACK, Origin.STAFF):
-            shown += 1
-            yield turn
 
 
 def _lines(turn: Turn, group: bool) -> Iterator[PromptLine]:

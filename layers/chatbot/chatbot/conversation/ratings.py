@@ -6,21 +6,20 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 
+from chatbot.conversation.coalesce import answering
 from chatbot.core.key import TURN_PREFIX
 from chatbot.core.message import Message
-from chatbot.core.ports import History, Journal
-from chatbot.core.timeline import Window
+from chatbot.core.ports import Journal, Ratings
+from chatbot.core.timeline import Timeline
 from chatbot.core.turn import Turn
 
 LOOKED_BACK = 200
 """Turns among which an answer is looked for; people rate what they see."""
 
 
-def keep_rating(message: Message, window: Window, history: History, journal: Journal) -> None:
+def keep_rating(message: Message, timeline: Timeline, history: Ratings, journal: Journal) -> None:
     """Write the rating down where it is new. Raises HistoryUnavailable."""
-    turn = _rated(message, window, history)
-    if turn is not None and turn.leader:
-        turn = history.find(replace(turn.key, sort=turn.leader))
+    turn = answering(_rated(message, timeline, history), history.find)
     if turn is None or turn.rating == message.rating:
         return
     history.rate(turn.key, message.rating)
@@ -30,12 +29,12 @@ def keep_rating(message: Message, window: Window, history: History, journal: Jou
         journal.count("RatedDown", channel=message.channel)
 
 
-def _rated(message: Message, window: Window, history: History) -> Turn | None:
+def _rated(message: Message, timeline: Timeline, history: Ratings) -> Turn | None:
     """The page names the turn itself, the others one of its posts."""
     if message.replied_to.startswith(TURN_PREFIX):
         return history.find(replace(message.key, sort=message.replied_to))
     older = islice(history.older(message.key), LOOKED_BACK)
-    places: tuple[Iterable[Turn], ...] = (window.turns, older)
+    places: tuple[Iterable[Turn], ...] = (timeline.turns, older)
     return next(
         (turn for turns in places for turn in turns if message.replied_to in turn.posted), None
     )

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from chatbot.conversation.answer import Answers
-from chatbot.conversation.coalesce import as_one, pointers, together
-from chatbot.conversation.delivery import CLOSING, Attempt, Delivery, facts, is_settled
+from chatbot.conversation.attempt import Attempt, Deadline
+from chatbot.conversation.coalesce import answering, as_one, pointers, together
+from chatbot.conversation.delivery import Delivery, facts
 from chatbot.conversation.ratings import keep_rating
 from chatbot.core.errors import HistoryUnavailable, LeaseLost, Malformed, Retryable
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Envelope, Kind, Message
-from chatbot.core.ports import Channel, Clock, History, Journal
+from chatbot.core.ports import Channel, Clock, Deaths, Journal, Ratings, TurnWrites
 from chatbot.core.settings import Settings
-from chatbot.core.timeline import Window
+from chatbot.core.timeline import Timeline
 from chatbot.core.turn import State, Turn
 from chatbot.core.work import DeadLetter, Done, HandBack, Outcome, Record
 
@@ -23,8 +25,6 @@ DEATHS_BEFORE_DEAD_LETTER = 4
 MOST_RECEIVES = 90
 """A post that stays unknown for so long leaves before the queue's own net (maxReceiveCount 100),
 which would not write down that the turn is still open."""
-LEAST_MODEL_TIME = 3.0
-"""Seconds: with less left than this and the post's own need, a record is not begun."""
 REST_ARRIVES = 2.0
 """Seconds in which the rest of a text that its platform cut will have come."""
 
@@ -32,13 +32,17 @@ Confirm = Callable[[], None]
 """Returns once the queue has granted the lease; raises LeaseLost when it refused."""
 
 
-class Conversation:
+class RecordHistory(Deaths, Ratings, TurnWrites, Protocol):
+    """The ports of the table that are used here."""
+
+
+class RecordHandler:
     """Answers records, one at a time for each conversation; shared by the threads of a batch."""
 
     def __init__(
         self,
         channels: Mapping[str, Channel],
-        history: History,
+        history: RecordHistory,
         answers: Answers,
         delivery: Delivery,
         settings: Settings,
@@ -53,18 +57,14 @@ class Conversation:
         self._journal = journal
         self._clock = clock
 
-    def time_needed(self) -> float:
-        """Seconds below which no record should be begun."""
-        return self._reserve() + LEAST_MODEL_TIME
-
     def handle(
         self, record: Record, deadline: int, confirm: Confirm, waiting: Sequence[Record] = ()
     ) -> Outcome:
         """Bring one record as far as it goes, perhaps together with the next of those `waiting`.
 
-        Raises LeaseLost, and nothing else.
+        `deadline` of the invocation is in epoch milliseconds. Raises LeaseLost, and nothing else.
         """
-        attempt = Attempt(deadline, record.receive_count, record.sent_at)
+        attempt = Attempt.at(record, Deadline(deadline, self._clock), self._settings)
         try:
             envelope = Envelope.from_json(record.body)
         except Malformed:
@@ -72,11 +72,10 @@ class Conversation:
         channel = self._channels.get(envelope.channel)
         if channel is None:
             self._journal.trouble("channel_off", channel=envelope.channel)
-            gone = self._delivery.given_up(attempt)
-            return DeadLetter("channel_off") if gone else self._delivery.again(attempt)
+            return DeadLetter("channel_off") if attempt.given_up() else attempt.hand_back()
         key, counted = envelope.key, False
         try:
-            window, turn = self._look_back(key)
+            timeline, turn = self._look_back(key)
             confirm()
             key = turn.key if turn else key
             if turn is not None and (rest := self._at_rest(turn)):
@@ -87,41 +86,39 @@ class Conversation:
                 counted = True
             if dead := self._given_away(key, turn, attempt, deaths):
                 return dead
-            self._settle_earlier(key, window)
-            attempt = replace(attempt, known=_recorded_ids(window))
+            self._settle_earlier(key, timeline)
+            attempt = replace(attempt, recorded=timeline.posted_ids())
             if turn is not None:
                 outcome = self._delivery.resume(turn, channel, attempt)
             else:
                 records = (record, *waiting)
-                outcome = self._answer(envelope, records, window, channel, attempt, deaths)
+                outcome = self._answer(envelope, records, timeline, channel, attempt, deaths)
         except LeaseLost:
             raise
         except Malformed:
             return DeadLetter("malformed")
         except Retryable as refused:
-            outcome = self._delivery.again(attempt, refused.retry_after)
+            outcome = attempt.hand_back(refused.retry_after)
             self._say_again(envelope, refused, outcome.delay)
         except Exception as error:  # noqa: BLE001 - the last guard of a thread
-            delay = self._delivery.again(attempt).delay
+            delay = attempt.hand_back().delay
             outcome = HandBack(delay, deliberate=False)
             self._say_again(envelope, error, delay)
         if counted and isinstance(outcome, HandBack) and outcome.deliberate:
             self._take_try_back(key)
         return outcome
 
-    def _look_back(self, key: TurnKey) -> tuple[Window, Turn | None]:
+    def _look_back(self, key: TurnKey) -> tuple[Timeline, Turn | None]:
         """What was said, and the turn that answers the event, if there is one."""
-        window = self._history.read(key.conversation, self._settings.history_turns)
-        turn = window.find(key)
-        if turn is None and not window.reaches(key):
-            turn = self._history.find(key)
-        if turn is not None and turn.leader:
-            leader = replace(key, sort=turn.leader)
-            turn = window.find(leader) or self._history.find(leader) or turn
-        return window, turn
+        timeline = self._history.read(key.conversation, self._settings.history_turns)
+        find = self._history.find
+        turn = timeline.find(key)
+        if turn is None and not timeline.reaches(key):
+            turn = find(key)
+        return timeline, answering(turn, lambda key: timeline.find(key) or find(key)) or turn
 
     def _at_rest(self, turn: Turn) -> Outcome | None:
-        if is_settled(turn):
+        if turn.settled:
             self._journal.hop("already_answered", **facts(turn))
             return Done()
         return self._delivery.wait_for_claim(turn)
@@ -141,48 +138,43 @@ class Conversation:
         self,
         envelope: Envelope,
         records: Sequence[Record],
-        window: Window,
+        timeline: Timeline,
         channel: Channel,
         attempt: Attempt,
         deaths: int,
     ) -> Outcome:
         """Answer the first of `records`, with those that follow it where they belong together."""
-        if envelope.key.sort < window.person.forgotten_before:
+        if envelope.key.sort < timeline.profile.forgotten_before:
             self._journal.hop("forgotten", channel=envelope.channel, event_id=envelope.event_id)
             return Done()
         messages = [channel.read(envelope)]
         if messages[0].kind is Kind.RATING:
-            keep_rating(messages[0], window, self._history, self._journal)
+            keep_rating(messages[0], timeline, self._history, self._journal)
             return Done()
-        if deaths > DEATHS_BEFORE_FALLBACK or self._delivery.given_up(attempt):
+        if deaths > DEATHS_BEFORE_FALLBACK or attempt.given_up():
             turn = self._answers.fallback(messages[0], "gave_up")
-        elif self._delivery.time_left(attempt) < self.time_needed():
+        elif not attempt.can_begin():
             return HandBack(0)
         else:
             waiting = _readable(records[1:], channel)
-            messages = together(messages[0], waiting, window, self._settings.max_input)
+            messages = together(messages[0], waiting, timeline, self._settings.max_input)
             last = records[len(messages) - 1]
             if messages[-1].unfinished and last is records[-1] and last.receive_count == 1:
                 return HandBack(REST_ARRIVES)
-            left = self._delivery.time_left(attempt) - self._reserve()
-            turn = self._answers.to(as_one(messages), window, channel, left)
+            turn = self._answers.to(as_one(messages), timeline, channel, attempt.answer_by)
         merged = pointers(turn, messages[1:])
         return self._delivery.begin(turn, channel, attempt, merged)
 
-    def _settle_earlier(self, key: TurnKey, window: Window) -> None:
+    def _settle_earlier(self, key: TurnKey, timeline: Timeline) -> None:
         """Earlier records of the group are gone, so a turn still open was posted for sure.
 
         Only its last write was missed; a turn without a claim waits in the dead letters instead.
         """
-        for turn in window.turns:
+        for turn in timeline.turns:
             if turn.key == key or turn.state is not State.SENDING or turn.claim is None:
                 continue
             if turn.claim.ends_at < self._clock():
                 self._history.mark_delivered(turn.key, turn.posted)
-
-    def _reserve(self) -> float:
-        """Seconds that storing and posting need after the model has answered."""
-        return self._settings.post_timeout + 2 * CLOSING
 
     def _take_try_back(self, key: TurnKey) -> None:
         try:
@@ -201,10 +193,6 @@ class Conversation:
             error=type(error).__name__,
             delay=delay,
         )
-
-
-def _recorded_ids(window: Window) -> frozenset[str]:
-    return frozenset(platform_id for turn in window.turns for platform_id in turn.posted)
 
 
 def _readable(records: Iterable[Record], channel: Channel) -> Iterator[Message]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from dataclasses import dataclass
 
 TURN_PREFIX = "turn#"
@@ -32,11 +31,6 @@ class TurnKey:
     @property
     def event_id(self) -> str:
         return self.sort[len(TURN_PREFIX) + 14 :]
-
-    @property
-    def draft(self) -> int:
-        """Number of the answer while it is written, never 0 (Bot API, sendMessageDraft)."""
-        return zlib.crc32(self.sort.encode()) >> 1 or 1
 
     def file_name(self, ending: str) -> str:
         """Where in the bucket lies what is made for this turn, which an attempt after it finds."""

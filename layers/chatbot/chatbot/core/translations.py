@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chatbot.core.message import Message
 from chatbot.core.settings import Settings
-from chatbot.core.timeline import Person
+from chatbot.core.timeline import ConversationProfile
 
 TEXTS: dict[str, dict[str, str]] = {
     "unsupported": {
@@ -183,9 +183,9 @@ def say(name: str, language: str, /, **facts: str | int) -> str:
     return spoken.get(_primary(language), spoken["en"]).format(**facts)
 
 
-def language_of(message: Message, person: Person, settings: Settings) -> str:
+def language_of(message: Message, profile: ConversationProfile, settings: Settings) -> str:
     """The first that we speak of the author's language, the conversation's, and LANGUAGE."""
-    known = (message.author.language, person.language, settings.language)
+    known = (message.author.language, profile.language, settings.language)
     return next((each for each in known if _primary(each) in LANGUAGES), "en")
 
 

@@ -77,12 +77,39 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Links:
+    """How a turn stands to others. Sort keys name them; "" names none.
+
+    `fresh_start` marks a break: reading back stops here, unless `lifted_by` names the event that
+    resumed. `resumed` is that event's own mark: reading back goes on beyond it, however old what
+    follows is. `merged_into` is the turn that answers this message too; `replaces` the turn whose
+    message is answered anew by this one.
+    """
+
+    fresh_start: bool = False
+    lifted_by: str = ""
+    resumed: bool = False
+    merged_into: str = ""
+    replaces: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the model took for an answer; `estimate` is what its prompt was thought to take."""
+
+    model: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    estimate: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One exchange: what was said and what is answered. Times are epoch milliseconds.
 
-    `posted` holds the platform's message ids of the parts that surely arrived, in order;
-    `opened_at` is when posting was first claimed; `fresh_start` marks a break: reading back stops
-    here unless `lifted_by` names the event that resumed.
+    `more` holds the texts of the other messages that the turn answers; `quote` the platform's id of
+    the message that the reply quotes; `posted` the platform's ids of the parts that surely arrived,
+    in order; `opened_at` is when posting was first claimed; `rating` the person's, 1, -1, or 0.
     """
 
     key: TurnKey
@@ -96,22 +123,25 @@ class Turn:
     posted: tuple[str, ...] = ()
     opened_at: int = 0
     quote: str = ""
-    fresh_start: bool = False
-    lifted_by: str = ""
-    leader: str = ""  # sort key of the turn that answers this one too (merged messages)
-    more: str = ""  # of a leader: the texts of those messages
-    resumed: bool = False  # reading back goes on beyond here, however old what follows is
-    replaces: str = ""  # sort key of the turn whose message was answered anew
-    rating: int = 0  # of the answer, by the person: 1, -1, or 0 for none
-    model: str = ""
-    tokens_in: int = 0
-    tokens_out: int = 0
-    estimate: int = 0  # what the prompt was thought to take of `tokens_in`
+    more: str = ""
+    rating: int = 0
+    links: Links = Links()
+    usage: Usage = Usage()
 
     @property
     def words(self) -> str:
         """All that is answered."""
         return f"{self.text}\n{self.more}" if self.more else self.text
+
+    @property
+    def breaks(self) -> bool:
+        """Whether reading back stops here: a fresh start that nothing has lifted."""
+        return self.links.fresh_start and not self.links.lifted_by
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to do for it."""
+        return self.state in (State.DELIVERED, State.UNDELIVERABLE, State.HELD)
 
     @classmethod
     def of(cls, message: Message, reply: Reply, origin: Origin) -> Turn:

@@ -104,11 +104,11 @@ def _shown(turn: Turn) -> Mapping[str, Any]:
         "buttons": [asdict(button) for button in reply.buttons],
         "made": made,
         "rating": turn.rating,
-        "merged_into": _id_of(turn.leader),
-        "replaces": _id_of(turn.replaces),
-        "fresh_start": turn.fresh_start,
-        "lifted": bool(turn.lifted_by),
-        "resumed": turn.resumed,
+        "merged_into": _id_of(turn.links.merged_into),
+        "replaces": _id_of(turn.links.replaces),
+        "fresh_start": turn.links.fresh_start,
+        "lifted": bool(turn.links.lifted_by),
+        "resumed": turn.links.resumed,
     }
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from chatbot.core.files import Made
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author
-from chatbot.core.timeline import Person
-from chatbot.core.turn import Button, Claim, Origin, Reply, State, Turn
+from chatbot.core.timeline import ConversationProfile
+from chatbot.core.turn import Button, Claim, Links, Origin, Reply, State, Turn, Usage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -49,10 +49,11 @@ def key_of(key: TurnKey) -> dict[str, AttributeValueTypeDef]:
 
 
 def turn_to_item(turn: Turn) -> dict[str, AttributeValueTypeDef]:
+    links, usage = turn.links, turn.usage
     claim = turn.claim or Claim("", 0)
     made = turn.reply.made
     plain: dict[str, Plain] = {
-        "kind": "pointer" if turn.leader else "break" if turn.fresh_start else "turn",
+        "kind": "pointer" if links.merged_into else "break" if links.fresh_start else "turn",
         "channel": turn.channel,
         "author": turn.author.id,
         "name": turn.author.name,
@@ -68,16 +69,16 @@ def turn_to_item(turn: Turn) -> dict[str, AttributeValueTypeDef]:
         "posted": turn.posted,
         "opened_at": turn.opened_at,
         "quote": turn.quote,
-        "lifted_by": turn.lifted_by,
-        "leader": turn.leader,
+        "lifted_by": links.lifted_by,
+        "leader": links.merged_into,
         "more": turn.more,
-        "resumed": int(turn.resumed),
-        "replaces": turn.replaces,
+        "resumed": int(links.resumed),
+        "replaces": links.replaces,
         "rating": turn.rating,
-        "model": turn.model,
-        "tokens_in": turn.tokens_in,
-        "tokens_out": turn.tokens_out,
-        "estimate": turn.estimate,
+        "model": usage.model,
+        "tokens_in": usage.tokens_in,
+        "tokens_out": usage.tokens_out,
+        "estimate": usage.estimate,
     }
     return key_of(turn.key) | {name: value(each) for name, each in plain.items() if each}
 
@@ -102,27 +103,31 @@ def item_to_turn(item: Item) -> Turn:
         posted=texts(item, "posted"),
         opened_at=number(item, "opened_at"),
         quote=text(item, "quote"),
-        fresh_start=text(item, "kind") == "break",
-        lifted_by=text(item, "lifted_by"),
-        leader=text(item, "leader"),
         more=text(item, "more"),
-        resumed=bool(number(item, "resumed")),
-        replaces=text(item, "replaces"),
         rating=number(item, "rating"),
-        model=text(item, "model"),
-        tokens_in=number(item, "tokens_in"),
-        tokens_out=number(item, "tokens_out"),
-        estimate=number(item, "estimate"),
+        links=Links(
+            fresh_start=text(item, "kind") == "break",
+            lifted_by=text(item, "lifted_by"),
+            resumed=bool(number(item, "resumed")),
+            merged_into=text(item, "leader"),
+            replaces=text(item, "replaces"),
+        ),
+        usage=Usage(
+            model=text(item, "model"),
+            tokens_in=number(item, "tokens_in"),
+            tokens_out=number(item, "tokens_out"),
+            estimate=number(item, "estimate"),
+        ),
     )
 
 
-def item_to_person(item: Item) -> Person:
-    return Person(
+def item_to_profile(item: Item) -> ConversationProfile:
+    return ConversationProfile(
         registered=bool(number(item, "registered")),
         name=text(item, "name"),
         language=text(item, "language"),
         mode=text(item, "mode"),
         persona=text(item, "persona"),
-        asked=bool(number(item, "asked")),
+        asked_to_start=bool(number(item, "asked")),
         forgotten_before=text(item, "forgotten_before"),
     )

@@ -10,14 +10,14 @@ from chatbot.adapters.dynamodb.table import ConditionFailed, Rows
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Stop
 from chatbot.core.ports import Counted
-from chatbot.core.timeline import Person
+from chatbot.core.timeline import ConversationProfile
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from chatbot.adapters.dynamodb.codec import Plain
 
-PERSON = "~state"
+PROFILE = "~state"
 TRIES = "~try"
 DRAFT = "~draft"
 STOP = "~stop"
@@ -38,18 +38,18 @@ class Marks:
         self._clock = clock
         self._retention = retention_days * _A_DAY
 
-    def save_person(self, conversation: str, person: Person) -> None:
+    def save_profile(self, conversation: str, profile: ConversationProfile) -> None:
         self._rows.update(
-            TurnKey(conversation, PERSON),
+            TurnKey(conversation, PROFILE),
             "SET registered = :registered, asked = :asked, persona = :persona, "
             "#n = :name, #l = :language, #m = :mode, expires_at = :expiry",
             {
-                ":registered": int(person.registered),
-                ":asked": int(person.asked),
-                ":persona": person.persona,
-                ":name": person.name,
-                ":language": person.language,
-                ":mode": person.mode,
+                ":registered": int(profile.registered),
+                ":asked": int(profile.asked_to_start),
+                ":persona": profile.persona,
+                ":name": profile.name,
+                ":language": profile.language,
+                ":mode": profile.mode,
                 ":expiry": self._expiry(),
             },
             names={"#n": "name", "#l": "language", "#m": "mode"},
@@ -121,11 +121,11 @@ class Marks:
             return None
         return key.event_id, items.text(draft, "text")
 
-    def stop_wished(self, key: TurnKey, draft: str) -> bool:
+    def stop_requested(self, key: TurnKey, preview: str) -> bool:
         stop = self._rows.get(TurnKey(key.conversation, STOP))
         event = items.text(stop, "event")
         any_before = not event and items.number(stop, "at") >= key.occurred_at
-        return bool(stop) and (any_before or event in (key.event_id, draft))
+        return bool(stop) and (any_before or (event != "" and event in {key.event_id, preview}))
 
     def _expiry(self) -> int:
         return self._clock() // 1000 + self._retention

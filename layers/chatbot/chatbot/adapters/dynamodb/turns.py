@@ -7,11 +7,11 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from chatbot.adapters.dynamodb import codec as items
-from chatbot.adapters.dynamodb.state import DAY, PERSON, Marks
+from chatbot.adapters.dynamodb.state import DAY, PROFILE, Marks
 from chatbot.adapters.dynamodb.table import ConditionFailed, Rows
 from chatbot.core.key import TURN_PREFIX, TurnKey
 from chatbot.core.ports import TurnExists
-from chatbot.core.timeline import Window
+from chatbot.core.timeline import Timeline
 from chatbot.core.turn import Claim, Origin, State, Turn
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ _ROOM = 2
 
 _AFTER_TURNS = TURN_PREFIX[:-1] + chr(ord(TURN_PREFIX[-1]) + 1)
 _PAGE = 50
+BACKUP_DAYS = 35
+"""How long point-in-time recovery keeps what was deleted (DynamoDB guide)."""
 _LONGEST_SORT_KEY = 1024  # bytes, DynamoDB's limit
 
 _CLAIM_OVER = "#s = :sending AND (attribute_not_exists(claim_token) OR claim_ends < :now)"
@@ -44,7 +46,7 @@ class Table(Marks):
     ) -> None:
         super().__init__(Rows(client, table_name), clock, retention_days)
 
-    def read(self, conversation: str, turns: int) -> Window:
+    def read(self, conversation: str, turns: int) -> Timeline:
         found: list[Item] = []
         complete = True
         pages = self._rows.pages(conversation, forward=False, Limit=turns + _ROOM)
@@ -53,8 +55,8 @@ class Table(Marks):
             complete = last
             if _shown(found) >= turns:
                 break
-        person = next((item for item in found if items.text(item, "sk") == PERSON), {})
-        return Window(items.item_to_person(person), tuple(_turns(found)), complete)
+        profile = next((item for item in found if items.text(item, "sk") == PROFILE), {})
+        return Timeline(items.item_to_profile(profile), tuple(_turns(found)), complete)
 
     def turns_after(self, conversation: str, after: str, limit: int) -> tuple[Turn, ...]:
         """The `limit` turns that follow the sort key `after`, oldest first.
@@ -167,23 +169,26 @@ class Table(Marks):
         """And those right behind it, with nothing said in between."""
         lifted = False
         for turn in self.older(before):
-            if turn.fresh_start and turn.lifted_by in ("", before.sort):
+            if turn.links.fresh_start and turn.links.lifted_by in ("", before.sort):
                 values: dict[str, Plain] = {":by": before.sort}
                 self._rows.update(turn.key, "SET lifted_by = :by", values)
                 lifted = True
             elif lifted and turn.origin is not Origin.COMMAND:
                 return
 
-    def erase(self, before: TurnKey) -> None:
-        """The tombstone comes first: what it covers is never answered again, whatever follows."""
-        person = {
-            **items.key_of(TurnKey(before.conversation, PERSON)),
+    def erase(self, before: TurnKey) -> int:
+        """See ports.Erasure.
+
+        The tombstone comes first: what it covers is never answered again, whatever follows."""
+        tombstone = {
+            **items.key_of(TurnKey(before.conversation, PROFILE)),
             "forgotten_before": items.value(before.sort),
             "expires_at": items.value(self._expiry()),
         }
-        self._rows.put(person)
+        self._rows.put(tombstone)
         pages = self._rows.pages(before.conversation, ProjectionExpression="pk, sk, event")
         self._rows.delete([item for page, _ in pages for item in page if _is_covered(item, before)])
+        return BACKUP_DAYS
 
     def rate(self, key: TurnKey, rating: int) -> None:
         with suppress(ConditionFailed):
@@ -220,7 +225,7 @@ def _is_covered(item: Item, before: TurnKey) -> bool:
     name = items.text(item, "sk")
     if name.startswith(TURN_PREFIX):
         return name < before.sort
-    return name not in (PERSON, DAY) and items.text(item, "event") != before.sort
+    return name not in (PROFILE, DAY) and items.text(item, "event") != before.sort
 
 
 def _shown(page: Iterable[Item]) -> int:

@@ -77,10 +77,10 @@ class MessengerChannel:
     def read(self, envelope: Envelope) -> Message:
         return read(envelope)
 
-    def greet(self, message: Message) -> None:
+    def acknowledge(self, message: Message) -> None:
         self._show(message, "mark_seen")
 
-    def working(self, message: Message, drawing: bool = False) -> None:
+    def show_typing(self, message: Message, drawing: bool = False) -> None:
         self._show(message, "typing_on")
 
     def load(self, media: Media) -> File:
@@ -97,9 +97,18 @@ class MessengerChannel:
         """There are no groups."""
         return False
 
-    def draft(self, message: Message, text: str) -> bool:
+    def preview(self, message: Message, text: str) -> bool:
         """The platform has no place for it."""
         return False
+
+    def preview_id(self, key: TurnKey) -> str:
+        """There are no previews."""
+        return ""
+
+    @property
+    def mention(self) -> str:
+        """There are no groups."""
+        return ""
 
     def split(self, reply: Reply) -> Sequence[Part]:
         made = [Part("", made=reply.made)] if reply.made else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,7 @@ from chatbot.core.errors import (
     Unfetchable,
 )
 from chatbot.core.files import File
+from chatbot.core.key import TurnKey
 from chatbot.core.message import Envelope, Media, Message
 from chatbot.core.ports import Files, Journal, Settling
 from chatbot.core.settings import Settings
@@ -73,12 +75,12 @@ class TelegramChannel:
     def read(self, envelope: Envelope) -> Message:
         return read(envelope, self._bot, self._settings.max_file_mb * 1_000_000)
 
-    def greet(self, message: Message) -> None:
+    def acknowledge(self, message: Message) -> None:
         """Take the clock off the button that was pressed (Bot API, answerCallbackQuery)."""
         if message.callback:
             self._courtesy("answerCallbackQuery", {"callback_query_id": message.callback})
 
-    def working(self, message: Message, drawing: bool = False) -> None:
+    def show_typing(self, message: Message, drawing: bool = False) -> None:
         place = place_of(message.key.conversation)
         action = "upload_photo" if drawing else "typing"
         self._courtesy("sendChatAction", {**place, "action": action})
@@ -107,7 +109,7 @@ class TelegramChannel:
             seconds=end - time.monotonic(),
         )
 
-    def draft(self, message: Message, text: str) -> bool:
+    def preview(self, message: Message, text: str) -> bool:
         """Private chats only; of a long text its last part (Bot API, sendMessageDraft)."""
         place = place_of(message.key.conversation)
         if place["chat_id"] < 0:
@@ -115,12 +117,21 @@ class TelegramChannel:
         parts = self.split(Reply(text))
         if not parts:
             return True
-        fields = {"draft_id": message.key.draft, "can_stop": True, "keep_on_stop": True}
+        fields = {"draft_id": _draft_id(message.key), "can_stop": True, "keep_on_stop": True}
         words = {"text": parts[-1].text, "entities": parts[-1].entities}
         answer = self._call("sendMessageDraft", {**place, **fields, **words}, COURTESY_TIMEOUT)
         if not answer.good:
             raise _refusal(answer)
         return True
+
+    def preview_id(self, key: TurnKey) -> str:
+        """What the draft's own stop button names (Bot API, stopped_message_generation)."""
+        return str(_draft_id(key))
+
+    @property
+    def mention(self) -> str:
+        """See ports.Channel."""
+        return f"@{self._bot.username}" if self._bot.username else ""
 
     def earlier(self, message: Message, most: int) -> Sequence[Turn]:
         """Nobody tells."""
@@ -261,3 +272,8 @@ def _parameter(answer: Answer, name: str) -> int | None:
         return want(want(answer.body, "parameters", dict), name, int)
     except Malformed:
         return None
+
+
+def _draft_id(key: TurnKey) -> int:
+    """Number of the answer while it is written, never 0 (Bot API, sendMessageDraft)."""
+    return zlib.crc32(key.sort.encode()) >> 1 or 1

@@ -26,15 +26,24 @@ class WebChannel:
     def read(self, envelope: Envelope) -> Message:
         return read(envelope)
 
-    def greet(self, message: Message) -> None:
+    def acknowledge(self, message: Message) -> None:
         """The page shows for itself that a message is on its way."""
 
-    def working(self, message: Message, drawing: bool = False) -> None:
+    def show_typing(self, message: Message, drawing: bool = False) -> None:
         """The page shows for itself that an answer is awaited."""
 
-    def draft(self, message: Message, text: str) -> bool:
+    def preview(self, message: Message, text: str) -> bool:
         self._save_draft(message.key, text)
         return True
+
+    def preview_id(self, key: TurnKey) -> str:
+        """The page names messages, not previews."""
+        return ""
+
+    @property
+    def mention(self) -> str:
+        """There are no groups."""
+        return ""
 
     def load(self, media: Media) -> File:
         """The page sends nothing but text."""

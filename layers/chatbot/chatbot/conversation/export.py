@@ -1,0 +1,43 @@
+"""All that is kept of a conversation, as JSON: for /export and `ops conversation export`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from chatbot.core.timeline import ConversationProfile
+from chatbot.core.turn import Turn
+
+
+def exported(turn: Turn) -> dict[str, Any]:
+    """All that is kept of a turn, as JSON takes it: one flat object, the same in every version."""
+    links, usage = turn.links, turn.usage
+    return {
+        "at": datetime.fromtimestamp(turn.key.occurred_at / 1000, UTC).isoformat(),
+        "key": asdict(turn.key),
+        "channel": turn.channel,
+        "author": asdict(turn.author),
+        "text": turn.text,
+        "reply": asdict(turn.reply),
+        "state": turn.state,
+        "origin": turn.origin,
+        "claim": None,
+        "posted": turn.posted,
+        "opened_at": turn.opened_at,
+        "quote": turn.quote,
+        "fresh_start": links.fresh_start,
+        "lifted_by": links.lifted_by,
+        "leader": links.merged_into,
+        "more": turn.more,
+        "resumed": links.resumed,
+        "replaces": links.replaces,
+        "rating": turn.rating,
+        **asdict(usage),
+    }
+
+
+def exported_profile(profile: ConversationProfile) -> dict[str, Any]:
+    """The profile, under the names that its attributes are stored by."""
+    fields = asdict(profile)
+    return {{"asked_to_start": "asked"}.get(name, name): field for name, field in fields.items()}
