@@ -1,0 +1,107 @@
+"""Which past turns count: one rule for the prompt, the commands, the page and the export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Author
+from chatbot.core.timeline import ConversationProfile, Timeline, exchanges, until_break
+from chatbot.core.turn import Links, Origin, Reply, State, Turn
+from tests.fakes import NOON
+
+
+def key(number: int) -> TurnKey:
+    """One an hour; the higher, the newer."""
+    return TurnKey.of("web:ada", NOON + number * 3_600_000, f"{number}:message")
+
+
+def turn(number: int, origin: Origin = Origin.MODEL, **links: str | bool) -> Turn:
+    said = Turn(key(number), "web", Author("ada"), f"{number}", Reply("a"), State.DELIVERED, origin)
+    return replace(said, links=Links(**links))  # type: ignore[arg-type]
+
+
+def numbers(turns: Iterable[Turn]) -> list[int]:
+    return [int(turn.text) for turn in turns]
+
+
+def remembered(
+    *newest_first: Turn, before: int = 99, oldest: int = -99, most: int = 99
+) -> list[int]:
+    timeline = Timeline(ConversationProfile(), newest_first, complete=True)
+    return numbers(timeline.remembered(key(before), key(oldest).occurred_at, most))
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_exchange", "is_remembered"),
+    [
+        (Origin.MODEL, True, True),
+        (Origin.FALLBACK, True, True),
+        (Origin.FILTERED, True, False),
+        (Origin.STAFF, True, True),
+        (Origin.COMMAND, False, False),
+        (Origin.NOTICE, False, False),
+    ],
+)
+def test_by_origin(origin: Origin, *, is_exchange: bool, is_remembered: bool) -> None:
+    assert bool(numbers(exchanges([turn(1, origin)]))) is is_exchange
+    assert bool(remembered(turn(1, origin))) is is_remembered
+
+
+def test_a_message_that_was_answered_anew_counts_once() -> None:
+    again = turn(3, replaces=key(1).sort)
+    twice = turn(4, replaces=key(3).sort)
+    assert numbers(exchanges([twice, again, turn(2), turn(1)])) == [4, 2]
+    assert remembered(twice, again, turn(2), turn(1)) == [4, 2]
+
+
+def test_a_command_that_answered_anew_stands_for_the_message() -> None:
+    stopped = turn(3, Origin.NOTICE, replaces=key(1).sort)
+    assert numbers(exchanges([stopped, turn(2), turn(1)])) == [2]
+
+
+def test_a_merged_message_is_in_the_turn_that_answers_it() -> None:
+    assert numbers(exchanges([turn(2, merged_into=key(1).sort), turn(1)])) == [1]
+
+
+def test_a_fresh_start_cuts_off_what_came_before_until_it_is_lifted() -> None:
+    fresh = turn(2, Origin.COMMAND, fresh_start=True)
+    lifted = turn(2, Origin.COMMAND, fresh_start=True, lifted_by=key(4).sort)
+    assert numbers(until_break([turn(3), fresh, turn(1)])) == [3]
+    assert remembered(turn(3), fresh, turn(1)) == [3]
+    assert numbers(until_break([turn(3), lifted, turn(1)])) == [3, 2, 1]
+    assert remembered(turn(3), lifted, turn(1)) == [3, 1]
+
+
+def test_nothing_is_remembered_from_its_own_time_on() -> None:
+    assert remembered(turn(3), turn(2), turn(1), before=2) == [1]
+
+
+def test_what_is_too_old_is_remembered_only_once_it_was_resumed() -> None:
+    assert remembered(turn(5), turn(2), oldest=3) == [5]
+    assert remembered(turn(5), turn(4, Origin.COMMAND, resumed=True), turn(2), oldest=3) == [5, 2]
+    # The mark itself has to be in time.
+    assert remembered(turn(2, Origin.COMMAND, resumed=True), turn(1), oldest=3) == []
+
+
+def test_nothing_forgotten_is_remembered() -> None:
+    timeline = Timeline(ConversationProfile(forgotten_before=key(2).sort), (turn(3), turn(2)), True)
+    assert numbers(timeline.remembered(key(9), 0, 9)) == [3]
+
+
+def test_no_more_than_the_most() -> None:
+    turns = [turn(number) for number in range(9, 0, -1)]
+    assert remembered(*turns, most=2) == [9, 8]
+    assert remembered(*turns, most=0) == []
+
+
+def test_a_timeline_knows_how_far_it_reaches() -> None:
+    part = Timeline(ConversationProfile(), (turn(3), turn(2)), complete=False)
+    assert (part.reaches(key(2)), part.reaches(key(1))) == (True, False)
+    assert replace(part, complete=True).reaches(key(1))
+    assert not Timeline(ConversationProfile(), (), complete=False).reaches(key(1))
+    posted = replace(turn(3), posted=("7", "8"))
+    assert replace(part, turns=(posted, turn(2))).posted_ids() == {"7", "8"}
