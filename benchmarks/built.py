@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.template import ROOT
+from local.cloud.template import ROOT
 
 LAYERS = ("DependenciesLayer", "ChatbotLayer")
 _REFERENCE = Path(__file__).with_name("reference")

@@ -11,9 +11,9 @@ from typing import Any
 
 from benchmarks.rows import Row
 from benchmarks.world import World, queue_arn, thinking
-from local.poller import Poller
-from local.rie import Rie
-from local.runtime import Result
+from local.cloud.event_source import Poller
+from local.cloud.rie import Rie
+from local.cloud.runtime import Result
 
 _PEOPLE, _WORKERS, _THINKING = 500, 5, 1.0
 _IDEAL = _PEOPLE / (_WORKERS * 10) * _THINKING

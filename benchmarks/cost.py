@@ -14,7 +14,7 @@ from samtranslator.yaml_helper import yaml_parse
 from benchmarks import prices
 from benchmarks.limits import Load
 from benchmarks.measured import Measured
-from local.template import ROOT
+from local.cloud.template import ROOT
 
 MONTH = 30 * 86400  # seconds
 _WHOLE_PROCESSOR = 1769  # MB (Lambda guide, "Configure memory")

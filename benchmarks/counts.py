@@ -27,14 +27,14 @@ from benchmarks.world import http_event, queue_arn
 from chatbot.bootstrap import webhook, worker
 from chatbot.edge.http import Handler
 from local import config
-from local.aws import CREDENTIALS
-from local.people import Person, Signer
-from local.poller import to_event
-from local.runtime import Context
-from local.server import serve
+from local.cloud.aws import CREDENTIALS
+from local.cloud.event_source import to_event
+from local.cloud.runtime import Context
+from local.cloud.template import ROOT, Template
+from local.http.server import serve
 from local.standins.openai import OpenAIStandIn
+from local.standins.people import Person, Signer
 from local.standins.telegram import TelegramStandIn
-from local.template import ROOT, Template
 
 PAGE_KB = 60
 LEAST_CALLS = 5

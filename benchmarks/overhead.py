@@ -17,10 +17,10 @@ from werkzeug.wrappers import Request, Response
 from benchmarks.processes import Process
 from benchmarks.rows import Row
 from benchmarks.world import World, http_event, take, thinking
-from local.people import Post
-from local.server import serve
+from local.cloud.template import ROOT
+from local.http.server import serve
 from local.standins.faults import Fault
-from local.template import ROOT
+from local.standins.people import Post
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.built import Built
-from local.rie import Rie
-from local.runtime import Function
+from local.cloud.rie import Rie
+from local.cloud.runtime import Function
 
 _INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)")
 _OF_EMULATOR = "[INFO] (rapid)"

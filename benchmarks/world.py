@@ -15,9 +15,9 @@ from chatbot.channels.messenger.inbound import MessengerInbound
 from chatbot.channels.telegram.inbound import TelegramInbound
 from chatbot.core.settings import Settings, load
 from chatbot.edge.http import Inbound, Request
-from local.people import Person, Post, Signer
-from local.poller import to_event
+from local.cloud.event_source import to_event
 from local.stack import Options, Stack
+from local.standins.people import Person, Post, Signer
 
 
 class Silent:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import requests
 
-from local.people import CHANNELS
+from local.standins.people import CHANNELS
 
 if TYPE_CHECKING:
     from local.stack import Stack
@@ -27,21 +27,21 @@ def main() -> int:
     arguments = _parser().parse_args()
     # Each imports what it needs: sending must not wait for the whole stack's imports.
     if arguments.command == "invoke":
-        from local.invoke import invoke
+        from local.cli.invoke import invoke
 
         return invoke(arguments.function, arguments.event)
     if arguments.command == "send":
-        from local.send import send
+        from local.cli.send import send
 
         return send(arguments.channel, arguments.text, arguments.user, arguments.port)
     return _run(arguments)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from local.console import LineWriter, Pretty
-    from local.invoke import register
-    from local.playground import Playground
-    from local.poll_telegram import Refused, start_polling
+    from local.cli.console import LineWriter, Pretty
+    from local.cli.invoke import register
+    from local.cli.poll_telegram import Refused, start_polling
+    from local.playground.server import Playground
     from local.stack import Options, Stack
 
     stop = threading.Event()

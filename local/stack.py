@@ -17,19 +17,19 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.wrappers import Request, Response
 
 from local import config
-from local.aws import CREDENTIALS, Aws
-from local.front import Front
-from local.poller import Poller
-from local.recorder import Recorder
-from local.rie import Rie
-from local.runtime import Function, InProcess, Lines, Pool, Result, Slot
-from local.server import CONTAINERS_HOST, Running, serve
+from local.cloud.aws import CREDENTIALS, Aws
+from local.cloud.event_source import Poller
+from local.cloud.http_api import Front
+from local.cloud.rie import Rie
+from local.cloud.runtime import Function, InProcess, Lines, Pool, Result, Slot
+from local.cloud.template import ROOT, Template
+from local.http.proxy import Upstream
+from local.http.recorder import Recorder
+from local.http.server import CONTAINERS_HOST, Running, serve
 from local.standins.faults import Faults, FaultyApp, OperationOf, aws_error, aws_operation
 from local.standins.graph import GraphStandIn
 from local.standins.openai import OpenAIStandIn
 from local.standins.telegram import TelegramStandIn
-from local.template import ROOT, Template
-from local.upstream import Upstream
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment

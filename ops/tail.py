@@ -12,8 +12,8 @@ from typing import Any
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.console import Pretty
-from local.recorder import Record
+from local.cli.console import Pretty
+from local.http.recorder import Record
 from ops import target
 from ops.target import NoTarget, Target
 

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import pytest
 
 from local import config
-from local.recorder import Record
+from local.http.recorder import Record
 from local.stack import Stack
 from tests.streams import printing_to
 

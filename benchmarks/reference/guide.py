@@ -17,7 +17,7 @@ import requests
 from openai import OpenAI
 from werkzeug.wrappers import Request, Response
 
-from local.server import serve
+from local.http.server import serve
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionMessageParam

@@ -17,7 +17,7 @@ export const PLATFORMS = {
 const GROUP = { id: -1001000000001, type: "supergroup", title: "Book club" };
 
 let last = 0;
-/** Numbers that grow from call to call and from run to run, like those of local/people.py. */
+/** Numbers that grow from call to call and from run to run, as local/standins/people.py does. */
 function rising() {
   last = Math.max(last + 1, Date.now() - 1_700_000_000_000);
   return last;

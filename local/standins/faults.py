@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import ClosingIterator
 
-from local.server import body_of
+from local.http.server import body_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

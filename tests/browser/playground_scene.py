@@ -7,8 +7,8 @@ from unittest import mock
 
 from playwright.sync_api import Browser, Page, expect
 
-from local.invoke import register
-from local.playground import Playground
+from local.cli.invoke import register
+from local.playground.server import Playground
 from local.stack import Options, Stack
 from local.standins.answers import Answer, words
 

@@ -11,8 +11,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from local.invoke import register
-from local.playground import Playground
+from local.cli.invoke import register
+from local.playground.server import Playground
 from local.stack import Options, Stack
 from tests.browser.visitor import DESKTOP, PHONE, SECONDS, Screen
 

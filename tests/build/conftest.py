@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.built import find_python, install_runtime, sam_build
-from local.template import ROOT
+from local.cloud.template import ROOT
 
 
 @pytest.fixture(scope="session")

@@ -15,18 +15,18 @@ from typing import Any
 import pytest
 
 from local import config
-from local.aws import CREDENTIALS, Aws
-from local.invoke import signed
-from local.people import Signer
-from local.poller import to_event
-from local.rie import Rie
-from local.runtime import Function
-from local.server import serve
+from local.cli.invoke import signed
+from local.cloud.aws import CREDENTIALS, Aws
+from local.cloud.event_source import to_event
+from local.cloud.rie import Rie
+from local.cloud.runtime import Function
+from local.cloud.template import ROOT, Template
+from local.http.server import serve
 from local.standins.base import StandIn
 from local.standins.graph import GraphStandIn
 from local.standins.openai import OpenAIStandIn
+from local.standins.people import Signer
 from local.standins.telegram import TelegramStandIn
-from local.template import ROOT, Template
 
 SAMPLE_TIME = "1795262400"  # of the sample events
 

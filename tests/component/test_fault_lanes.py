@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.component.conftest import Aws, Queues
-from tests.component.test_local_poller import ARN, Bench
+from tests.component.test_local_event_source import ARN, Bench
 from tests.faults.lanes import Lanes
 
 

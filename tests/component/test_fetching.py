@@ -18,7 +18,7 @@ from chatbot.core.errors import ChatbotError, PostRefused, Unfetchable
 from chatbot.core.files import File
 from chatbot.net import fetch as media
 from chatbot.net.fetch import fetch
-from local.server import Running, serve
+from local.http.server import Running, serve
 from tests.certificates import certify
 
 HOST = "files.example"

@@ -15,9 +15,9 @@ from chatbot.channels.web.inbound import WebInbound
 from chatbot.core.settings import load
 from chatbot.edge.http import Inbound, Request
 from local import config
-from local.console import LineWriter, Pretty
-from local.people import CHANNELS, Person, Post, Signer
-from local.recorder import Recorder
+from local.cli.console import LineWriter, Pretty
+from local.http.recorder import Recorder
+from local.standins.people import CHANNELS, Person, Post, Signer
 
 ORIGIN = "http://127.0.0.1:8000"
 SETTINGS = config.DEVELOPMENT

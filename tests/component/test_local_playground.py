@@ -17,8 +17,8 @@ from chatbot.core.settings import load
 from chatbot.edge.http import Inbound
 from chatbot.edge.http import Request as BotRequest
 from local import config
-from local.playground import SWITCHES, Playground
-from local.server import Running, serve
+from local.http.server import Running, serve
+from local.playground.server import SWITCHES, Playground
 from local.stack import Stack
 from local.standins.faults import Fault
 from local.standins.graph import GraphStandIn

@@ -13,8 +13,8 @@ from werkzeug.wrappers import Request, Response
 
 from chatbot.bootstrap.registration import TELEGRAM_UPDATES
 from local import config
-from local.poll_telegram import Refused, Updates, start_polling
-from local.server import Running, serve
+from local.cli.poll_telegram import Refused, Updates, start_polling
+from local.http.server import Running, serve
 from local.stack import Stack
 from local.standins.telegram import TelegramStandIn
 

@@ -12,9 +12,9 @@ import urllib3
 from werkzeug.test import Client
 from werkzeug.wrappers import Request, Response
 
-from local.recorder import KEPT_BYTES, Record, Recorder
-from local.server import Running, serve
-from local.upstream import Upstream
+from local.http.proxy import Upstream
+from local.http.recorder import KEPT_BYTES, Record, Recorder
+from local.http.server import Running, serve
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -12,8 +12,8 @@ from queue import SimpleQueue
 
 import pytest
 
-from local.rie import Rie
-from local.runtime import Function, InProcess, Pool, Result, Slot
+from local.cloud.rie import Rie
+from local.cloud.runtime import Function, InProcess, Pool, Result, Slot
 
 APP = """
 import os

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.template import ROOT, EventSource, Route, Template
+from local.cloud.template import ROOT, EventSource, Route, Template
 
 
 @pytest.fixture(scope="module")

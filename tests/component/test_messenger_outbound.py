@@ -24,7 +24,7 @@ from chatbot.core.ports import Channel, Settling
 from chatbot.core.settings import Settings
 from chatbot.core.turn import Button, Origin, Part, Reply, State, Turn
 from chatbot.net.post import Session
-from local.server import Running, serve
+from local.http.server import Running, serve
 from local.standins.faults import Fault
 from local.standins.graph import GraphStandIn
 from tests.fakes import NOON, FakeJournal

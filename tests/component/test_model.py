@@ -20,7 +20,7 @@ from chatbot.adapters.openai.chat import ChatModel
 from chatbot.core.completion import Completion, PromptLine
 from chatbot.core.errors import ContentFiltered, ContextTooLong, ModelRefused, ModelUnavailable
 from chatbot.core.settings import Settings
-from local.server import serve
+from local.http.server import serve
 from local.standins.faults import Fault
 from local.standins.openai import OpenAIStandIn
 

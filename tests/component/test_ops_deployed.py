@@ -11,7 +11,7 @@ import boto3
 import pytest
 from werkzeug.wrappers import Response
 
-from local.server import serve
+from local.http.server import serve
 from ops import resources, target
 from ops.__main__ import main
 from ops.findings import Finding

@@ -14,7 +14,7 @@ import boto3
 import pytest
 
 from local.config import DEVELOPMENT
-from local.server import serve
+from local.http.server import serve
 from local.standins.graph import GraphStandIn
 from local.standins.openai import OpenAIStandIn
 from local.standins.telegram import TelegramStandIn

@@ -27,11 +27,11 @@ from chatbot.core.message import Author
 from chatbot.core.turn import Origin, Reply, State, Turn
 from chatbot.edge.http import Handler
 from local import config
-from local.people import Person, Post, Signer
-from local.poller import to_event
-from local.server import serve
+from local.cloud.event_source import to_event
+from local.http.server import serve
 from local.standins.graph import GraphStandIn
 from local.standins.openai import OpenAIStandIn
+from local.standins.people import Person, Post, Signer
 from local.standins.telegram import TelegramStandIn
 from tests.component.conftest import TEMPLATE, Aws
 from tests.fakes import NOON

@@ -19,7 +19,7 @@ from chatbot.core.settings import Settings
 from chatbot.core.translations import say
 from chatbot.core.turn import Button, Origin, Part, Reply, State, Turn
 from chatbot.net.post import Session
-from local.server import serve
+from local.http.server import serve
 from local.standins.contract import Upload
 from local.standins.faults import Fault
 from local.standins.graph import GraphStandIn

@@ -17,12 +17,12 @@ from chatbot.bootstrap.setup import build
 from chatbot.core.command_menu import COMMANDS, MENU_COMMANDS
 from chatbot.core.translations import LANGUAGES
 from chatbot.edge.http import Handler
+from local.cloud.template import ROOT
 from local.config import DEVELOPMENT
-from local.server import serve
+from local.http.server import serve
 from local.standins.faults import Fault
 from local.standins.graph import GraphStandIn
 from local.standins.telegram import TelegramStandIn
-from local.template import ROOT
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

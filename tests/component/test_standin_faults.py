@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from werkzeug.wrappers import Request, Response
 
-from local.server import Running, serve
+from local.http.server import Running, serve
 from local.standins.faults import Fault, Faults, FaultyApp, aws_error, aws_operation
 from local.standins.graph import GraphStandIn
 from local.standins.openai import OpenAIStandIn

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from local.server import serve
+from local.http.server import serve
 from local.standins.contract import Upload
 from local.standins.graph import GraphStandIn
 

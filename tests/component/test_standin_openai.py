@@ -12,7 +12,7 @@ import openai
 import pytest
 import requests
 
-from local.server import serve
+from local.http.server import serve
 from local.standins.faults import Fault
 from local.standins.openai import OpenAIStandIn
 

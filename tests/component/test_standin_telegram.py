@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from local.server import serve
+from local.http.server import serve
 from local.standins.contract import Contract, Upload
 from local.standins.telegram import TelegramStandIn
 

@@ -16,7 +16,7 @@ from chatbot.core.errors import ChatbotError, ContentFiltered, ModelRefused, Mod
 from chatbot.core.files import File
 from chatbot.core.ports import Model
 from chatbot.core.settings import Settings
-from local.server import Running, serve
+from local.http.server import Running, serve
 from local.standins.faults import Fault
 from local.standins.openai import OpenAIStandIn
 

@@ -23,7 +23,7 @@ from chatbot.core.ports import Channel, Settling
 from chatbot.core.settings import Seconds, Settings
 from chatbot.core.turn import Button, Origin, Part, Reply, State, Turn
 from chatbot.net.post import Session
-from local.server import Running, serve
+from local.http.server import Running, serve
 from local.standins.faults import Fault
 from local.standins.telegram import TelegramStandIn
 from tests.fakes import NOON, FakeJournal

@@ -9,9 +9,9 @@ from typing import Any
 
 import requests
 
-from local.people import Person, Post
-from local.send import answers
+from local.cli.send import answers
 from local.stack import Stack
+from local.standins.people import Person, Post
 
 SECONDS = 20
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from local.people import Person, Signer
 from local.stack import Options, Stack
+from local.standins.people import Person, Signer
 from tests.e2e.chat import Chat
 from tests.leaks import LEAKS, pytest_runtest_call, pytest_runtest_setup, pytest_runtest_teardown
 

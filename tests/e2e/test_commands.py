@@ -16,8 +16,8 @@ from chatbot.core.key import TurnKey, folder_of
 from chatbot.core.message import Author
 from chatbot.core.translations import TEXTS
 from chatbot.core.turn import Links, Origin, Reply, State, Turn
-from local.people import CHANNELS, Person
 from local.stack import Stack
+from local.standins.people import CHANNELS, Person
 from tests.e2e.chat import Chat, until
 
 Chats = Callable[[str], Chat]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from local.people import CHANNELS
 from local.standins.faults import Fault
+from local.standins.people import CHANNELS
 from tests.e2e.chat import Chat
 
 pytestmark = pytest.mark.long

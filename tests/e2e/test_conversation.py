@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from local.people import CHANNELS, Person
 from local.stack import Stack
+from local.standins.people import CHANNELS, Person
 from tests.e2e.chat import Chat, send
 
 Chats = Callable[[str], Chat]

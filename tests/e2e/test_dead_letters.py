@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from chatbot.adapters.sqs import group_of
-from local.people import Person, Post, Signer
 from local.stack import Options, Stack
 from local.standins.faults import Fault, Faults
+from local.standins.people import Person, Post, Signer
 from ops.__main__ import main
 from tests.e2e.chat import Chat, until
 from tests.leaks import LEAKS

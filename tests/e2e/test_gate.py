@@ -9,8 +9,8 @@ from http import HTTPStatus
 import pytest
 import requests
 
-from local.people import CHANNELS
 from local.stack import Stack
+from local.standins.people import CHANNELS
 from tests.e2e.chat import Chat
 
 pytestmark = pytest.mark.long

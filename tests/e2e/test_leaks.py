@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from chatbot.edge import webhook as doors
-from local.people import CHANNELS
+from local.standins.people import CHANNELS
 from tests.e2e.chat import Chat
 from tests.leaks import LEAKS
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from local.people import CHANNELS
 from local.standins.faults import Fault
+from local.standins.people import CHANNELS
 from tests.e2e.chat import Chat
 
 Chats = Callable[[str], Chat]

@@ -12,8 +12,8 @@ from contextlib import redirect_stderr
 import pytest
 
 from chatbot.core.key import folder_of
-from local.people import Person
 from local.stack import Stack
+from local.standins.people import Person
 from ops.__main__ import main
 from tests.e2e.chat import Chat, until
 from tests.streams import printing_to

@@ -11,10 +11,10 @@ import pytest
 import requests
 
 from chatbot.core.translations import say
-from local.people import CHANNELS, Person
 from local.stack import Stack
 from local.standins.contract import Upload
 from local.standins.faults import Fault
+from local.standins.people import CHANNELS, Person
 from tests.e2e.chat import Chat
 from tests.leaks import LEAKS
 

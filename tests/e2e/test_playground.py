@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from local import config
-from local.server import Running, serve
+from local.http.server import Running, serve
 from local.standins.telegram import TelegramStandIn
 from tests.e2e.test_stack import LINUX, running
 

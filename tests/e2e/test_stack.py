@@ -20,12 +20,12 @@ import boto3
 import pytest
 import requests
 
-from local.aws import CREDENTIALS
+from local.cli.invoke import queued
+from local.cloud.aws import CREDENTIALS
+from local.cloud.runtime import InProcess, Result
 from local.config import REGION, SECRETS
-from local.invoke import queued
-from local.people import Person
-from local.runtime import InProcess, Result
 from local.stack import Options, Stack
+from local.standins.people import Person
 from tests.e2e.chat import send
 
 ROOT = Path(__file__).parents[2]
@@ -237,7 +237,7 @@ def test_the_worker_starts_at_once(
     """The poller is told: it does not have to look."""
     conversation = person.conversation("telegram")
     with monkeypatch.context() as asleep:
-        asleep.setattr("local.poller._IDLE_SECONDS", 60)
+        asleep.setattr("local.cloud.event_source._IDLE_SECONDS", 60)
         for text in ("Hello", "Quick, please"):  # the first ends the wait that was under way
             before = stack.recorder.last
             assert send(stack, person.telegram(text)).ok

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import requests
 
-from local.people import CHANNELS, Post
 from local.stack import Stack
 from local.standins.base import Call
 from local.standins.faults import Fault
+from local.standins.people import CHANNELS, Post
 from tests.e2e.chat import Chat, until
 
 pytestmark = pytest.mark.long

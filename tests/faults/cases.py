@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from local.people import CHANNELS
+from local.standins.people import CHANNELS
 
 KILLED_BEFORE = "killed before"
 KILLED_AFTER = "killed after"

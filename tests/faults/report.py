@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.people import CHANNELS
+from local.standins.people import CHANNELS
 from tests.faults.cases import BOUNDARIES, FAULTS, Case, every
 from tests.faults.run import Finding
 

@@ -14,10 +14,10 @@ from typing import Any
 import requests
 from boto3.dynamodb.conditions import Key
 
-from local.people import Person, Post, Signer
 from local.stack import Stack
 from local.standins.base import Call
 from local.standins.contract import Upload
+from local.standins.people import Person, Post, Signer
 
 LONG = {"telegram": 700, "messenger": 300}
 """Words of an answer of two parts."""

@@ -19,7 +19,7 @@ from typing import Any
 
 import requests
 
-from local.people import CHANNELS, Person, Post, Signer
+from local.standins.people import CHANNELS, Person, Post, Signer
 from tests.storm.watch import Event
 
 LOST = 0.05

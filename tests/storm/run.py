@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.people import Signer
-from local.runtime import Lines
+from local.cloud.runtime import Lines
 from local.stack import Options, Runtime, Stack
+from local.standins.people import Signer
 from tests.storm import processes
 from tests.storm.judge import Verdict, judge
 from tests.storm.load import Senders, people, streams

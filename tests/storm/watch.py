@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from typing import Any
 
-from local.recorder import Record
+from local.http.recorder import Record
 
 TOKEN = re.compile(r"\bm\d+x\d+\b")
 """The word by which a message, its prompt and its answer are known."""

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from local.recorder import Recorder
+from local.http.recorder import Recorder
 from tests.leaks import Leaks
 
 WORDS = "Meine Katze heißt Öhrchen, und sie schläft schlecht 😿"

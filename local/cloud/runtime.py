@@ -1,6 +1,6 @@
 """Functions and their slots: as in Lambda, a slot serves one invocation at a time.
 
-A slot is the function's module loaded into this process, or a real Lambda process (local/rie.py).
+A slot is the module loaded into this process, or a real Lambda process (local/cloud/rie.py).
 """
 
 from __future__ import annotations

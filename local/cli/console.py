@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TextIO
 
-from local.recorder import Record
+from local.http.recorder import Record
 
 # What the emulator writes about its own work; and the many small reads of an open page.
 _EMULATOR = re.compile(r"(START|END|REPORT|INIT_START) |INIT REPORT|.*\(rapid\)|.*\[INFO\]")

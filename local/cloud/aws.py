@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from local.cloud.template import STACK, Template
 from local.config import REGION, SECRETS
-from local.server import serve
-from local.template import STACK, Template
+from local.http.server import serve
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -42,7 +42,7 @@ class Aws:
     def __init__(self) -> None:
         environment = {**os.environ, **CREDENTIALS, "MOTO_DISABLE_GLOBAL_CORS": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "local.aws"],
+            [sys.executable, "-m", "local.cloud.aws"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -127,10 +127,10 @@ def _one_at_a_time(app: WSGIApplication) -> WSGIApplication:
 def _main() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from local import fifo, partition
+    from local.cloud.moto_fixes import dynamodb, sqs
 
-    fifo.mend()
-    partition.mend()
+    sqs.mend()
+    dynamodb.mend()
     # Imports every service there is: better now, beside the stack's own start, than when it asks.
     create_backend_app("cloudformation")
     server = serve(_one_at_a_time(DomainDispatcherApplication(create_backend_app)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.aws import Aws
+from local.cloud.aws import Aws
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

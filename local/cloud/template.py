@@ -15,7 +15,7 @@ import boto3
 
 from local.config import REGION
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 STACK = "chatbot"
 
 # moto makes these well. Others it makes wrongly, or not from CloudFormation, or they start

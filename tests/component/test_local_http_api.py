@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-from local.front import LONGEST_BODY, Front
-from local.runtime import Result
-from local.template import Route
+from local.cloud.http_api import LONGEST_BODY, Front
+from local.cloud.runtime import Result
+from local.cloud.template import Route
 
 ROUTES = (
     Route("GET", "/", "Page"),

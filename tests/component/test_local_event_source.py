@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from local.poller import Poller
-from local.recorder import Recorder
-from local.runtime import Result
+from local.cloud.event_source import Poller
+from local.cloud.runtime import Result
+from local.http.recorder import Recorder
 from tests.component.conftest import Aws, Queues
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ def test_what_ends_well_while_it_stops_is_deleted(bench: Bench) -> None:
 @pytest.fixture
 def sound_asleep(monkeypatch: pytest.MonkeyPatch) -> None:
     """By itself the poller does not look again before the test is over."""
-    monkeypatch.setattr("local.poller._IDLE_SECONDS", 6 * SECONDS)
+    monkeypatch.setattr("local.cloud.event_source._IDLE_SECONDS", 6 * SECONDS)
 
 
 @pytest.mark.usefixtures("sound_asleep")

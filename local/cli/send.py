@@ -11,9 +11,9 @@ from typing import Any
 import requests
 
 from local import config
-from local.people import Person, Post, Signer
-from local.server import HOST
-from local.template import ROOT
+from local.cloud.template import ROOT
+from local.http.server import HOST
+from local.standins.people import Person, Post, Signer
 
 _PATIENCE = 60.0
 _POLL = 5.0

@@ -12,10 +12,10 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from local.people import Person, Signer
-from local.poller import to_event
+from local.cloud.event_source import to_event
+from local.cloud.template import ROOT
 from local.stack import Options, Stack
-from local.template import ROOT
+from local.standins.people import Person, Signer
 
 _SESSION = Person("ada", Signer({})).session
 

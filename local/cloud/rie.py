@@ -20,9 +20,9 @@ from pathlib import Path
 
 import urllib3
 
-from local.runtime import Function, Lines, Result
-from local.server import HOST
-from local.template import ROOT
+from local.cloud.runtime import Function, Lines, Result
+from local.cloud.template import ROOT
+from local.http.server import HOST
 
 _INVOKE = "/2015-03-31/functions/function/invocations"
 # Asks Linux to be ended with its parent (prctl's PR_SET_PDEATHSIG), then becomes the emulator. A

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from local.cloud.runtime import Result
 from local.config import REGION
-from local.recorder import Record
-from local.runtime import Result
+from local.http.recorder import Record
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

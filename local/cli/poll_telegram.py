@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from chatbot.bootstrap.registration import TELEGRAM_UPDATES
-from local.people import Signer
+from local.standins.people import Signer
 
 if TYPE_CHECKING:
     from local.stack import Stack

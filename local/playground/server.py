@@ -19,8 +19,8 @@ from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound
 from werkzeug.utils import send_from_directory
 from werkzeug.wrappers import Request, Response
 
-from local.people import CHANNELS, Person, Signer
 from local.standins.faults import Fault
+from local.standins.people import CHANNELS, Person, Signer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -55,7 +55,7 @@ SWITCHES: dict[str, dict[str, dict[str, Fault]]] = {
     "worker": {"alive": {}, "killed": {"openai": Fault("slow", "chat/*", delay_s=1)}},
 }
 _WORD_SECONDS = 0.08  # between the words of a slow model
-_FOLDER = Path(__file__).with_suffix("")
+_FOLDER = Path(__file__).parent
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; base-uri 'none';"
     " form-action 'none'; frame-ancestors 'none'",

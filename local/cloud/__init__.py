@@ -1,0 +1,1 @@
+"""What AWS does for the stack, done on this machine."""

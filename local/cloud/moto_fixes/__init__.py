@@ -1,0 +1,1 @@
+"""Patches for behaviour of moto that differs from AWS."""

@@ -1,0 +1,1 @@
+"""Serving, recording and forwarding HTTP on the loopback interface."""
