@@ -1,1 +1,1 @@
-"""The whole stack on one machine: `python -m local`."""
+"""The whole stack on one machine, without AWS: `python -m local`."""

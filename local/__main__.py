@@ -1,31 +1,22 @@
-"""`python -m local`: the whole stack on this machine, and what one can do to it."""
+"""`python -m local`: run the whole stack on this machine, write to it, or invoke one function."""
 
 from __future__ import annotations
 
 import argparse
-import errno
 import os
-import signal
 import sys
-import threading
-from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
 
-import requests
-
+from local.config import DEFAULT_PORT
 from local.standins.people import CHANNELS
 
-if TYPE_CHECKING:
-    from local.stack import Stack
-
-DEFAULT_PORT = 8000
 FUNCTIONS = ("WebhookFunction", "WorkerFunction", "WebFunction", "SetupFunction")
 
 
 def main() -> int:
+    """Run the command of the command line. Returns the exit code."""
     arguments = _parser().parse_args()
-    # Each imports what it needs: sending must not wait for the whole stack's imports.
+    # Each command's imports are its own: `send` must not wait for those of the whole stack.
     if arguments.command == "invoke":
         from local.cli.invoke import invoke
 
@@ -34,62 +25,15 @@ def main() -> int:
         from local.cli.send import send
 
         return send(arguments.channel, arguments.text, arguments.user, arguments.port)
-    return _run(arguments)
+    from local.cli.run import run
 
-
-def _run(arguments: argparse.Namespace) -> int:
-    from local.cli.console import LineWriter, Pretty
-    from local.cli.invoke import register
-    from local.cli.poll_telegram import Refused, start_polling
-    from local.playground.server import Playground
-    from local.stack import Options, Stack
-
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    out = sys.stdout
-    console = Pretty(out) if arguments.log == "pretty" else None
-    writer: TextIO | LineWriter = LineWriter(console.line) if console else out
-    options = Options(
-        arguments.port,
-        arguments.runtime,
-        arguments.workers,
-        lines=lambda line: print(line, flush=True),
-    )
-    try:
-        with redirect_stdout(writer), Stack(options) as stack:
-            answer = requests.get(stack.url, timeout=30)
-            if not answer.ok:
-                print(f"the page answers {answer.status_code}", file=sys.stderr)
-                return 1
-            register(stack)
-            stack.add_app("/playground", Playground(stack))
-            if arguments.poll_telegram:
-                start_polling(stack, arguments.take_over)
-            print(f"ready: {stack.url}", file=out, flush=True)
-            if console:
-                print(_hints(stack), file=out, flush=True)
-                stack.recorder.listen(console.record)
-            stop.wait()
-    except Refused as error:
-        print(error, file=sys.stderr)
-        return 1
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        print(f"port {arguments.port} is taken: choose another by PORT=…", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _hints(stack: Stack) -> str:
-    port = stack.url.rpartition(":")[2]
-    option = "" if port == str(DEFAULT_PORT) else f" --port {port}"
-    return (
-        f"  the page:         {stack.url}/\n"
-        f"  every channel:    {stack.url}/playground\n"
-        f'  in another shell: .venv/bin/python -m local send{option} telegram "My name is Ada"\n'
-        "  Ctrl-C stops everything. What happens to each message, ids, sizes and times:"
+    return run(
+        port=arguments.port,
+        runtime=arguments.runtime,
+        workers=arguments.workers,
+        pretty=arguments.log == "pretty",
+        poll_telegram=arguments.poll_telegram,
+        take_over=arguments.take_over,
     )
 
 
@@ -100,10 +44,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=4, help="concurrent worker invocations")
     parser.add_argument("--log", choices=["pretty", "json"], default="pretty")
     parser.add_argument(
-        "--poll-telegram", action="store_true", help="fetch the real bot's messages: no address"
+        "--poll-telegram",
+        action="store_true",
+        help="fetch the real bot's messages, so that no public address is needed",
     )
     parser.add_argument(
-        "--take-over", action="store_true", help="with it: delete the webhook that is registered"
+        "--take-over",
+        action="store_true",
+        help="with --poll-telegram: delete the webhook that is registered",
     )
     commands = parser.add_subparsers(dest="command", metavar="invoke|send")
     invoke = commands.add_parser("invoke", help="invoke one function with a sample event")

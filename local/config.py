@@ -1,4 +1,4 @@
-"""What the local stack is set to: environment, then `.env`, then these development values."""
+"""Settings of the local stack: from the environment, then `.env`, then development values."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from dotenv import dotenv_values
 
 from chatbot.core import settings
 
+DEFAULT_PORT = 8000
 REGION = "eu-central-1"
-# Worth nothing outside this machine: the stand-ins take them, no platform does.
+# Only the stand-ins accept these credentials: they are of no use outside this machine.
 DEVELOPMENT = {
     "TELEGRAM_BOT_TOKEN": "123456:local-development-token",
     "TELEGRAM_WEBHOOK_SECRET": "local-telegram-secret",
@@ -26,11 +27,12 @@ DEVELOPMENT = {
     "WEB_ACCESS": "open",
     "WEB_SESSION_KEY": "local-web-session-key-0123456789abcdef",
 }
+# Names of the settings that are stored as secrets.
 SECRETS = frozenset(info.name for info in settings.describe() if info.readers)
 
 
 def load(root: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Every setting that is set somewhere; empty strings count as unset."""
+    """Settings by name. `root` is the folder of `.env`. An empty string counts as not set."""
     from_file = dotenv_values(root / ".env")
     names = [info.name for info in settings.describe()]
     sources = (environment, from_file, DEVELOPMENT)

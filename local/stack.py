@@ -1,16 +1,19 @@
-"""The whole stack on one machine: what `python -m local` runs and what tests talk to."""
+"""The whole stack on one machine: `python -m local` runs it, and tests use it.
+
+The template's functions run behind an HTTP API and an event source; moto serves AWS; the stand-ins
+serve Telegram, the Graph API and the model. Every request between them passes the recorder.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -19,11 +22,11 @@ from werkzeug.wrappers import Request, Response
 from local import config
 from local.cloud.aws import CREDENTIALS, Aws
 from local.cloud.event_source import Poller
-from local.cloud.http_api import Front
-from local.cloud.rie import Rie
-from local.cloud.runtime import Function, InProcess, Lines, Pool, Result, Slot
+from local.cloud.http_api import HttpApi
+from local.cloud.invoker import Invoker, Runtime
+from local.cloud.runtime import Function, LogSink, Result
 from local.cloud.template import ROOT, Template
-from local.http.proxy import Upstream
+from local.http.proxy import Proxy
 from local.http.recorder import Recorder
 from local.http.server import CONTAINERS_HOST, Running, serve
 from local.standins.faults import Faults, FaultyApp, OperationOf, aws_error, aws_operation
@@ -36,44 +39,46 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_sqs import SQSClient
 
-Runtime = Literal["inprocess", "rie"]
-_SLOTS = 8  # of a function that is called over HTTP
-_NOT_YET = Response("starting or stopping\n", 503)
+_HTTP_CONCURRENCY = 8  # invocations at once of a function that is called over HTTP
+_UNAVAILABLE = Response("starting or stopping\n", 503)
 
 
 @dataclass(frozen=True)
 class Options:
-    """`settings` beat environment and `.env` (an empty one unsets); `parameters` are the
-    template's; `timeouts` (seconds, by logical id) go below what the template allows."""
+    """Options of a local stack."""
 
-    port: int = 0
+    port: int = 0  # of the HTTP API; 0: a free one
     runtime: Runtime = "inprocess"
-    workers: int = 4
-    poll: bool = True
+    workers: int = 4  # invocations of the worker at once
+    poll: bool = True  # whether queued messages are handed to the worker
+    # Replace those of the environment and of `.env`; an empty value unsets one.
     settings: Mapping[str, str] = field(default_factory=dict)
+    # Values for the template's parameters.
     parameters: Mapping[str, str] = field(default_factory=dict)
+    # Seconds, by logical id, in place of the template's; the queue's visibility timeout follows.
     timeouts: Mapping[str, int] = field(default_factory=dict)
-    lines: Lines = print  # takes what functions in processes of their own print
+    log: LogSink = print  # takes what functions print that run in processes
     poller: type[Poller] = Poller
-    root: Path = ROOT
+    root: Path = ROOT  # the folder of template.yaml and `.env`
 
 
 class Stack:
-    """A context manager; everything answers inside it. Raises OSError when the port is taken.
+    """A local stack, as a context manager: it runs inside the `with` block.
 
-    With in-process functions only one at a time may run in a process.
+    Entering raises OSError (errno EADDRINUSE) when the port is taken. With in-process functions,
+    only one stack at a time may run in a process.
     """
 
     url: str
     aws: Aws
     recorder: Recorder
-    functions: dict[str, Function]
-    sqs: SQSClient  # past the recorder and the faults, as `table` is
+    functions: dict[str, Function]  # by logical id
+    sqs: SQSClient  # like `table`, directly to moto: neither recorded nor subject to faults
     table: Table
     queue_url: str
     dead_letter_queue_url: str
     servers: dict[str, Running]  # by name: aws, telegram, graph, openai
-    _pools: dict[str, Pool]
+    _invoker: Invoker
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
@@ -91,10 +96,10 @@ class Stack:
     def __enter__(self) -> Self:
         with ExitStack() as failing:
             failing.callback(self.close)
-            # A taken port is known before anything slow begins.
-            self._front: WSGIApplication = _NOT_YET
-            front = lambda environ, start: self._front(environ, start)  # noqa: E731
-            self.url = self._serve(front, self.options.port).url
+            # The port is bound first: when it is taken, that shows before anything slow begins.
+            self._app: WSGIApplication = _UNAVAILABLE
+            app = lambda environ, start: self._app(environ, start)  # noqa: E731
+            self.url = self._serve(app, self.options.port).url
             self.aws = Aws()
             self._closing.callback(self.aws.close)
             self._open()
@@ -105,13 +110,14 @@ class Stack:
         self.close()
 
     def close(self) -> None:
-        self._front = _NOT_YET
+        """Stop everything, last started first."""
+        self._app = _UNAVAILABLE
         self._closing.close()
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> Result:
-        """Invoke a function by its logical id; recorded as server `lambda`."""
+        """Invoke a function by its logical id. It is recorded as a request to server `lambda`."""
         began = time.time()
-        result = self._pools[function].invoke(event)
+        result = self._invoker.invoke(function, event)
         answer = json.dumps({"error": result.error} if result.error else result.payload)
         request = json.dumps(event, ensure_ascii=False).encode()
         status = 500 if result.error else 200
@@ -119,50 +125,56 @@ class Stack:
         return result
 
     def kill(self, function: str) -> int:
-        """Crash the busy processes of a function; how many. Only with the rie runtime."""
-        return self._pools[function].kill()
+        """Crash the function's invocations in progress. Returns how many there were.
+
+        Raises RuntimeError where a busy one runs in this process: see `isolate`.
+        """
+        return self._invoker.kill(function)
 
     def isolate(self, function: str) -> None:
-        """Run it in Lambda processes from now on, which `kill` can crash. Raises RuntimeError."""
-        if self.options.runtime == "inprocess":
-            pool = Pool(self._maker(self.functions[function], "rie"), self.options.workers)
-            pool.warm()
-            self._closing.callback(pool.close)
-            self.options, self._pools[function] = replace(self.options, runtime="rie"), pool
+        """Run the function in processes from now on, which `kill` can crash.
+
+        Raises RuntimeError where the runtime interface emulator is not available.
+        """
+        self._invoker.isolate(function, self.options.workers)
+
+    def restart_functions(self) -> None:
+        """Have every function start anew at its next invocation, so that it reads its settings."""
+        self._invoker.retire()
 
     def upload(self, channel: str, content: bytes, name: str) -> str:
-        """Put a file where the platform would; what `Person.send` names it by."""
+        """Store a file as the platform would. Returns its file id or URL, for `Person.send`."""
         if channel == "telegram":
             return self.telegram.add_file(content, f"{uuid4()}/{name}")
         return self.servers["graph"].url + self.graph.add_file(content, name)
 
     def add_app(self, prefix: str, app: WSGIApplication) -> None:
-        """Serve `app` below `prefix`, which becomes its SCRIPT_NAME."""
-        self._beside[prefix] = app
+        """Serve `app` below the path `prefix`, which becomes its SCRIPT_NAME."""
+        self._apps[prefix] = app
 
     def _open(self) -> None:
         template = Template.read(self.options.root)
         self.aws.create(template, self.options.parameters)
         self.sqs = self.aws.sqs
-        self._shorten(template)
+        self._set_timeouts(template)
         environment = self.aws.environments[template.sources[0].function]
         self.table = self.aws.table(environment["TABLE_NAME"])
         self.queue_url = environment["QUEUE_URL"]
         self.dead_letter_queue_url = environment["DEAD_LETTER_QUEUE_URL"]
         self.bucket, path = environment["FILES_BUCKET"], environment["PARAMETER_PATH"]
 
-        self._beside: dict[str, WSGIApplication] = {
+        self._apps: dict[str, WSGIApplication] = {
             "/_local/records": Request.application(self.recorder.page)
         }
-        served = self._serve_others(path)
-        self.add_app("/_local/resources", self._resources(path, served))
-        self._make_pools(template, served)
-        api = self.recorder.around("api", Front(template.routes, self.invoke), _route)
-        self._front = DispatcherMiddleware(api, self._beside)
+        endpoints = self._serve_dependencies(path)
+        self.add_app("/_local/resources", self._resources(path, endpoints))
+        self._start_functions(template, endpoints)
+        api = self.recorder.around("api", HttpApi(template.routes, self.invoke), _route)
+        self._app = DispatcherMiddleware(api, self._apps)
         if self.options.poll:
             self._poll(template)
 
-    def _shorten(self, template: Template) -> None:
+    def _set_timeouts(self, template: Template) -> None:
         self.aws.timeouts |= self.options.timeouts
         for source in template.sources:
             if source.function in self.options.timeouts:
@@ -172,16 +184,16 @@ class Stack:
                     Attributes={"VisibilityTimeout": str(seconds)},
                 )
 
-    def _serve_others(self, path: str) -> dict[str, str]:
-        """Everything the functions talk to, behind the recorder; what they must be told of it.
+    def _serve_dependencies(self, path: str) -> dict[str, str]:
+        """Serve what the functions call, each recorded. Returns the settings that say where.
 
-        Each has a port of its own, and is below `/_local` on ours for functions in containers,
-        whose environment names AWS alone: the parameter store tells them the rest.
+        Each has a port of its own. It is below `/_local` of the stack's port too, for functions in
+        containers: their environment names AWS only, and the parameter store tells the rest.
         """
-        aws = FaultyApp(Upstream(self.aws.url), self.aws_faults, aws_operation, aws_error)
+        aws = FaultyApp(Proxy(self.aws.url), self.aws_faults, aws_operation, aws_error)
         self.servers = {}
-        served = {"AWS_ENDPOINT_URL": self._record("aws", aws, aws_operation)}
-        served["FILES_ORIGIN"] = served["AWS_ENDPOINT_URL"]
+        endpoints = {"AWS_ENDPOINT_URL": self._record("aws", aws, aws_operation)}
+        endpoints["FILES_ORIGIN"] = endpoints["AWS_ENDPOINT_URL"]
         in_containers = {}
         for name, standin, setting, suffix in (
             ("telegram", self.telegram, "TELEGRAM_API_URL", ""),
@@ -190,16 +202,16 @@ class Stack:
         ):
             base_url = self.settings.get(setting)
             app: WSGIApplication = standin
-            if base_url:  # the faults that are asked for strike the real ones, too
+            if base_url:  # a real server, which is subject to the stand-in's faults too
                 suffix = ""
                 app = FaultyApp(
-                    Upstream(base_url), standin.faults, standin.operation_of, standin.error_body
+                    Proxy(base_url), standin.faults, standin.operation_of, standin.error_body
                 )
-            served[setting] = self._record(name, app, standin.operation_of) + suffix
+            endpoints[setting] = self._record(name, app, standin.operation_of) + suffix
             port = self.url.rpartition(":")[2]
             in_containers[setting] = f"http://{CONTAINERS_HOST}:{port}/_local/{name}{suffix}"
         self.aws.put_settings(path, {**self.settings, **in_containers})
-        return served
+        return endpoints
 
     def _record(self, name: str, app: WSGIApplication, operation_of: OperationOf) -> str:
         recorded = self.recorder.around(name, app, operation_of)
@@ -212,30 +224,21 @@ class Stack:
         self._closing.callback(server.close)
         return server
 
-    def _make_pools(self, template: Template, served: dict[str, str]) -> None:
-        kept = ("PATH", "HOME", "LANG", "TMPDIR")
-        common = {name: os.environ[name] for name in kept if name in os.environ}
-        self.functions, self._pools = {}, {}
-        # Processes are tied to the thread that started them: it must live as long as they do.
-        self._starters = ThreadPoolExecutor(4, "starter")
-        self._closing.callback(self._starters.shutdown)
+    def _start_functions(self, template: Template, endpoints: Mapping[str, str]) -> None:
+        inherited = ("PATH", "HOME", "LANG", "TMPDIR")
+        common = {name: os.environ[name] for name in inherited if name in os.environ}
+        self._invoker = Invoker(self.options.log)
+        self._closing.callback(self._invoker.close)
+        self.functions = {}
         workers = {source.function for source in template.sources}
         for name, folder in template.code.items():
-            environment = {**common, **CREDENTIALS, **self.aws.environments[name], **served}
+            environment = {**common, **CREDENTIALS, **self.aws.environments[name], **endpoints}
             function = self.functions[name] = Function(
                 name, folder, template.handlers[name], self.aws.timeouts[name], environment
             )
-            size = self.options.workers if name in workers else _SLOTS
-            self._pools[name] = Pool(self._maker(function, self.options.runtime), size)
-            self._closing.callback(self._pools[name].close)
-        awaited = workers | {route.function for route in template.routes}
-        with ThreadPoolExecutor() as warming:
-            list(warming.map(Pool.warm, [self._pools[name] for name in awaited]))
-
-    def _maker(self, function: Function, runtime: Runtime) -> Callable[[], Slot]:
-        if runtime == "inprocess":
-            return lambda: InProcess(function)
-        return lambda: self._starters.submit(Rie, function, self.options.lines).result()
+            size = self.options.workers if name in workers else _HTTP_CONCURRENCY
+            self._invoker.add(function, self.options.runtime, size)
+        self._invoker.warm(workers | {route.function for route in template.routes})
 
     def _poll(self, template: Template) -> None:
         for source in template.sources:
@@ -257,12 +260,13 @@ class Stack:
         attributes = self.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
         return attributes["Attributes"]["QueueArn"]
 
-    def _resources(self, path: str, served: Mapping[str, str]) -> Response:
-        """What an operator's programs need of the stack, by the names of the template's outputs.
+    def _resources(self, path: str, endpoints: Mapping[str, str]) -> Response:
+        """`GET /_local/resources`: what `python -m ops --local` needs to know of the stack.
 
-        `settings` are where the platforms are served: the functions have it in their environment.
+        JSON of `endpoint` (AWS), `region`, `outputs` (the template's, by name) and `settings`
+        (where the platforms are served, which functions have in their environment).
         """
-        settings = dict(served)
+        settings = dict(endpoints)
         endpoint = settings.pop("AWS_ENDPOINT_URL")
         outputs = {
             "ApiUrl": self.url,
@@ -272,8 +276,8 @@ class Stack:
             "TableName": self.table.name,
             "FilesBucket": self.bucket,
         }
-        told = {"endpoint": endpoint, "region": config.REGION, "outputs": outputs}
-        return Response(json.dumps({**told, "settings": settings}), mimetype="application/json")
+        body = {"endpoint": endpoint, "region": config.REGION, "outputs": outputs}
+        return Response(json.dumps({**body, "settings": settings}), mimetype="application/json")
 
 
 def _route(environ: WSGIEnvironment, body: bytes) -> str:

@@ -12,9 +12,8 @@ from typing import Any
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.cli.console import Pretty
-from local.http.recorder import Record
 from ops import target
+from ops.log_lines import LogPrinter
 from ops.target import NoTarget, Target
 
 FUNCTIONS = ("webhook", "worker", "web", "setup")
@@ -48,27 +47,28 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _follow_here(chosen: argparse.Namespace, since: float) -> None:
     """A local stack's functions log to its own terminal; here is what went between its parts."""
-    pretty, after = Pretty(sys.stdout), 0
+    printer, after = LogPrinter(sys.stdout), 0
     while True:
         wait = 0 if chosen.once else 5
         query = {"after": after, "wait": wait}
         url = f"{chosen.local.rstrip('/')}/_local/records"
         page = requests.get(url, params=query, timeout=30).json()
-        for record in (Record(**each) for each in page["records"]):
-            if record.at >= since and chosen.conversation in record.request + record.response:
-                pretty.record(record)
+        for record in page["records"]:
+            bodies = record["request"] + record["response"]
+            if record["at"] >= since and chosen.conversation in bodies:
+                printer.request(record)
         after = page["last"]
         if chosen.once:
             return
 
 
 def _follow(stack: Target, chosen: argparse.Namespace, since: float) -> None:
-    pretty, seen = Pretty(sys.stdout), set[str]()
+    printer, seen = LogPrinter(sys.stdout), set[str]()
     while True:
         now = time.time()
         for event in sorted(_events(stack, since), key=lambda each: int(each["timestamp"])):
             if event["eventId"] not in seen and _concerns(event["message"], chosen.conversation):
-                pretty.line(event["message"])
+                printer.log_line(event["message"])
             seen.add(event["eventId"])
         if chosen.once:
             return

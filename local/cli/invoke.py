@@ -1,4 +1,4 @@
-"""`python -m local invoke`: one function, one sample event, on a stack of its own."""
+"""`python -m local invoke`: invoke one function with a sample event, on a stack of its own."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _SESSION = Person("ada", Signer({})).session
 
 
 def invoke(function: str, event_file: Path) -> int:
-    """Print the response as JSON; what the function logs goes to standard error.
+    """Print the function's response as JSON on standard output, and its log on standard error.
 
-    The exit code: 1 where it raised, or the file cannot be read.
+    The event is adapted to the stack: signed, queued, or given an address to answer to. Returns the
+    exit code, 1 when the function failed or the file cannot be read.
     """
     try:
         event = json.loads(event_file.read_text())
@@ -34,9 +35,9 @@ def invoke(function: str, event_file: Path) -> int:
     try:
         with Stack(Options(poll=False)) as stack:
             if "Records" in event:
-                event = queued(stack, event)
+                event = with_receipts(stack, event)
             elif "ResponseURL" in event:
-                event = here(event, stack)
+                event = addressed(event, stack)
             else:
                 event = signed(event, Signer(stack.settings))
             result = stack.invoke(function, event)
@@ -50,7 +51,10 @@ def invoke(function: str, event_file: Path) -> int:
 
 
 def signed(event: dict[str, Any], signer: Signer) -> dict[str, Any]:
-    """A copy of an HTTP event, with the signature that its sender would have made just now."""
+    """A copy of an HTTP API event with the authentication of its sender, as of now.
+
+    Telegram's secret header, Messenger's signature or verify token, the web page's cookie.
+    """
     event = copy.deepcopy(event)
     headers: dict[str, str] = event.setdefault("headers", {})
     path = event["rawPath"]
@@ -66,24 +70,30 @@ def signed(event: dict[str, Any], signer: Signer) -> dict[str, Any]:
         event["cookies"] = [signer.web_cookie(_SESSION)]
         if event.get("body"):
             headers["origin"] = f"{headers['x-forwarded-proto']}://{headers['host']}"
-            # The web's time of sending must be about now.
+            # The web page's time of sending must be about now.
             sent = {**json.loads(event["body"]), "sent_at": time.time_ns() // 1_000_000}
             event["body"] = json.dumps(sent, ensure_ascii=False)
     return event
 
 
 def register(stack: Stack) -> None:
-    """What a deployment does last. Real platforms are left alone: they cannot call this machine."""
+    """Register webhooks at the stand-ins, as a deployment's custom resource does at the platforms.
+
+    Not at real platforms, which cannot call this machine.
+    """
     if not {"TELEGRAM_API_URL", "GRAPH_API_URL"} & stack.settings.keys():
         event = json.loads((ROOT / "events/setup/create.json").read_text())
-        stack.invoke("SetupFunction", here(event, stack))
+        stack.invoke("SetupFunction", addressed(event, stack))
 
 
-def here(event: dict[str, Any], stack: Stack) -> dict[str, Any]:
-    """A copy of a custom resource request that is about this stack, and answered to it."""
+def addressed(event: dict[str, Any], stack: Stack) -> dict[str, Any]:
+    """A copy of a CloudFormation custom resource request with this stack's URL.
+
+    The stack also takes the response, at `ResponseURL`.
+    """
     stack.add_app("/_local/answer", Response())
-    told = {**event["ResourceProperties"], "Url": stack.url}
-    return {**event, "ResourceProperties": told, "ResponseURL": f"{stack.url}/_local/answer"}
+    properties = {**event["ResourceProperties"], "Url": stack.url}
+    return {**event, "ResourceProperties": properties, "ResponseURL": f"{stack.url}/_local/answer"}
 
 
 def _body(event: dict[str, Any]) -> bytes:
@@ -91,8 +101,11 @@ def _body(event: dict[str, Any]) -> bytes:
     return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
 
 
-def queued(stack: Stack, event: dict[str, Any]) -> dict[str, Any]:
-    """The same records by way of the local queue: with receipts and times that are good."""
+def with_receipts(stack: Stack, event: dict[str, Any]) -> dict[str, Any]:
+    """An SQS event of the same records after they were sent to the local queue and received.
+
+    Their receipt handles and timestamps are therefore valid.
+    """
     for number, record in enumerate(event["Records"]):
         stack.sqs.send_message(
             QueueUrl=stack.queue_url,

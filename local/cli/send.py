@@ -1,4 +1,4 @@
-"""`python -m local send`: a message as the platform would send it, and the answers to it."""
+"""`python -m local send`: post a message as the platform would, and print the answers to it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from local.cloud.template import ROOT
 from local.http.server import HOST
 from local.standins.people import Person, Post, Signer
 
-_PATIENCE = 60.0
-_POLL = 5.0
+_PATIENCE = 60.0  # seconds until giving up
+_POLL = 5.0  # seconds that one request for records waits
+# By channel: the recorded server and operation of a posted answer, and the field of its recipient.
 _POSTS = {
     "telegram": ("telegram", "sendMessage", "chat_id"),
     "messenger": ("graph", "POST messages", "recipient"),
@@ -24,11 +25,11 @@ _POSTS = {
 
 
 class NoAnswer(Exception):
-    """The text says what is wrong, in one line."""
+    """There is no answer. The text says why, in one line."""
 
 
 def send(channel: str, text: str, user: str, port: int) -> int:
-    """Post, then print each answer as it arrives. The exit code."""
+    """Post a text as `user` to the stack on `port`; print each answer. Returns the exit code."""
     person = Person(user, Signer(config.load(ROOT)))
     url = f"http://{HOST}:{port}"
     try:
@@ -46,7 +47,11 @@ def send(channel: str, text: str, user: str, port: int) -> int:
 def answers(
     channel: str, person: Person, post: Post, url: str, patience: float = _PATIENCE
 ) -> Iterator[str]:
-    """Send `post`, then wait for the worker. Raises NoAnswer, requests.RequestException."""
+    """Send `post`, then yield the text of each answer until the worker is done with the message.
+
+    `url` is the stack's, `patience` in seconds. Raises NoAnswer when the message is refused or the
+    time is over, requests.RequestException when the stack does not answer.
+    """
     last = _records(url, -1, 0)["last"]
     reply = requests.post(url + post.path, post.body, headers=dict(post.headers), timeout=30)
     if not reply.ok:
@@ -66,32 +71,32 @@ def answers(
 
 
 def _records(url: str, after: int, wait: float) -> Mapping[str, Any]:
-    asked = {"after": after, "wait": wait}
+    query = {"after": after, "wait": wait}
     page: dict[str, Any] = requests.get(
-        f"{url}/_local/records", params=asked, timeout=wait + 10
+        f"{url}/_local/records", params=query, timeout=wait + 10
     ).json()
     return page
 
 
 def _posted(record: Mapping[str, Any], channel: str, person: Person) -> str:
-    """The text that the record shows to have been posted to the person, or ""."""
+    """The text that was posted to the person in this request, or ""."""
     server, operation, recipient = _POSTS.get(channel, ("", "", ""))
     if (record["server"], record["operation"], record["status"]) != (server, operation, 200):
         return ""
     try:
         call = json.loads(record["request"])
     except ValueError:
-        return ""  # with a file
-    whom, message = call.get(recipient), call.get("message", call)
+        return ""  # a file, as multipart
+    to, message = call.get(recipient), call.get("message", call)
     own = str(person.telegram_id) if channel == "telegram" else person.psid
-    if str(whom["id"] if isinstance(whom, dict) else whom) != own:
+    if str(to["id"] if isinstance(to, dict) else to) != own:
         return ""
     text: str = message.get("text", "")
     return text
 
 
 def _finished(record: Mapping[str, Any], post: Post) -> bool:
-    """Whether the record is an invocation that ended with our message done."""
+    """Whether the record is an invocation of the worker that handled the message successfully."""
     if record["server"] != "lambda" or record["status"] != 200:
         return False
     entries = json.loads(record["request"]).get("Records", ())
@@ -105,4 +110,4 @@ def _web_answer(url: str, post: Post) -> str:
     for turn in reply.json()["turns"]:
         if turn["id"] == post.marker:
             return str(turn["answer"])
-    raise NoAnswer("the message was taken, but the page shows no answer to it")
+    raise NoAnswer("the message was accepted, but the page shows no answer to it")

@@ -1,6 +1,7 @@
-"""The event source mapping: queue → function, as Lambda does it for a FIFO queue.
+"""The event source mapping: poll a FIFO queue, invoke the function, delete what succeeded.
 
-Docs: "Using Lambda with Amazon SQS", "Understanding the event source mapping".
+See "Using Lambda with Amazon SQS" and "How Lambda processes records from stream and queue-based
+event sources" in the AWS Lambda guide.
 """
 
 from __future__ import annotations
@@ -19,16 +20,18 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef, MessageTypeDef
 
-_IDLE_SECONDS = 1.0
-_HIDDEN_MARGIN = 0.02
-# Calls of the functions after which there may be something to receive, alone or as a batch.
-_STIRRING = ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")
+_IDLE_SECONDS = 1.0  # between receives from an empty queue
+_VISIBLE_MARGIN = 0.02  # seconds
+# Calls of the functions after which a message may be visible: each, and its batch form.
+_WAKING = ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")
 
 
 class Poller:
-    """`workers` invocations at once, each of up to `batch_size` records.
+    """Polls one queue. Up to `workers` invocations at once, each of up to `batch_size` messages.
 
-    Whose records succeeded is deleted; what failed stays until its visibility ends.
+    `invoke` takes an event and returns the function's result. Messages that succeeded are deleted;
+    failed ones stay in the queue until their visibility timeout ends. `partial` is whether the
+    function reports which records failed (ReportBatchItemFailures).
     """
 
     def __init__(
@@ -44,33 +47,34 @@ class Poller:
         self._sqs, self._url, self._arn = sqs, queue_url, queue_arn
         self._invoke = invoke
         self._batch_size, self._partial = batch_size, partial
-        self._stirred = threading.Event()
+        self._wake = threading.Event()
         self._stopping = self._given_up = False
         self._receiving = threading.Lock()
-        self._due: list[float] = []  # monotonic times at which hidden messages show again
+        self._due: list[float] = []  # monotonic times at which hidden messages become visible
         self._due_lock = threading.Lock()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
 
     def start(self) -> None:
+        """Start polling, in threads that end with the process."""
         for thread in self._threads:
             thread.start()
 
     def stop(self, timeout: float = 5) -> None:
-        """Receive nothing more; invocations in progress get `timeout` seconds to end."""
+        """Stop receiving. Invocations in progress get `timeout` seconds to end."""
         self._stopping = True
-        self._stirred.set()
+        self._wake.set()
         end = time.monotonic() + timeout
         for thread in self._threads:
             thread.join(max(0, end - time.monotonic()))
         self._given_up = True
 
     def watch(self, record: Record) -> None:
-        """A listener of the recorder: look at the queue as soon as something may be there."""
-        if record.server == "aws" and record.operation.startswith(_STIRRING):
-            now = time.monotonic() + _HIDDEN_MARGIN
+        """Listen to the recorder, to receive as soon as a message may be visible."""
+        if record.server == "aws" and record.operation.startswith(_WAKING):
+            now = time.monotonic() + _VISIBLE_MARGIN
             with self._due_lock:
                 self._due += [now + seconds for seconds in _visibilities(record)]
-            self._stirred.set()
+            self._wake.set()
 
     def _work(self) -> None:
         while not self._stopping:
@@ -80,8 +84,8 @@ class Poller:
                 self._serve(messages)
 
     def _receive(self) -> list[MessageTypeDef]:
-        """Waits, too, but not for long."""
-        self._stirred.clear()
+        """Receive a batch, or wait a moment and return none."""
+        self._wake.clear()
         if self._stopping:
             return []
         answer = self._sqs.receive_message(
@@ -91,7 +95,7 @@ class Poller:
         )
         messages = answer.get("Messages", [])
         if not messages:
-            self._stirred.wait(self._pause())
+            self._wake.wait(self._pause())
         return messages
 
     def _pause(self) -> float:
@@ -109,11 +113,11 @@ class Poller:
                 for number, message in enumerate(done)
             ]
             self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
-        self._stirred.set()
+        self._wake.set()
 
 
 def to_event(messages: Iterable[MessageTypeDef], queue_arn: str) -> dict[str, Any]:
-    """What Lambda hands to a function for these messages of a FIFO queue."""
+    """The event of an invocation with these messages. (Lambda, "Example FIFO queue event")"""
     source = {"eventSource": "aws:sqs", "eventSourceARN": queue_arn, "awsRegion": REGION}
     return {
         "Records": [
@@ -132,9 +136,9 @@ def to_event(messages: Iterable[MessageTypeDef], queue_arn: str) -> dict[str, An
 
 
 def failures(result: Result, messages: Iterable[MessageTypeDef], partial: bool) -> set[str]:
-    """Ids of the messages that stay in the queue.
+    """Ids of the messages that failed and stay in the queue.
 
-    All of them after an error, and after a report that names a message that was not there.
+    All of them after an error, and after a report that is malformed or names an unknown message.
     """
     every = {message["MessageId"] for message in messages}
     if result.error:
@@ -149,7 +153,7 @@ def failures(result: Result, messages: Iterable[MessageTypeDef], partial: bool) 
 
 
 def _visibilities(record: Record) -> list[float]:
-    """Seconds for which the call hid messages."""
+    """Visibility timeouts, in seconds, that a call to the queue set."""
     try:
         request = json.loads(record.request)
         entries = request.get("Entries", [request])

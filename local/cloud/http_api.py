@@ -1,4 +1,7 @@
-"""The HTTP API on this machine: the template's routes → events (payload 2.0) → functions."""
+"""API Gateway's HTTP API: turn requests into events (payload format 2.0) and invoke functions.
+
+See "Create AWS Lambda proxy integrations for HTTP APIs in API Gateway".
+"""
 
 from __future__ import annotations
 
@@ -21,12 +24,16 @@ from local.cloud.template import Route
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-LONGEST_BODY = 10_000_000  # HTTP API quotas: payload size 10 MB
+LONGEST_BODY = 10_000_000  # bytes; "Quotas for HTTP APIs": payload size 10 MB
 _TEXT = ("text/", "application/json", "application/javascript", "application/xml")
 
 
-class Front:
-    """A WSGI application."""
+class HttpApi:
+    """A WSGI application of the template's routes.
+
+    `invoke` takes a function's logical id and an event. A function's error becomes status 500, an
+    unknown route or method 404, a body of more than LONGEST_BODY bytes 413.
+    """
 
     def __init__(
         self, routes: Sequence[Route], invoke: Callable[[str, Mapping[str, Any]], Result]
@@ -59,7 +66,7 @@ def _pattern(path: str) -> str:
 def to_event(
     request: Request, body: bytes, route: Route, parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Docs: "Create AWS Lambda proxy integrations for HTTP APIs", payload format 2.0."""
+    """The event of a request. `parameters` are the variables of the route's path."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     cookies = headers.pop("cookie", "")
     headers["x-forwarded-for"] = request.remote_addr or ""
@@ -115,7 +122,10 @@ def _encoded(body: bytes, mimetype: str) -> tuple[str, bool]:
 
 
 def to_response(payload: Any) -> Response:
-    """What API Gateway makes of a function's response; 500 of one that it does not understand."""
+    """The HTTP response for a function's response, as API Gateway makes it.
+
+    A response without `statusCode` is the JSON body of a 200; a malformed one becomes status 500.
+    """
     if not (isinstance(payload, dict) and "statusCode" in payload):
         return Response(json.dumps(payload), mimetype="application/json")
     body = payload.get("body") or ""

@@ -1,6 +1,10 @@
-"""Real Lambda processes: `awslambdaric` under the runtime emulator that ships inside aws-sam-cli.
+"""Run functions in processes, by AWS's runtime interface client and emulator.
 
-Linux only. Enforces time limits, and starts a fresh process after a crash.
+The client is `awslambdaric`, which the function runs under in Lambda too; the emulator ships inside
+aws-sam-cli. It enforces time limits, and starts a new process after a crash. Linux only.
+
+See "Testing Lambda container image locally" and the repository
+aws/aws-lambda-runtime-interface-emulator.
 """
 
 from __future__ import annotations
@@ -20,14 +24,14 @@ from pathlib import Path
 
 import urllib3
 
-from local.cloud.runtime import Function, Lines, Result
+from local.cloud.runtime import Function, LogSink, Result
 from local.cloud.template import ROOT
 from local.http.server import HOST
 
 _INVOKE = "/2015-03-31/functions/function/invocations"
-# Asks Linux to be ended with its parent (prctl's PR_SET_PDEATHSIG), then becomes the emulator. A
-# function between fork and exec would do it, too, but may deadlock where threads run.
-_TIED = """
+# Has Linux end the process with its parent (prctl's PR_SET_PDEATHSIG), then becomes the emulator.
+# A function between fork and exec would do it too, but may deadlock where threads run.
+_END_WITH_PARENT = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 os.execv(sys.argv[1], sys.argv[1:])
@@ -37,19 +41,21 @@ _START_SECONDS = 10.0
 
 
 class Rie:
-    """A slot in a process of its own. `path` is what PYTHONPATH names besides its folder.
+    """An execution environment in a process of its own.
 
-    `python` is the interpreter, and perhaps its options.
+    `path` are the folders of PYTHONPATH besides the function's own; `python` is the interpreter
+    with its options; `log` takes each line that the process prints. Raises RuntimeError when the
+    emulator is not there or does not start.
     """
 
     def __init__(
         self,
         function: Function,
-        lines: Lines,
+        log: LogSink,
         path: tuple[Path, ...] = (ROOT / "layers/chatbot",),
         python: tuple[str, ...] = (sys.executable,),
     ) -> None:
-        self._function, self._lines = function, lines
+        self._function, self._log = function, log
         self._path, self._python = path, python
         self._http = urllib3.PoolManager(retries=False)
         for _ in range(_STARTS):
@@ -58,25 +64,31 @@ class Rie:
         raise RuntimeError(f"{function.name}: the runtime emulator did not start")
 
     def invoke(self, event: str) -> Result:
+        """Post the event to the emulator and wait for the response."""
         url, seconds = f"http://{HOST}:{self._port}{_INVOKE}", self._function.timeout + 30
         try:
             answer = self._http.request("POST", url, body=event.encode(), timeout=seconds)
         except urllib3.exceptions.HTTPError as error:
             return Result(error=f"Runtime.Unreachable: {type(error).__name__}")
-        return _judge(answer.status, answer.data.decode(errors="replace"))
+        return _result(answer.status, answer.data.decode(errors="replace"))
 
     def pids(self) -> list[int]:
-        """The function's own processes: none before its first invocation."""
+        """Process ids of the function itself. There is none before its first invocation."""
         tasks = Path(f"/proc/{self._process.pid}/task").glob("*/children")
         return [int(pid) for task in tasks for pid in task.read_text().split()]
 
     def kill(self) -> None:
-        """The emulator answers for its dead child, and starts another for the next invocation."""
+        """Kill the function's process.
+
+        The emulator answers the invocation in progress with an error, and starts another process
+        for the next one.
+        """
         for pid in self.pids():
-            with suppress(ProcessLookupError):  # it was faster
+            with suppress(ProcessLookupError):  # it ended meanwhile
                 os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
+        """End the emulator and the function's process; waits up to 5 s before it kills them."""
         self._process.terminate()  # ends the runtime too, which is in a group of its own
         try:
             self._process.wait(5)
@@ -86,14 +98,13 @@ class Rie:
             self._process.wait()
 
     def _start(self) -> bool:
-        """False when a port was taken meanwhile: the emulator then dies of it."""
+        """Start the emulator. Returns False when one of its ports was taken meanwhile."""
         self._port, runtime_port = _free_port(), _free_port()
-        invoked, asked = "--runtime-interface-emulator-address", "--runtime-api-address"
-        emulator = [str(_emulator()), invoked, f"{HOST}:{self._port}"]
-        emulator += [asked, f"{HOST}:{runtime_port}"]
+        emulator = [str(_emulator()), "--runtime-interface-emulator-address"]
+        emulator += [f"{HOST}:{self._port}", "--runtime-api-address", f"{HOST}:{runtime_port}"]
         runtime = [*self._python, "-m", "awslambdaric", self._function.handler]
         self._process = subprocess.Popen(
-            [sys.executable, "-ISc", _TIED, *emulator, *runtime],
+            [sys.executable, "-ISc", _END_WITH_PARENT, *emulator, *runtime],
             cwd=self._function.folder,
             env=self._environment(),
             stdin=subprocess.DEVNULL,
@@ -126,11 +137,11 @@ class Rie:
         assert process.stdout
         with process.stdout:
             for line in process.stdout:
-                self._lines(line.decode(errors="replace").rstrip("\n"))
+                self._log(line.decode(errors="replace").rstrip("\n"))
 
 
-def _judge(status: int, text: str) -> Result:
-    """Time-outs and exceptions come with status 200: only the body tells."""
+def _result(status: int, text: str) -> Result:
+    """Read the emulator's response. Time-outs and exceptions too come with status 200."""
     try:
         payload = json.loads(text)
     except ValueError:

@@ -1,6 +1,10 @@
-"""Functions and their slots: as in Lambda, a slot serves one invocation at a time.
+"""Functions, and the execution environments that run them.
 
-A slot is the module loaded into this process, or a real Lambda process (local/cloud/rie.py).
+As in Lambda, an execution environment handles one invocation at a time. Here it is either the
+function's module loaded into this process (`InProcess`), or a process under AWS's runtime interface
+emulator (`local.cloud.rie`).
+
+See "Understanding the Lambda execution environment lifecycle" in the AWS Lambda guide.
 """
 
 from __future__ import annotations
@@ -19,88 +23,105 @@ from typing import Any, Protocol, cast
 
 import boto3
 
-Lines = Callable[[str], None]
+LogSink = Callable[[str], None]
+"""Takes each line that a function's process prints, without its line break."""
 
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the template as deployed here. `timeout` in seconds."""
+    """The configuration of a function of the template, as deployed on this machine."""
 
     name: str  # logical id
-    folder: Path
-    handler: str
-    timeout: int
+    folder: Path  # its code
+    handler: str  # "module.function"
+    timeout: int  # seconds
     environment: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Result:
-    """What an invocation came to: its response, or the error that Lambda would report."""
+    """Outcome of an invocation: the function's response, or the error that Lambda would report."""
 
-    payload: Any = None
+    payload: Any = None  # decoded JSON
     error: str = ""  # such as "Runtime.ExitError", "Sandbox.Timedout", "ValueError: …"
 
 
-class Slot(Protocol):
-    def invoke(self, event: str) -> Result: ...
+class ExecutionEnvironment(Protocol):
+    """Runs one function, one invocation at a time."""
+
+    def invoke(self, event: str) -> Result:
+        """Run the handler with a JSON event. A failure is a Result too, never an exception."""
 
     def kill(self) -> None:
-        """End what runs at once, as a crash would. The slot serves again afterwards."""
+        """Crash the invocation in progress. The next invocation starts a new process.
 
-    def close(self) -> None: ...
+        Raises RuntimeError where that is not possible.
+        """
+
+    def close(self) -> None:
+        """Release the process, if there is one."""
 
 
 class Pool:
-    """Up to `size` slots of a function, each made when all others are busy."""
+    """Up to `size` execution environments of one function.
 
-    def __init__(self, make: Callable[[], Slot], size: int) -> None:
+    A new one is made when all others are busy. Safe between threads.
+    """
+
+    def __init__(self, make: Callable[[], ExecutionEnvironment], size: int) -> None:
         self._make = make
         self._room = threading.Semaphore(size)
-        self._slots: list[Slot] = []
-        self._idle: list[Slot] = []
+        self._all: list[ExecutionEnvironment] = []
+        self._idle: list[ExecutionEnvironment] = []
 
     def warm(self) -> None:
-        """Make the first slot now."""
-        with self._slot():
+        """Make the first execution environment now, ahead of the first invocation."""
+        with self._taken():
             """It is idle from now on."""
 
     def invoke(self, event: Mapping[str, Any]) -> Result:
-        """Waits for a slot when all are busy."""
-        with self._slot() as slot:
-            return slot.invoke(json.dumps(event))
+        """Invoke the function. Waits while `size` invocations are in progress."""
+        with self._taken() as environment:
+            return environment.invoke(json.dumps(event))
 
     def kill(self) -> int:
-        """Crash every slot that is busy; how many there were."""
-        busy = [slot for slot in self._slots if slot not in self._idle]
-        for slot in busy:
-            slot.kill()
+        """Crash every invocation in progress. Returns how many there were."""
+        busy = [each for each in self._all if each not in self._idle]
+        for environment in busy:
+            environment.kill()
         return len(busy)
 
+    def retire(self) -> None:
+        """Use the idle ones no more: the next invocations start new ones."""
+        self._idle.clear()
+
     def close(self) -> None:
-        while self._slots:
-            self._slots.pop().close()
+        """Close all execution environments."""
+        while self._all:
+            self._all.pop().close()
 
     @contextmanager
-    def _slot(self) -> Iterator[Slot]:
+    def _taken(self) -> Iterator[ExecutionEnvironment]:
         with self._room:
             try:
-                slot = self._idle.pop()
+                environment = self._idle.pop()
             except IndexError:
-                slot = self._make()
-                self._slots.append(slot)
+                environment = self._make()
+                self._all.append(environment)
             try:
-                yield slot
+                yield environment
             finally:
-                self._idle.append(slot)
+                self._idle.append(environment)
 
 
 _loading = threading.Lock()
 
 
 class InProcess:
-    """The function's module, loaded anew into this process. Cannot be killed, nor timed out.
+    """The function's module, loaded anew into this process.
 
-    What it prints goes to this process's standard output.
+    It cannot be killed, and the time limit is not enforced. What the function prints goes to this
+    process's standard output.
     """
 
     def __init__(self, function: Function) -> None:
@@ -111,6 +132,7 @@ class InProcess:
             self._handler: Callable[[Any, Any], Any] = runpy.run_path(str(path))[handler]
 
     def invoke(self, event: str) -> Result:
+        """Call the handler. An exception becomes the Result's error."""
         context = Context(self._function.name, time.time() + self._function.timeout)
         try:
             return Result(json.loads(json.dumps(self._handler(json.loads(event), context))))
@@ -118,6 +140,7 @@ class InProcess:
             return Result(error=f"{type(error).__name__}: {error}")
 
     def kill(self) -> None:
+        """Raises RuntimeError: a module in this process cannot be crashed."""
         raise RuntimeError("only real Lambda processes can be killed: use the rie runtime")
 
     def close(self) -> None:
@@ -126,7 +149,7 @@ class InProcess:
 
 @contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """A mapping in place of `os.environ`, which the function may keep; and boto3 reads it anew."""
+    """Replace `os.environ` with a mapping that the function may keep, and reset boto3's session."""
     before = os.environ
     boto3.DEFAULT_SESSION = None
     os.environ = cast("os._Environ[str]", dict(values))  # noqa: B003
@@ -139,7 +162,10 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Context:
-    """What of Lambda's context object functions use."""
+    """Lambda's context object, as far as functions use it.
+
+    See "Using the Lambda context object to retrieve Python function information".
+    """
 
     function_name: str
     deadline: float  # epoch seconds
@@ -149,7 +175,9 @@ class Context:
 
     @property
     def invoked_function_arn(self) -> str:
+        """An ARN in a made-up account."""
         return f"arn:aws:lambda:local:123456789012:function:{self.function_name}"
 
     def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the deadline, at least 0."""
         return max(0, round((self.deadline - time.time()) * 1000))

@@ -1,6 +1,7 @@
-"""`template.yaml`, translated: what of it exists locally, and who serves which route.
+"""Read `template.yaml`: functions, routes, event sources, and the resources that moto creates.
 
-Nothing that the template says is said again elsewhere in `local`.
+SAM's own translator turns the template into CloudFormation. Nothing that the template says is
+repeated elsewhere in `local`.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from local.config import REGION
 ROOT = Path(__file__).parents[2]
 STACK = "chatbot"
 
-# moto makes these well. Others it makes wrongly, or not from CloudFormation, or they start
-# something of their own: an event source mapping would have it look for Docker on every send.
-_KEPT = {
+# Resource types that moto creates well. Others it creates wrongly, or not from CloudFormation, or
+# they have side effects: with an event source mapping it would look for Docker on every send.
+_CREATED = {
     "AWS::DynamoDB::Table",
-    "AWS::IAM::Role",  # moto looks for a function's
+    "AWS::IAM::Role",  # moto requires a function's
     "AWS::Lambda::Function",
     "AWS::S3::Bucket",
     "AWS::SQS::Queue",
@@ -33,7 +34,7 @@ _FUNCTION_ARN = re.compile(r"\$\{(\w+)\.Arn\}/invocations$")
 
 @dataclass(frozen=True)
 class Route:
-    """`path` as API Gateway writes it: `/assets/{file}`."""
+    """A route of the HTTP API. `path` is as API Gateway writes it: `/assets/{file}`."""
 
     method: str
     path: str
@@ -42,27 +43,28 @@ class Route:
 
 @dataclass(frozen=True)
 class EventSource:
-    """An event source mapping: the queue's messages go to the function."""
+    """An event source mapping: messages of the queue go to the function. Both are logical ids."""
 
     function: str
     queue: str
     batch_size: int
-    partial: bool  # the function reports which records failed
+    partial: bool  # ReportBatchItemFailures: the function reports which records failed
 
 
 @dataclass(frozen=True)
 class Template:
-    """Names are logical ids. `code` are the functions' folders."""
+    """The template, translated. Keys of mappings are logical ids."""
 
-    code: Mapping[str, Path]
-    handlers: Mapping[str, str]
+    code: Mapping[str, Path]  # folders of the functions
+    handlers: Mapping[str, str]  # "module.function"
     routes: tuple[Route, ...]
     sources: tuple[EventSource, ...]
-    stack: Mapping[str, Any]  # what CloudFormation makes of it locally
+    stack: Mapping[str, Any]  # the CloudFormation template of the resources that moto creates
 
     @classmethod
     def read(cls, root: Path = ROOT) -> Template:
-        # A second of imports, for which whoever wants no stack need not wait.
+        """Translate `root`/template.yaml."""
+        # Imported here: it takes a second, which other users of this module need not wait for.
         from samtranslator.parser.parser import Parser
         from samtranslator.translator.translator import Translator
         from samtranslator.yaml_helper import yaml_parse
@@ -80,7 +82,7 @@ class Template:
         translated: dict[str, Any] = translator.translate(source, {})
         resources = translated.pop("Resources")
         translated.pop("Outputs")
-        here = {name: item for name, item in resources.items() if item["Type"] in _KEPT}
+        here = {name: item for name, item in resources.items() if item["Type"] in _CREATED}
         return cls(
             code=code,
             handlers={name: resources[name]["Properties"]["Handler"] for name in code},

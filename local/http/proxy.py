@@ -1,4 +1,4 @@
-"""A reverse proxy: what is asked of this machine is passed on to another server, and back."""
+"""A reverse proxy: forward requests to another server, and its responses back."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 TIMEOUT = urllib3.Timeout(connect=10, read=300)
-# Of one connection only (RFC 9110, 7.6.1); the server below adds its own.
+# Headers of one connection only (RFC 9110, 7.6.1), and those that each server adds itself.
 _HOP_BY_HOP = set(
     "connection date host keep-alive server te trailer transfer-encoding upgrade".split()
 )
 
 
-class Upstream:
-    """A WSGI application that serves what `base_url` serves. Answers pass chunk by chunk."""
+class Proxy:
+    """A WSGI application that forwards to `base_url`. Responses are streamed chunk by chunk.
+
+    A request that gets no response is answered with status 502, with the kind of error only.
+    """
 
     def __init__(self, base_url: str) -> None:
         self._base = base_url.rstrip("/")
@@ -42,7 +45,7 @@ class Upstream:
                 preload_content=False,
             )
         except urllib3.exceptions.HTTPError as error:
-            # Its text holds the URL, and Telegram's holds the token.
+            # The error's text holds the URL, and Telegram's URLs hold the token.
             body = json.dumps({"error": {"message": f"upstream: {type(error).__name__}"}})
             return Response(body, 502, mimetype="application/json")(environ, start_response)
         start_response(

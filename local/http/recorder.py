@@ -1,7 +1,7 @@
-"""The recorder: what passes between the functions and the servers, kept for those who look.
+"""Record the requests between the functions and the servers of the local stack.
 
-It holds people's words, in memory only, for the console's trace, `send`, the playground and
-tests. It is no log: nothing of it is written anywhere, and secrets are blotted out.
+Records hold what people write, in memory only, for `python -m local send`, the playground and
+tests. Nothing of them is written to a file or a log, and secrets are masked.
 """
 
 from __future__ import annotations
@@ -26,31 +26,30 @@ if TYPE_CHECKING:
 
 KEPT_RECORDS = 2_000
 KEPT_BYTES = 256 * 1024  # of each body
-LONGEST_WAIT = 30.0
+LONGEST_WAIT = 30.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One request and its answer. `status` 0: hung up without one. Sizes are bytes.
+    """One request and its response."""
 
-    `server` is api, aws, telegram, graph, openai, or lambda for an invocation; `at` is epoch
-    seconds when it began, `ms` how long it took, to the last byte.
-    """
-
-    n: int
-    at: float
-    ms: int
-    server: str
-    operation: str
-    status: int
+    n: int  # its number, from 1 in the order in which requests ended
+    at: float  # epoch seconds when it began
+    ms: int  # milliseconds until the response's last byte
+    server: str  # api, aws, telegram, graph, openai, or lambda for an invocation
+    operation: str  # "POST /telegram", "PutItem", "sendMessage", or the function's name
+    status: int  # HTTP status; 0: the connection was closed without a response
     request_bytes: int
     response_bytes: int
-    request: str
+    request: str  # the body, up to KEPT_BYTES, with secrets masked
     response: str
 
 
 class Recorder:
-    """Numbers records from 1 and keeps the last of them. Safe between threads."""
+    """Keeps the last KEPT_RECORDS records. Safe between threads.
+
+    `secrets` are masked in recorded bodies; those of less than 8 characters are not.
+    """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = [secret for secret in secrets if len(secret) >= 8]
@@ -60,7 +59,7 @@ class Recorder:
         self._listeners: list[Callable[[Record], None]] = []
 
     def listen(self, listener: Callable[[Record], None]) -> None:
-        """Call `listener` with each record, on the thread that made it."""
+        """Call `listener` with each new record, on the thread of its request."""
         self._listeners.append(listener)
 
     @property
@@ -69,21 +68,22 @@ class Recorder:
         return self._last
 
     def after(self, n: int) -> list[Record]:
+        """The kept records with a number over `n`."""
         with self._changed:
             return [record for record in self._records if record.n > n]
 
     def wait(
         self, found: Callable[[Record], bool], after: int = 0, timeout: float = 10
     ) -> Record | None:
-        """The first record numbered over `after` for which `found` holds, when there is one."""
+        """Wait for a record numbered over `after` that `found` accepts. None after `timeout` s."""
         end = time.monotonic() + timeout
         while True:
             with self._changed:
                 self._changed.wait_for(partial(self.after, after), end - time.monotonic())
                 records = self.after(after)
-            hit = next(filter(found, records), None)
-            if hit or time.monotonic() >= end:
-                return hit
+            match = next(filter(found, records), None)
+            if match or time.monotonic() >= end:
+                return match
             after = records[-1].n if records else after
 
     def add(
@@ -96,7 +96,11 @@ class Recorder:
         response: bytes,
         response_bytes: int | None = None,
     ) -> None:
-        """`began` is epoch seconds; `response_bytes` when more was sent than is kept."""
+        """Add a record of a request that ended now.
+
+        `began` is in epoch seconds. `response_bytes` is given when `response` is not the whole
+        body.
+        """
         ms = round((time.time() - began) * 1000)
         size = len(response) if response_bytes is None else response_bytes
         texts = self._readable(request), self._readable(response)
@@ -122,39 +126,43 @@ class Recorder:
         app: WSGIApplication,
         operation_of: Callable[[WSGIEnvironment, bytes], str],
     ) -> WSGIApplication:
-        """`app` with every request recorded. Answers pass on chunk by chunk."""
+        """Middleware that records the requests to `app` as `server`.
+
+        `operation_of(environ, body)` names each request. Responses are streamed chunk by chunk.
+        """
 
         def recorded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             began = time.time()
             body = body_of(environ)
             add = partial(self.add, server, operation_of(environ, body), began)
-            answer = _Answer(lambda status, kept, size: add(status, body, kept, size))
+            response = _Response(lambda status, kept, size: add(status, body, kept, size))
 
             def started(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-                answer.status = int(line.split(" ", 1)[0])
-                answer.length = Headers(headers).get("Content-Length", -1, type=int)
+                response.status = int(line.split(" ", 1)[0])
+                response.length = Headers(headers).get("Content-Length", -1, type=int)
                 return start_response(line, headers, exc_info)
 
             try:
                 chunks = app(environ, started)
             except BaseException:
-                answer.done()
+                response.done()
                 raise
-            callbacks = [answer.done, getattr(chunks, "close", answer.done)]
-            return ClosingIterator(answer.copy(chunks), callbacks)
+            callbacks = [response.done, getattr(chunks, "close", response.done)]
+            return ClosingIterator(response.copy(chunks), callbacks)
 
         return recorded
 
     def page(self, request: Request) -> Response:
-        """`GET /_local/records?after=N&wait=S`: the records after N, as soon as there is one.
+        """`GET /_local/records?after=N&wait=S` → `{"last": M, "records": […]}`.
 
-        `after=-1` answers at once with the newest number only.
+        The records with a number over N; waits up to S seconds until there is one. `after=-1`
+        answers at once with the newest number and no records.
         """
         after = request.args.get("after", -1, type=int)
         wait = min(request.args.get("wait", 0.0, type=float), LONGEST_WAIT)
         records: list[Record] = []
         if after >= 0:
-            after = min(after, self.last)  # a page may remember an earlier run
+            after = min(after, self.last)  # a client may have N from an earlier run
             self.wait(lambda record: True, after, wait)
             records = self.after(after)
         last = records[-1].n if records else self.last
@@ -162,13 +170,15 @@ class Recorder:
         return Response(json.dumps(body), mimetype="application/json")
 
 
-class _Answer:
-    """What of an answer has passed. Recorded before its last byte is handed on: whoever has got
-    the whole answer finds its record."""
+class _Response:
+    """Copies a response while it is streamed, and records it before its last chunk is passed on.
+
+    A client that has the whole response therefore finds its record.
+    """
 
     def __init__(self, record: Callable[[int, bytes, int], None]) -> None:
         self.status = 0
-        self.length = -1  # as announced
+        self.length = -1  # of the Content-Length header
         self._record = record
         self._kept = bytearray()
         self._size = 0

@@ -1,4 +1,4 @@
-"""Loopback HTTP servers for the WSGI applications of the local stack."""
+"""Serve WSGI applications over HTTP on the loopback interface."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HOST = "127.0.0.1"
-CONTAINERS_HOST = "host.docker.internal"  # this machine, as a container on it knows it
+CONTAINERS_HOST = "host.docker.internal"  # this machine's name in Docker containers
 _OWN_NAMES = (HOST, "localhost", CONTAINERS_HOST)
 _BACKLOG = 128
 
 
 class Running:
-    """A server that answers at `url` (no slash at its end) until it is closed."""
+    """A server that answers at `url`, which has no slash at its end, until it is closed."""
 
     def __init__(self, app: WSGIApplication, port: int) -> None:
         self._app = OwnHostOnly(app)
@@ -34,7 +34,7 @@ class Running:
         self._start()
 
     def refuse(self) -> None:
-        """Have connections refused, as where nothing listens; the port stays ours."""
+        """Let connections be refused, as where nothing listens. The port stays reserved."""
         self.close()
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -46,7 +46,7 @@ class Running:
         self._start()
 
     def close(self) -> None:
-        """Stop listening; the port is free on return. Requests in progress die with the process."""
+        """Stop listening. The port is free on return; requests in progress go on."""
         self._server.shutdown()
         self._thread.join()
         self._listener.close()
@@ -59,15 +59,15 @@ class Running:
 
 
 def serve(app: WSGIApplication, port: int = 0) -> Running:
-    """Serve `app` on 127.0.0.1, a thread per request, one request per connection.
+    """Serve `app` on 127.0.0.1, in a thread per request, with one request per connection.
 
-    Port 0 takes a free one. Raises OSError (errno EADDRINUSE) where the port is taken.
+    Port 0 takes a free one. Raises OSError (errno EADDRINUSE) when the port is taken.
     """
     return Running(app, port)
 
 
 def body_of(environ: WSGIEnvironment) -> bytes:
-    """The whole body, which stays there to be read again."""
+    """Read the whole body of a request, and put it back so that it can be read again."""
     body = get_input_stream(environ).read()
     environ["wsgi.input"] = BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))
@@ -77,9 +77,10 @@ def body_of(environ: WSGIEnvironment) -> bytes:
 
 
 class OwnHostOnly:
-    """Refuses requests made under another host's name, as a rebinding attack on a browser does.
+    """Middleware that answers status 403 to requests which a foreign web page may have caused.
 
-    And what a page in a browser posts to `/_local/`, which is for programs.
+    Refused are requests under another host's name (DNS rebinding), and requests with an `Origin`
+    header below `/_local/`, which is for programs only.
     """
 
     def __init__(self, app: WSGIApplication) -> None:
@@ -99,4 +100,4 @@ class _QuietHandler(WSGIRequestHandler):
     disable_nagle_algorithm = True  # headers and body, and each chunk, are small separate writes
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Nothing: request lines hold tokens, and the stack writes its own log."""
+        """Log nothing: request lines hold tokens, and the stack writes its own log."""

@@ -1,7 +1,8 @@
-"""The playground at /playground: be a person on each platform, see every hop, break things.
+"""The playground's server: write as a person on each platform, see each request, cause faults.
 
-This side signs what its page writes, as the platform would, and plants faults; the page does the
-rest with the recorder's records (`/_local/records`) and with what the stand-ins took.
+It signs what the page writes, as the platform would, and sets the stand-ins' faults. The page draws
+the rest from the recorder's records (`/_local/records`) and from the calls that the stand-ins
+accepted.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from local.stack import Stack
 
 
-def _posts(fault: Fault) -> dict[str, Fault]:
-    """On what both platforms are sent to show."""
+def _on_posts(fault: Fault) -> dict[str, Fault]:
+    """The fault, on the requests that post messages to Telegram and to Messenger."""
     matches = {"telegram": "sendMessage", "graph": "POST messages"}
     return {server: replace(fault, match=match) for server, match in matches.items()}
 
@@ -37,8 +38,8 @@ def _posts(fault: Fault) -> dict[str, Fault]:
 PEOPLE = ("ada", "bob", "cleo")
 WORKER = "WorkerFunction"
 SAMPLES = {"photo": "photo.png", "voice": "voice.wav"}
-# By choice, the usual one first: the faults on each server. What happens only once (`times`) sets
-# its switch back.
+# Switch → choice → server → fault. The first choice is the usual one. A fault that is not permanent
+# (`times`) resets its switch when it occurs.
 SWITCHES: dict[str, dict[str, dict[str, Fault]]] = {
     "model": {
         "fine": {},
@@ -48,14 +49,15 @@ SWITCHES: dict[str, dict[str, dict[str, Fault]]] = {
     },
     "platforms": {
         "fine": {},
-        "busy": _posts(Fault("status", times=0, status=429, retry_after=5)),
-        "hang_up": _posts(Fault("hang_up_after")),
+        "busy": _on_posts(Fault("status", times=0, status=429, retry_after=5)),
+        "hang_up": _on_posts(Fault("hang_up_after")),
     },
     "webhooks": {"once": {}, "twice": {}},
     "worker": {"alive": {}, "killed": {"openai": Fault("slow", "chat/*", delay_s=1)}},
 }
 _WORD_SECONDS = 0.08  # between the words of a slow model
 _FOLDER = Path(__file__).parent
+_FILES = {".css", ".html", ".js", ".png", ".svg", ".wav"}  # what the page consists of
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; base-uri 'none';"
     " form-action 'none'; frame-ancestors 'none'",
@@ -65,7 +67,10 @@ _HEADERS = {
 
 
 class Playground:
-    """A WSGI application for `Stack.add_app`. Posts must come from its own page."""
+    """A WSGI application for `Stack.add_app`.
+
+    It answers 403 to posts from other origins, and 400 to those that are not of the expected form.
+    """
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -85,16 +90,19 @@ class Playground:
             if name in self._served:
                 response = self._served[name](request, rest)
             else:
-                response = send_from_directory(_FOLDER, name or "index.html", environ)
+                response = _file(request.path[1:] or "index.html", environ)
         except HTTPException as error:
             response = Response(f"{error.description}\n", error.code)
         except (LookupError, TypeError, AttributeError) as error:
-            response = Response(f"not of the form: {type(error).__name__}\n", 400)
+            response = Response(f"unexpected form: {type(error).__name__}\n", 400)
         response.headers.update(_HEADERS)
         return response(environ, start_response)
 
     def _state(self, request: Request, rest: str) -> Response:
-        """What the page has to know, and what is new after `written`, `telegram` and `graph`."""
+        """`GET state`: people, switches, settings; and what was written and posted meanwhile.
+
+        The query's `written`, `telegram` and `graph` say how many of each the page knows already.
+        """
         stack, after = self._stack, request.args
         accepted = {"telegram": stack.telegram.accepted, "graph": stack.graph.accepted}
         new = {name: calls[after.get(name, 0, int) :] for name, calls in accepted.items()}
@@ -108,34 +116,37 @@ class Playground:
         return _json({**state, "settings": sorted(stack.settings)})
 
     def _write(self, request: Request, channel: str) -> Response:
-        """`{"person", "event" | "media"}`.
+        """`POST write/<channel>` with `{"person", "event" | "media"}` → `{"status"}`.
 
-        An event is a Telegram update, or an item of Messenger's `messaging`; media is a sample.
+        An event is a Telegram update, or an item of Messenger's `messaging`; media is a name of
+        SAMPLES.
         """
-        wish = request.get_json()
-        person, at = self._people[wish["person"]], time.time()
-        if "media" in wish:
-            file = _FOLDER / SAMPLES[wish["media"]]
+        written = request.get_json()
+        person, at = self._people[written["person"]], time.time()
+        if "media" in written:
+            file = _FOLDER / SAMPLES[written["media"]]
             source = self._stack.upload(channel, file.read_bytes(), file.name)
-            post = person.send(channel, wish["media"], source)
+            post = person.send(channel, written["media"], source)
         elif channel == "telegram":
-            post = person.telegram_update(wish["event"])
+            post = person.telegram_update(written["event"])
         else:
-            post = person.messenger_event(wish["event"], "")
+            post = person.messenger_event(written["event"], "")
         event = json.loads(post.body)
         if channel == "telegram":
             self._stack.telegram.learn(event)
         else:
             event = event["entry"][0]["messaging"][0]
-            said = event.get("message") or event.get("postback")
-            if said:
-                text = said.get("text") or said.get("title", "")
-                self._stack.graph.person_wrote(person.psid, said["mid"], text, event["timestamp"])
-        self._written.append({"channel": channel, "at": at, **wish, "event": event})
+            message = event.get("message") or event.get("postback")
+            if message:
+                text = message.get("text") or message.get("title", "")
+                self._stack.graph.person_wrote(
+                    person.psid, message["mid"], text, event["timestamp"]
+                )
+        self._written.append({"channel": channel, "at": at, **written, "event": event})
         return _json({"status": self._post(post.path, post.headers, post.body).status_code})
 
     def _web(self, request: Request, rest: str) -> Response:
-        """`/web/<person>/<path>`: the bot's own web API, as that person's browser calls it."""
+        """`web/<person>/<path>`: call the bot's own web API, with the cookie of that person."""
         name, _, path = rest.partition("/")
         if name not in self._people:
             raise NotFound
@@ -151,7 +162,7 @@ class Playground:
         return Response(answer.content, answer.status_code, content_type=kind)
 
     def _post(self, path: str, headers: Mapping[str, str], body: bytes) -> requests.Response:
-        """Once, or twice at the same time where the switch says so; one of the answers."""
+        """Post to the stack, twice at the same time if so switched. Returns one response."""
 
         def post(_: int) -> requests.Response:
             return requests.post(self._stack.url + path, body, headers=dict(headers), timeout=30)
@@ -161,7 +172,7 @@ class Playground:
             return next(posting.map(post, range(times)))
 
     def _sent(self, request: Request, name: str) -> Response:
-        """What was uploaded to a stand-in: Telegram's by file id, Messenger's by call."""
+        """`GET sent/<name>`: a file that the bot uploaded, by file id or Graph call number."""
         files = self._stack.telegram.files
         calls = {str(call.number): call.params for call in self._stack.graph.accepted}
         if name in files:
@@ -171,7 +182,10 @@ class Playground:
         return Response(calls[name]["filedata"].data, mimetype="application/octet-stream")
 
     def _switch(self, request: Request, rest: str) -> Response:
-        """`{"name", "choice"}` → `{"switches", "killed"}`: how many workers died at once."""
+        """`POST switch` with `{"name", "choice"}` → `{"switches", "killed"}`.
+
+        `killed` is how many busy workers were crashed immediately.
+        """
         name, choice = (request.get_json().get(key) for key in ("name", "choice"))
         if choice not in SWITCHES.get(name, ()):
             raise BadRequest("there is no such switch")
@@ -190,14 +204,14 @@ class Playground:
         self._stack.openai.token_s = _WORD_SECONDS if self._switches["model"] == "slow" else 0
         chosen = {name: SWITCHES[name][choice] for name, choice in self._switches.items()}
         for server in ("telegram", "graph", "openai"):
-            planted = getattr(self._stack, server).faults
-            planted.clear()
+            set_faults = getattr(self._stack, server).faults
+            set_faults.clear()
             for name, faults in reversed(chosen.items()):
                 if server in faults:
-                    planted.add(self._sprung(name, faults[server]))
+                    set_faults.add(self._resetting(name, faults[server]))
 
-    def _sprung(self, name: str, fault: Fault) -> Fault:
-        """A fault that sets its switch back when it happens, unless it is to stay."""
+    def _resetting(self, name: str, fault: Fault) -> Fault:
+        """The fault, resetting its switch when it occurs, unless it is permanent."""
 
         def then(environ: WSGIEnvironment) -> None:
             if name == "worker":
@@ -207,6 +221,13 @@ class Playground:
         return replace(fault, then=then) if fault.times else fault
 
 
+def _file(name: str, environ: WSGIEnvironment) -> Response:
+    """One of the page's files. Raises NotFound, also for other files of this folder."""
+    if Path(name).suffix not in _FILES:
+        raise NotFound
+    return send_from_directory(_FOLDER, name, environ)
+
+
 def _json(body: Any) -> Response:
-    """Of an uploaded file only its size is shown."""
+    """JSON in which uploaded files are replaced by their length."""
     return Response(json.dumps(body, default=len), mimetype="application/json")

@@ -16,7 +16,7 @@ _OPTIONS = Options(
     runtime="rie",
     settings={"WEB_ACCESS": "open", "SETTLE": "1s", "POST_TIMEOUT": "1s", "MODEL_TIMEOUT": "6s"},
     timeouts={"WorkerFunction": 14},
-    lines=lambda line: None,
+    log=lambda line: None,
 )
 _ANSWERS = {
     "basil": "Three things that need no recipe:\n\n"

@@ -35,7 +35,7 @@ def playing() -> Iterator[Stack]:
         runtime="rie",
         settings=SETTINGS,
         timeouts={"WorkerFunction": WORKER_SECONDS},
-        lines=lambda line: None,
+        log=lambda line: None,
     )
     with Stack(options) as stack:
         register(stack)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-from local.cloud.http_api import LONGEST_BODY, Front
+from local.cloud.http_api import LONGEST_BODY, HttpApi
 from local.cloud.runtime import Result
 from local.cloud.template import Route
 
@@ -43,7 +43,7 @@ def functions() -> Functions:
 
 @pytest.fixture
 def client(functions: Functions) -> Client:
-    return Client(Front(ROUTES, functions), use_cookies=False)
+    return Client(HttpApi(ROUTES, functions), use_cookies=False)
 
 
 def test_a_request_becomes_an_event(functions: Functions, client: Client) -> None:

@@ -54,6 +54,6 @@ def test_a_query_looks_into_its_own_partition_only(
     as_moto_does = answers()
     assert [len(found) for found in as_moto_does[:2]] == [3, 1]
     assert looked_through == [12, 12, 12, 12]
-    dynamodb.mend()
+    dynamodb.apply()
     assert answers() == as_moto_does
     assert looked_through[4:] == [4, 4, 4, 0]

@@ -301,8 +301,17 @@ def test_everything_comes_with_a_strict_policy(page: Running, path: str) -> None
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", ["/../stack.py", "/..%2fstack.py", "/%2e%2e/stack.py"])
-def test_nothing_beside_its_folder_is_served(page: Running, path: str) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../stack.py",
+        "/..%2fstack.py",
+        "/%2e%2e/playground/app.js",
+        "/server.py",
+        "/__pycache__/server.cpython-313.pyc",
+    ],
+)
+def test_nothing_but_its_own_files_is_served(page: Running, path: str) -> None:
     with requests.Session() as session:
         request = requests.Request("GET", page.url).prepare()
         request.url = page.url + path

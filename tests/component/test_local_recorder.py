@@ -12,7 +12,7 @@ import urllib3
 from werkzeug.test import Client
 from werkzeug.wrappers import Request, Response
 
-from local.http.proxy import Upstream
+from local.http.proxy import Proxy
 from local.http.recorder import KEPT_BYTES, Record, Recorder
 from local.http.server import Running, serve
 
@@ -143,7 +143,7 @@ def upstream(talker: Talker) -> Iterator[Running]:
 def test_another_server_s_stream_passes_chunk_by_chunk(
     recorder: Recorder, talker: Talker, upstream: Running
 ) -> None:
-    proxy = serve(recorder.around("openai", Upstream(f"{upstream.url}/v9/"), _name))
+    proxy = serve(recorder.around("openai", Proxy(f"{upstream.url}/v9/"), _name))
     answer = urllib3.request(
         "POST",
         f"{proxy.url}/a%2Fb?c=d",
@@ -165,7 +165,7 @@ def test_another_server_s_stream_passes_chunk_by_chunk(
 def test_a_server_that_does_not_answer_is_a_502_without_its_address() -> None:
     gone = serve(_app())
     gone.close()
-    answer = Client(Upstream(f"{gone.url}/bot-token")).get("/", base_url="http://127.0.0.1")
+    answer = Client(Proxy(f"{gone.url}/bot-token")).get("/", base_url="http://127.0.0.1")
     assert answer.status_code == 502
     assert str(gone.port) not in answer.text
     assert json.loads(answer.text)["error"]["message"].startswith("upstream: ")

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 import pytest
 
 from local.cloud.rie import Rie
-from local.cloud.runtime import Function, InProcess, Pool, Result, Slot
+from local.cloud.runtime import ExecutionEnvironment, Function, InProcess, Pool, Result
 
 APP = """
 import os
@@ -57,9 +57,9 @@ def test_a_function_in_this_process_keeps_its_environment(function: Function) ->
     assert "GREETING" not in os.environ
 
 
-def test_each_slot_loads_the_module_for_itself(function: Function) -> None:
+def test_each_environment_loads_the_module_for_itself(function: Function) -> None:
     first, second = InProcess(function), InProcess(function)
-    assert [slot.invoke("{}").payload["count"] for slot in (first, first, second)] == [1, 2, 1]
+    assert [each.invoke("{}").payload["count"] for each in (first, first, second)] == [1, 2, 1]
 
 
 def test_an_exception_is_a_result(function: Function) -> None:
@@ -67,7 +67,7 @@ def test_an_exception_is_a_result(function: Function) -> None:
 
 
 class Busy:
-    """A slot that works until it is let go."""
+    """An execution environment that is busy until `go` is set."""
 
     def __init__(self) -> None:
         self.go = threading.Event()
@@ -86,57 +86,57 @@ class Busy:
 
 class BusyPool:
     def __init__(self, size: int) -> None:
-        self.slots: list[Busy] = []
+        self.environments: list[Busy] = []
         self.pool = Pool(self._make, size)
         self.threads: list[threading.Thread] = []
 
-    def _make(self) -> Slot:
-        self.slots.append(Busy())
-        return self.slots[-1]
+    def _make(self) -> ExecutionEnvironment:
+        self.environments.append(Busy())
+        return self.environments[-1]
 
     def invoke(self, times: int) -> None:
         for _ in range(times):
             self.threads.append(threading.Thread(target=self.pool.invoke, args=[{}]))
             self.threads[-1].start()
 
-    def wait_slots(self, count: int) -> bool:
+    def wait_environments(self, count: int) -> bool:
         end = time.monotonic() + SECONDS
-        while len(self.slots) < count and time.monotonic() < end:
+        while len(self.environments) < count and time.monotonic() < end:
             time.sleep(0.005)
-        return len(self.slots) == count
+        return len(self.environments) == count
 
     def finish(self) -> None:
-        for slot in self.slots:
-            slot.go.set()
+        for each in self.environments:
+            each.go.set()
         for thread in self.threads:
             thread.join(SECONDS)
         assert not any(thread.is_alive() for thread in self.threads)
 
 
-def test_a_pool_makes_slots_while_all_are_busy_and_no_more_than_its_size() -> None:
+def test_a_pool_makes_environments_while_all_are_busy_and_no_more_than_its_size() -> None:
     busy = BusyPool(2)
     busy.pool.warm()
-    assert len(busy.slots) == 1
+    assert len(busy.environments) == 1
     busy.invoke(3)
-    assert busy.wait_slots(2)
+    assert busy.wait_environments(2)
     busy.finish()
-    assert len(busy.slots) == 2
+    assert len(busy.environments) == 2
 
 
-def test_a_kill_meets_the_busy_slots_only() -> None:
+def test_a_kill_crashes_the_busy_environments_only() -> None:
     busy = BusyPool(2)
     busy.invoke(2)
-    assert busy.wait_slots(2)
+    assert busy.wait_environments(2)
     assert busy.pool.kill() == 2
     busy.finish()
     assert busy.pool.kill() == 0
-    assert [slot.killed for slot in busy.slots] == [1, 1]
+    assert [each.killed for each in busy.environments] == [1, 1]
 
 
-def test_a_slot_that_cannot_be_made_leaves_its_place() -> None:
+def test_an_environment_that_cannot_be_made_frees_its_place() -> None:
     failures = iter([True, False])
 
-    def make() -> Slot:
+    def make() -> ExecutionEnvironment:
         if next(failures):
             raise RuntimeError
         return Busy()
@@ -154,9 +154,9 @@ def lines() -> SimpleQueue[str]:
 
 @pytest.fixture
 def process(function: Function, lines: SimpleQueue[str]) -> Iterator[Rie]:
-    slot = Rie(function, lines.put)
-    yield slot
-    slot.close()
+    rie = Rie(function, lines.put)
+    yield rie
+    rie.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the runtime emulator needs Linux")

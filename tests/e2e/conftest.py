@@ -47,8 +47,7 @@ def change(stack: Stack) -> Iterator[Callable[..., None]]:
 
     def to(**settings: str) -> None:
         stack.aws.put_settings(path, stack.settings | settings)
-        for pool in stack._pools.values():
-            pool._idle.clear()
+        stack.restart_functions()
 
     yield to
     to()

@@ -20,7 +20,7 @@ import boto3
 import pytest
 import requests
 
-from local.cli.invoke import queued
+from local.cli.invoke import with_receipts
 from local.cloud.aws import CREDENTIALS
 from local.cloud.runtime import InProcess, Result
 from local.config import REGION, SECRETS
@@ -186,7 +186,7 @@ def test_a_function_in_a_container_reaches_everything(monkeypatch: pytest.Monkey
             "AWS_ENDPOINT_URL": endpoint,
         }
         worker = replace(stack.functions["WorkerFunction"], environment=environment)
-        event = queued(stack, json.loads((ROOT / "events/worker/telegram.json").read_text()))
+        event = with_receipts(stack, json.loads((ROOT / "events/worker/telegram.json").read_text()))
         assert InProcess(worker).invoke(json.dumps(event)) == Result({"batchItemFailures": []})
         assert stack.telegram.wait(1, "sendMessage", timeout=0)
         assert stack.openai.wait(1, "chat/completions", timeout=0)

@@ -61,12 +61,12 @@ class Lanes(Poller):
         with self._holding:
             self._open.clear()
             while self._looking:
-                self._stirred.set()
+                self._wake.set()
                 time.sleep(0.01)
             self._together[group] = count
             yield
             self._open.set()
-            self._stirred.set()
+            self._wake.set()
 
     def wait_idle(self, group: str, timeout: float) -> bool:
         """Wait until no worker has anything of the conversation; false when time is over."""
@@ -134,7 +134,7 @@ class Lanes(Poller):
             with self._state:
                 self._busy.subtract(groups)
                 self._state.notify_all()
-            self._stirred.set()
+            self._wake.set()
 
 
 def group_of(message: MessageTypeDef) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
-from local.stack import Runtime, Stack
+from local.cloud.invoker import Runtime
+from local.stack import Stack
 from tests.faults import cases
 from tests.faults.cases import Case
 from tests.faults.run import PICTURE_SECONDS, WORKER_SECONDS, Finding, run, running

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
-from local.stack import Options, Runtime, Stack
+from local.cloud.invoker import Runtime
+from local.stack import Options, Stack
 from local.standins.faults import Fault
 from tests.faults import cases
 from tests.faults.cases import Case
@@ -54,7 +55,7 @@ def running(
         workers=workers,
         settings=SETTINGS | settings,
         timeouts={"WorkerFunction": seconds, "WebhookFunction": 8},
-        lines=lambda line: None,
+        log=lambda line: None,
         poller=Lanes,
     )
     with ExitStack() as closing:

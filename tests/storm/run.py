@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.cloud.runtime import Lines
-from local.stack import Options, Runtime, Stack
+from local.cloud.invoker import Runtime
+from local.cloud.runtime import LogSink
+from local.stack import Options, Stack
 from local.standins.people import Signer
 from tests.storm import processes
 from tests.storm.judge import Verdict, judge
@@ -62,7 +63,7 @@ class Plan:
     workers: int = 4
     kills: bool = False
     under_way: int = 80  # messages in the queue at which people wait: moto is no AWS
-    lines: Lines = field(default=lambda line: None)
+    lines: LogSink = field(default=lambda line: None)
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def storm(plan: Plan, say: Callable[[str], None]) -> Report:
         timeouts={
             "WorkerFunction": WORKER_TIMEOUT if plan.runtime == "rie" else _IN_PROCESS_TIMEOUT
         },
-        lines=plan.lines,
+        log=plan.lines,
     )
     with Stack(options) as stack:
         if plan.runtime == "rie":

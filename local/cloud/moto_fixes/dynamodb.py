@@ -1,7 +1,7 @@
-"""What moto's DynamoDB tables do slowly, mended.
+"""Make queries of moto's DynamoDB tables fast.
 
-A query sorts and looks through the whole table, not its own partition: with a few thousand turns
-in it, that is most of what a message costs.
+moto's query sorts and scans the whole table in place of one partition. With a few thousand items
+that is most of the time that a message takes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 
 
-def mend() -> None:
+def apply() -> None:
     """Patch moto in this process."""
     query = Table.query
 

@@ -1,9 +1,11 @@
-"""What moto's FIFO queues do differently from SQS', mended.
+"""Make moto's FIFO queues behave as SQS' do.
 
-Order: moto frees messages one by one while it looks through the queue, and skips each that a later
-one of its group still seems to block; of several that show again at once the last comes first.
-Receipts: moto takes stale ones, and hides what is not in flight, past its group's block.
-Time: moto makes it of dates, for each message of the queue in every call.
+- Order. moto unblocks the messages of a group one by one while it walks through the queue, and
+  skips each that a later one of its group still seems to block. Of several messages that become
+  visible at the same time it then hands out the last one first.
+- Receipt handles. moto accepts stale ones, and changes the visibility of messages that are not in
+  flight, past the block of their group.
+- Speed. moto computes the current time by way of dates, for each message of the queue in each call.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Queue, SQSBackend
 
 
-def mend() -> None:
+def apply() -> None:
     """Patch moto in this process."""
     receive = SQSBackend.receive_message
     change = SQSBackend.change_message_visibility
@@ -44,7 +46,7 @@ def mend() -> None:
 
 
 def _visible(queue: Any) -> list[Any]:
-    """In place of moto's own: frees at one moment whatever is visible again."""
+    """Replace moto's `Queue.messages`: unblock all that are visible again at the same moment."""
     now = _now()
     shown = [each for each in queue._messages if each.visible_at < now >= each.delayed_until]
     queue.pending_messages.difference_update(shown)
@@ -52,12 +54,15 @@ def _visible(queue: Any) -> list[Any]:
 
 
 def _now() -> float:
-    """Milliseconds."""
+    """Epoch milliseconds."""
     return time.time() * 1000
 
 
 def _check(queue: Any, receipt: str) -> None:
-    """SQS, ChangeMessageVisibility and DeleteMessage: the newest receipt, while it lasts."""
+    """Raise ReceiptHandleIsInvalid unless it is the newest handle of a message in flight.
+
+    See SQS, ChangeMessageVisibility and DeleteMessage. Of FIFO queues only.
+    """
     held = any(
         message.receipt_handle == receipt and not message.visible for message in queue._messages
     )

@@ -1,0 +1,75 @@
+"""`python -m local`: run the whole stack until it is interrupted."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import sys
+import threading
+from contextlib import redirect_stdout
+from dataclasses import asdict
+from typing import TextIO
+
+import requests
+
+from local.cli.invoke import register
+from local.cli.line_writer import LineWriter
+from local.cli.poll_telegram import Refused, start_polling
+from local.cloud.invoker import Runtime
+from local.config import DEFAULT_PORT
+from local.playground.server import Playground
+from local.stack import Options, Stack
+from ops.log_lines import LogPrinter
+
+
+def run(
+    port: int, runtime: Runtime, workers: int, pretty: bool, poll_telegram: bool, take_over: bool
+) -> int:
+    """Serve the stack on `port` until SIGINT or SIGTERM. Returns the exit code.
+
+    `pretty` prints readable lines in place of the functions' JSON log; `poll_telegram` and
+    `take_over` are those of `local.cli.poll_telegram`.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    out = sys.stdout
+    printer = LogPrinter(out) if pretty else None
+    writer: TextIO | LineWriter = LineWriter(printer.log_line) if printer else out
+    options = Options(port, runtime, workers, log=lambda line: print(line, flush=True))
+    try:
+        with redirect_stdout(writer), Stack(options) as stack:
+            page = requests.get(stack.url, timeout=30)
+            if not page.ok:
+                print(f"the page answers {page.status_code}", file=sys.stderr)
+                return 1
+            register(stack)
+            stack.add_app("/playground", Playground(stack))
+            if poll_telegram:
+                start_polling(stack, take_over)
+            print(f"ready: {stack.url}", file=out, flush=True)
+            if printer:
+                print(_hints(stack), file=out, flush=True)
+                show = printer.request
+                stack.recorder.listen(lambda record: show(asdict(record)))
+            stop.wait()
+    except Refused as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        print(f"port {port} is taken: choose another by PORT=…", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _hints(stack: Stack) -> str:
+    port = stack.url.rpartition(":")[2]
+    option = "" if port == str(DEFAULT_PORT) else f" --port {port}"
+    return (
+        f"  the page:         {stack.url}/\n"
+        f"  every channel:    {stack.url}/playground\n"
+        f'  in another shell: .venv/bin/python -m local send{option} telegram "My name is Ada"\n'
+        "  Ctrl-C stops everything. What happens to each message, ids, sizes and times:"
+    )
