@@ -1,4 +1,4 @@
-"""Show what all functions log, readable: ids, sizes and times, nobody's words."""
+"""Print what all functions log, in readable lines: ids, sizes and times, no texts of people."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _PAUSE = 2.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     parser.add_argument("--conversation", default="", metavar="C", help="one, as telegram:42")
     parser.add_argument("--minutes", type=float, default=10, help="how far back (%(default)s)")
     parser.add_argument("--once", action="store_true", help="do not wait for what comes next")
@@ -28,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """The exit code; raises NoTarget. Ends with Ctrl-C."""
+    """Print until Ctrl-C, or once. Returns the exit code; raises NoTarget."""
     stack = target.find(chosen)
     since = time.time() - chosen.minutes * 60
     try:
@@ -41,12 +42,12 @@ def run(chosen: argparse.Namespace) -> int:
     except (BotoCoreError, ClientError) as error:
         raise NoTarget(f"logs: {error}") from error
     except requests.RequestException:
-        raise NoTarget("the local stack is gone") from None
+        raise NoTarget("the local stack does not answer any more") from None
     return 0
 
 
 def _follow_here(chosen: argparse.Namespace, since: float) -> None:
-    """A local stack's functions log to its own terminal; here is what went between its parts."""
+    """Print the recorded requests of a local stack, whose functions log to its own terminal."""
     printer, after = LogPrinter(sys.stdout), 0
     while True:
         wait = 0 if chosen.once else 5
@@ -87,7 +88,7 @@ def _events(stack: Target, since: float) -> Iterator[Any]:
 
 
 def _concerns(line: str, conversation: str) -> bool:
-    """Whether the line is shown: metrics are not, nor, of one conversation, what is another's."""
+    """Whether to print a log line: no metrics, and no other conversation than the chosen one."""
     try:
         entry = json.loads(line)
     except ValueError:

@@ -19,6 +19,7 @@ class LineWriter(io.TextIOBase):
         self._unfinished = threading.local()
 
     def write(self, text: str) -> int:
+        """Hand on the lines that `text` completes. Returns the number of characters."""
         *lines, rest = (getattr(self._unfinished, "text", "") + text).split("\n")
         self._unfinished.text = rest
         for line in lines:

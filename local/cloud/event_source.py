@@ -117,7 +117,7 @@ class Poller:
 
 
 def to_event(messages: Iterable[MessageTypeDef], queue_arn: str) -> dict[str, Any]:
-    """The event of an invocation with these messages. (Lambda, "Example FIFO queue event")"""
+    """The event of an invocation with these messages, as Lambda's "Example FIFO queue event"."""
     source = {"eventSource": "aws:sqs", "eventSourceARN": queue_arn, "awsRegion": REGION}
     return {
         "Records": [

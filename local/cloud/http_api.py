@@ -43,6 +43,7 @@ class HttpApi:
         self._invoke = invoke
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request (WSGI)."""
         return self._serve(Request(environ))(environ, start_response)
 
     def _serve(self, request: Request) -> Response:

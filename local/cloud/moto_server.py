@@ -25,7 +25,7 @@ def main() -> None:
     """Serve moto, with its fixes, until standard input ends."""
     sqs.apply()
     dynamodb.apply()
-    # Imports every service there is: better now, beside the stack's own start, than when it asks.
+    # Imports all services: that takes long, and happens while the stack starts.
     create_backend_app("cloudformation")
     server = serve(_serialised(DomainDispatcherApplication(create_backend_app)))
     with suppress(BrokenPipeError):  # the stack has ended already

@@ -31,6 +31,7 @@ class Proxy:
         self._pool = urllib3.PoolManager(maxsize=32, retries=False, timeout=TIMEOUT)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request (WSGI)."""
         request = Request(environ)
         headers = {k: v for k, v in request.headers if k.lower() not in _HOP_BY_HOP}
         # The raw path: the decoded one would lose an escaped slash.

@@ -87,6 +87,7 @@ class OwnHostOnly:
         self._app = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request (WSGI)."""
         name, _, port = environ.get("HTTP_HOST", "").partition(":")
         own = name in _OWN_NAMES and port in ("", environ["SERVER_PORT"])
         if not own or ("HTTP_ORIGIN" in environ and environ["PATH_INFO"].startswith("/_local/")):

@@ -82,6 +82,7 @@ class Playground:
         self._served = {each.__name__[1:]: each for each in served}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request (WSGI)."""
         request = Request(environ)
         name, _, rest = request.path[1:].partition("/")
         try:

@@ -1,1 +1,1 @@
-"""Stand-ins of the Telegram Bot API, the Graph API and an OpenAI-compatible API, over real HTTP."""
+"""Stand-ins for Telegram, Messenger and an OpenAI-compatible API over HTTP, and for people."""

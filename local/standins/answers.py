@@ -1,4 +1,4 @@
-"""What the model stand-in says: a function of the prompt, so that tests can see the prompt."""
+"""Answers of the model's stand-in: a function of the prompt, so that tests can see the prompt."""
 
 from __future__ import annotations
 
@@ -13,24 +13,32 @@ REFUSAL = "I'm sorry, I can't help with that."
 
 @dataclass(frozen=True)
 class Answer:
+    """An answer as Chat Completions reports it."""
+
     text: str = ""
     refusal: str | None = None
     finish_reason: str = "stop"
 
     @property
     def tokens(self) -> list[str]:
-        """The words with the space before them: each counts as one token."""
+        """The words, each with the space before it. One word counts as one token."""
         return re.findall(r"\s*\S+", self.text)
 
     def cut(self, limit: int | None) -> Answer:
+        """The answer within a limit of tokens, with finish reason `length` where it is longer."""
         if limit is None or len(self.tokens) <= limit:
             return self
         return Answer("".join(self.tokens[:limit]), finish_reason="length")
 
 
 def answer_to(messages: list[dict[str, Any]]) -> Answer:
-    """The answer to the last of the user's messages; `[[…]]` in it asks for special ones."""
-    *earlier, last = [words(m) for m in messages if m["role"] == "user"] or [""]
+    """The answer to the last of the user's messages of a prompt.
+
+    It repeats what the user wrote, or knows the user's name. Marks in the message change that:
+    `[[length:N]]` N words, `[[filter]]` finish reason `content_filter`, `[[refuse]]` a refusal,
+    `[[markdown]]` the text of `answer.md`.
+    """
+    *earlier, last = [text_of(m) for m in messages if m["role"] == "user"] or [""]
     length = re.search(r"\[\[length:(\d+)\]\]", last)
     if length:
         return Answer(" ".join(f"word{n}" for n in range(1, int(length[1]) + 1)))
@@ -43,12 +51,12 @@ def answer_to(messages: list[dict[str, Any]]) -> Answer:
     names = re.findall(r"\bmy name is ([\w'-]+)", "\n".join([*earlier, last]), re.IGNORECASE)
     if names and re.search(r"what(?: is|'s) my name", last, re.IGNORECASE):
         return Answer(f"Your name is {names[-1]}.")
-    said = f"You said: {last}"
-    return Answer(f"{said}\n\nEarlier you said: {'; '.join(earlier)}" if earlier else said)
+    text = f"You said: {last}"
+    return Answer(f"{text}\n\nEarlier you said: {'; '.join(earlier)}" if earlier else text)
 
 
-def words(message: dict[str, Any]) -> str:
-    """The text of a message, whose content is text or a list of parts."""
+def text_of(message: dict[str, Any]) -> str:
+    """The text of a chat message. Its content is a text, or a list of parts."""
     content = message.get("content") or ""
     if isinstance(content, str):
         return content

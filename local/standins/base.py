@@ -1,4 +1,4 @@
-"""What the stand-ins share: the record of accepted calls, reading a request, refusing it."""
+"""What the stand-ins share: reading and refusing requests, and a record of accepted calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Request, Response
 
-from local.standins.contract import Contract, Misfit, Upload
+from local.standins.contract import Contract, Upload, Violation
 from local.standins.faults import Fault, Faults, FaultyApp
 
 if TYPE_CHECKING:
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Call:
-    """A call that was accepted; `number` counts from 1, `at` is in seconds since the epoch."""
+    """An accepted call. `number` counts from 1, `at` is in epoch seconds.
+
+    `method` is the operation's name, as `StandIn.operation_of` gives it.
+    """
 
     number: int
     method: str
@@ -30,8 +33,8 @@ class Call:
     result: Any
 
 
-class Refusal(Exception):
-    """An error answer in the platform's shape."""
+class ErrorResponse(Exception):
+    """Refuses a request: status and JSON body of an error response in the platform's form."""
 
     def __init__(self, status: int, body: dict[str, Any]) -> None:
         super().__init__(status)
@@ -39,18 +42,21 @@ class Refusal(Exception):
 
 
 class StandIn(FaultyApp, ABC):
-    """A WSGI application with faults in front; `accepted` holds its calls in order."""
+    """A WSGI application with `faults` in front. `accepted` holds the accepted calls in order.
+
+    `facts` names the file of the API's methods and types (see `local.standins.contract`).
+    """
 
     def __init__(self, facts: str) -> None:
         super().__init__(self._wsgi, Faults(), self.operation_of, self.error_body)
         self.contract = Contract(facts)
         self.accepted: list[Call] = []
-        self._state = threading.Condition()  # held while a call is carried out
+        self._state = threading.Condition()  # held while a call is executed
 
     def wait(self, count: int, *methods: str, after: int = 0, timeout: float = 10) -> list[Call]:
-        """The accepted calls of `methods` (none named: all) numbered over `after`.
+        """Wait for accepted calls of `methods` (none given: all) with a number over `after`.
 
-        Returns once there are `count`, or with fewer when `timeout` (seconds) is over.
+        Returns them once there are `count`, or the fewer there are after `timeout` seconds.
         """
 
         def found() -> list[Call]:
@@ -63,22 +69,25 @@ class StandIn(FaultyApp, ABC):
 
     @abstractmethod
     def respond(self, operation: str, request: Request) -> Response:
-        """Raises Misfit, Refusal."""
+        """Execute the operation. Raises Violation or ErrorResponse to refuse it."""
 
     @abstractmethod
     def operation_of(self, environ: WSGIEnvironment, body: bytes) -> str:
-        """The name of what is asked for: in the contract, in `accepted`, for fault rules."""
+        """The operation's name (`sendMessage`) in the contract, in `accepted`, for fault rules."""
 
     @abstractmethod
     def error_body(self, fault: Fault) -> dict[str, Any]:
-        """What a fault with a status answers with."""
+        """The JSON body of the error response of a `status` fault, in the platform's form."""
 
     @abstractmethod
-    def misfit(self, misfit: Misfit) -> Refusal:
-        """The platform's way to say it."""
+    def violation_error(self, violation: Violation) -> ErrorResponse:
+        """The platform's error response for parameters that violate the contract."""
 
     def read(self, operation: str, request: Request) -> dict[str, Any]:
-        """The checked parameters: query, and a JSON object or form fields and files."""
+        """The parameters, checked: the query's, and those of a JSON object or of a form with files.
+
+        Raises Violation.
+        """
         params: dict[str, Any] = request.args.to_dict()
         encoded = request.mimetype != "application/json"
         if encoded:
@@ -89,10 +98,11 @@ class StandIn(FaultyApp, ABC):
             try:
                 params |= json.loads(request.get_data())
             except (ValueError, TypeError):
-                raise Misfit("invalid", "", "the body is no JSON object") from None
+                raise Violation("invalid", "", "the body is no JSON object") from None
         return self.contract.params(operation, params, encoded)
 
     def accept(self, method: str, params: dict[str, Any], result: Any) -> None:
+        """Add a call to `accepted` and wake who waits for it."""
         with self._state:
             call = Call(len(self.accepted) + 1, method, params, time.time(), result)
             self.accepted.append(call)
@@ -102,11 +112,14 @@ class StandIn(FaultyApp, ABC):
         try:
             with Request(environ) as request:
                 response = self.respond(environ["faults.operation"], request)
-        except (Misfit, Refusal) as error:
-            refusal = self.misfit(error) if isinstance(error, Misfit) else error
-            response = json_response(refusal.body, refusal.status)
+        except Violation as violation:
+            refused = self.violation_error(violation)
+            response = json_response(refused.body, refused.status)
+        except ErrorResponse as refused:
+            response = json_response(refused.body, refused.status)
         return response(environ, start_response)
 
 
 def json_response(body: Any, status: int = 200) -> Response:
+    """A response with a JSON body."""
     return Response(json.dumps(body), status, mimetype="application/json")

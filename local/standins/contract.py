@@ -1,11 +1,13 @@
-"""Checks calls against a file of facts: which methods, parameters and types an API has.
+"""Check calls against a file of facts: which methods, parameters and types an API has.
 
 A facts file holds {"methods": {name: fields}, "types": {name: fields | [names of its subtypes]}},
 and perhaps "common", fields that every method has, and "returns", the types of answers. Fields are
 {name: type}: alternatives joined by `|`, a `!` in front where it is required. A type is a name of
-"types", String, Integer, Float, Boolean, Object, InputFile, `=` and the only value it may have;
-`Array of ` before a type; `<=10` after it for the greatest number, or length in characters or
-items; `~` and a pattern after String.
+"types"; String, Integer, Float, Boolean, Object, InputFile; or `=` and the only value allowed.
+`Array of ` stands before the type of the items; `<=10` after a type is the greatest number, or the
+greatest length in characters or items; `~` after String is followed by a regular expression.
+
+For example {"chat_id": "!Integer|String", "text": "!String", "limit": "Integer<=100"}.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Upload:
-    """A file as it came by multipart."""
+    """A file that was uploaded as multipart/form-data."""
 
     filename: str
     content_type: str
@@ -36,8 +38,8 @@ _PLAIN: dict[str, type | tuple[type, ...]] = {
 }
 
 
-class Misfit(Exception):
-    """A value that the facts do not allow, at `path` ("message.text"; empty: the whole)."""
+class Violation(Exception):
+    """A value that the facts do not allow, at `path` ("message.text"; empty: the whole value)."""
 
     def __init__(self, kind: Literal["unknown", "missing", "invalid"], path: str, why: str) -> None:
         super().__init__(f'field "{path}": {why}')
@@ -45,6 +47,8 @@ class Misfit(Exception):
 
 
 class Contract:
+    """The facts of the file `name`.json in this folder."""
+
     def __init__(self, name: str) -> None:
         facts = json.loads(Path(__file__).with_name(f"{name}.json").read_text())
         common = facts.get("common", {})
@@ -53,23 +57,29 @@ class Contract:
         self.returns: dict[str, str] = facts.get("returns", {})
 
     def params(self, method: str, given: dict[str, Any], encoded: bool) -> dict[str, Any]:
-        """The parameters, decoded where (`encoded`) values came as text. Raises Misfit."""
+        """The parameters of a call, checked. Raises Violation, KeyError for an unknown method.
+
+        With `encoded`, values that arrived as text are decoded from JSON where their type says so.
+        """
         return self._fields(self.methods[method], given, "", encoded)
 
     def fit(self, types: str, value: Any, path: str = "", encoded: bool = False) -> Any:
-        """`value`, which must be of one of `types`. Raises the first type's Misfit."""
-        misfits = []
+        """Check that `value` is of one of `types` ("Integer|String"), and return it, decoded.
+
+        Raises the Violation of the first type.
+        """
+        violations = []
         for name in types.split("|"):
             try:
                 return self._fit(name, value, path, encoded)
-            except Misfit as misfit:
-                misfits.append(misfit)
-        raise misfits[0]
+            except Violation as violation:
+                violations.append(violation)
+        raise violations[0]
 
     def _fit(self, name: str, value: Any, path: str, encoded: bool) -> Any:
         name, _, pattern = name.partition("~")
         name, _, most = name.partition("<=")
-        wrong = Misfit("invalid", path, f"expected {name}")
+        wrong = Violation("invalid", path, f"expected {name}")
         if encoded and isinstance(value, str) and name != "String" and not name.startswith("="):
             try:
                 value = json.loads(value.lower() if name == "Boolean" else value)
@@ -86,9 +96,9 @@ class Contract:
                 return self.fit("|".join(members), value, path)
             return self._fields(members, value, f"{path}." if path else "", encoded=False)
         if pattern and not re.fullmatch(pattern, value, re.DOTALL):
-            raise Misfit("invalid", path, f"does not match {pattern}")
+            raise Violation("invalid", path, f"does not match {pattern}")
         if most and (value if isinstance(value, (int, float)) else len(value)) > float(most):
-            raise Misfit("invalid", path, f"more than {most}")
+            raise Violation("invalid", path, f"more than {most}")
         return value
 
     def _is(self, name: str, value: Any) -> bool:
@@ -99,7 +109,7 @@ class Contract:
         if isinstance(value, bool):
             return name == "Boolean"
         if isinstance(value, str) and re.search("[\ud800-\udfff]", value):
-            return False  # half of a surrogate pair, which is no text in UTF-8
+            return False  # half of a surrogate pair, which UTF-8 cannot encode
         return isinstance(value, _PLAIN.get(name, dict))
 
     def _fields(
@@ -107,10 +117,10 @@ class Contract:
     ) -> dict[str, Any]:
         for name, types in fields.items():
             if types.startswith("!") and name not in given:
-                raise Misfit("missing", f"{path}{name}", "is missing")
+                raise Violation("missing", f"{path}{name}", "is missing")
         for name in given:
             if name not in fields:
-                raise Misfit("unknown", f"{path}{name}", "there is no such field")
+                raise Violation("unknown", f"{path}{name}", "there is no such field")
         return {
             name: self.fit(fields[name].removeprefix("!"), value, f"{path}{name}", encoded)
             for name, value in given.items()

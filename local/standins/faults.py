@@ -1,4 +1,4 @@
-"""Faults on demand: a WSGI middleware that makes chosen requests fail in chosen ways."""
+"""Fault injection: a WSGI middleware that makes chosen requests fail in chosen ways."""
 
 from __future__ import annotations
 
@@ -23,47 +23,53 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 Kind = Literal[
-    "status",  # an error answer in the platform's shape; the request is not carried out
-    "slow",  # `delay_s` late, then as usual
+    "status",  # an error response in the platform's form; the request is not executed
+    "slow",  # the usual response, `delay_s` later
     "malformed",  # 200 with a body that is no JSON
-    "hang_up_before",  # connection closed without an answer, the request not carried out
-    "hang_up_after",  # the same, but carried out
-    "reset",  # connection reset (RST), the request not carried out
-    "cut",  # closed in the middle of chunk number `chunks` (from 0) of the answer's body
+    "hang_up_before",  # connection closed without a response, the request not executed
+    "hang_up_after",  # the same, but the request is executed
+    "reset",  # connection reset (RST), the request not executed
+    "cut",  # closed in the middle of chunk number `chunks` (from 0) of the response's body
     "no_answer",  # held until the client gives up, or `Faults.release()`; then closed
 ]
 OperationOf = Callable[["WSGIEnvironment", bytes], str]
-_WORKED = ("malformed", "no_answer")  # the kinds that heed `Fault.work`
+"""Names a request, from its WSGI environment and body."""
+_EXECUTED = ("malformed", "no_answer")  # the kinds for which `Fault.work` counts
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to the next `times` requests that match (0: until cleared)."""
+    """A rule: what happens to the next `times` requests that match."""
 
     kind: Kind
     match: str = "*"  # the operation, with * and ? as in file names
-    # Only requests whose address or body holds these texts, as written: mind JSON escapes.
+    # Only requests whose URL or body contains these texts, as transmitted: mind JSON escapes.
     contains: str | tuple[str, ...] = ""
-    skip: int = 0  # so many matching requests pass unharmed first
-    times: int = 1
+    skip: int = 0  # how many matching requests pass first
+    times: int = 1  # 0: until cleared
     status: int = 500
-    code: str = ""  # the platform's own: Graph "10/2018278", OpenAI "rate_limit_exceeded", AWS type
+    code: str = (
+        ""  # the platform's error code: Graph "10/2018278", OpenAI "rate_limit_exceeded", AWS type
+    )
     retry_after: int | None = None  # seconds
-    body: str | None = None  # of status and malformed, in place of the usual one
-    delay_s: float = 0  # before the fault shows
-    work: bool = True  # malformed and no_answer: the request is carried out
+    body: str | None = None  # of `status` and `malformed`, in place of the usual one
+    delay_s: float = 0  # before the fault takes effect
+    work: bool = True  # `malformed` and `no_answer`: the request is executed
     chunks: int = 0
-    # Called with the request's environment when it fires: after it was carried out where it is
-    # ("slow" and "cut": before), and before the client can tell.
+    # Called with the request's WSGI environment when the fault occurs: after the request was
+    # executed, if it is (`slow` and `cut`: before), and before the client notices.
     then: Callable[[WSGIEnvironment], None] | None = None
 
     def concerns(self, operation: str, body: bytes) -> bool:
+        """Whether the rule matches a request, disregarding `skip` and `times`."""
         texts = (self.contains,) if isinstance(self.contains, str) else self.contains
         return fnmatchcase(operation, self.match) and all(text.encode() in body for text in texts)
 
 
 @dataclass(frozen=True)
 class Fired:
+    """A fault that occurred. `at` is in epoch seconds."""
+
     fault: Fault
     operation: str
     at: float = field(default_factory=time.time)
@@ -71,10 +77,10 @@ class Fired:
 
 
 class Faults:
-    """The rules in force, first match first.
+    """The rules in force: the first that matches a request applies. Safe between threads.
 
-    `fired` records each request that was hit, after it was carried out where it is, and before
-    the client can tell.
+    `fired` records each fault that occurred, after the request was executed, if it is, and before
+    the client notices.
     """
 
     def __init__(self, *faults: Fault) -> None:
@@ -84,11 +90,12 @@ class Faults:
         self.add(*faults)
 
     def add(self, *faults: Fault) -> None:
+        """Add rules after those in force."""
         with self._changed:
             self._rules += [_Rule(fault, fault.skip, fault.times) for fault in faults]
 
     def clear(self) -> None:
-        """Drop the rules and release what is held."""
+        """Remove all rules, and release the connections that are held."""
         with self._changed:
             self._rules.clear()
         self.release()
@@ -100,7 +107,7 @@ class Faults:
                 fired.released.set()
 
     def take(self, operation: str, body: bytes = b"") -> Fault | None:
-        """The fault for this request, used up by one, atomically."""
+        """The fault for this request, or None. Counts as one of the rule's `times`."""
         with self._changed:
             for rule in self._rules:
                 if not rule.fault.concerns(operation, body):
@@ -115,13 +122,14 @@ class Faults:
         return None
 
     def record(self, fault: Fault, operation: str) -> Fired:
+        """Add to `fired`, and wake who waits for it."""
         with self._changed:
             self.fired.append(Fired(fault, operation))
             self._changed.notify_all()
             return self.fired[-1]
 
     def wait_fired(self, count: int = 1, timeout: float = 10) -> bool:
-        """Wait until `count` requests were hit in all; false when the time is over."""
+        """Wait until `count` faults occurred in all. False after `timeout` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self.fired) >= count, timeout)
 
@@ -134,10 +142,11 @@ class _Rule:
 
 
 class FaultyApp:
-    """`app` with `faults`, behind werkzeug's server (it needs the raw socket in the environment).
+    """Middleware that applies `faults` to requests to `app`.
 
-    `operation_of(environ, body)` names the request; `error_body(fault)` is an error's JSON body
-    in the platform's shape.
+    `operation_of(environ, body)` names a request for the rules; `error_body(fault)` is the JSON
+    body of an error response in the platform's form. It needs werkzeug's server, which passes the
+    raw socket in the environment.
     """
 
     def __init__(
@@ -153,12 +162,13 @@ class FaultyApp:
         self._error_body = error_body
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request (WSGI)."""
         body = body_of(environ)
         operation = environ["faults.operation"] = self._operation_of(environ, body)
         fault = self.faults.take(operation, environ["REQUEST_URI"].encode() + b"\n" + body)
         if fault is None:
             return self._app(environ, start_response)
-        if fault.kind == "hang_up_after" or (fault.work and fault.kind in _WORKED):
+        if fault.kind == "hang_up_after" or (fault.work and fault.kind in _EXECUTED):
             Response.from_app(self._app, environ.copy(), buffered=True).close()
         fired = self.faults.record(fault, operation)
         if fault.then:
@@ -195,7 +205,7 @@ def aws_operation(environ: WSGIEnvironment, body: bytes) -> str:
 
 
 def aws_error(fault: Fault) -> dict[str, Any]:
-    """The error body of the AWS JSON protocols; `code` is the exception's name."""
+    """An error's body in the AWS JSON protocols. The fault's `code` is the exception's name."""
     return {"__type": fault.code or "InternalServerError", "message": "a fault was asked for"}
 
 
@@ -221,7 +231,7 @@ def _hold(connection: socket.socket, released: threading.Event) -> None:
 
 
 def _hang_up(connection: socket.socket, reset: bool = False) -> Exception:
-    """Close the connection; the exception to raise, which werkzeug takes for a client gone."""
+    """Close the connection. Returns the exception to raise: werkzeug then logs nothing."""
     if reset:
         # Closing without lingering sends RST, but the server would shut down first, which sends
         # FIN: put a dead socket in the place of this one.
@@ -230,6 +240,6 @@ def _hang_up(connection: socket.socket, reset: bool = False) -> Exception:
         with dead, other:
             os.dup2(dead.fileno(), connection.fileno())
     else:
-        with suppress(OSError):  # the client was quicker
+        with suppress(OSError):  # the client closed it first
             connection.shutdown(socket.SHUT_RDWR)
     return ConnectionAbortedError()

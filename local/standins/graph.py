@@ -1,7 +1,8 @@
-"""Stand-in of Meta's Graph API as far as a Messenger page needs it (facts: `graph-api.json`).
+"""Stand-in for Meta's Graph API, as far as a Messenger page needs it (`graph-api.json`).
 
-Stricter than Meta: unknown parameters are refused, and a token in the address does not count. A
-callback may be on this machine.
+It is stricter than Meta: unknown parameters are refused, and an access token in the URL is not
+accepted. A callback URL may be on this machine. See the Send API, the Conversations API and the
+Messenger Profile API of the Messenger Platform, and Subscriptions of the Graph API.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from werkzeug.wrappers import Request, Response
 
-from local.standins.base import Refusal, StandIn, json_response
-from local.standins.contract import Misfit, Upload
+from local.standins.base import ErrorResponse, StandIn, json_response
+from local.standins.contract import Upload, Violation
 from local.standins.faults import Fault
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 PersonState = Literal["blocked", "unknown", "outside_window"]
 
 VERSION = "v26.0"
-WINDOW_S = 24 * 3600
+WINDOW_S = 24 * 3600  # "standard messaging window", in seconds
+# Error code, subcode and message with which messages to such a person are refused.
 STATES = {
     "blocked": (551, 1545041, "This person isn't available right now."),
     "unknown": (100, 2018001, "No matching user found"),
@@ -34,7 +36,7 @@ STATES = {
 }
 STATUSES = {1: 500, 2: 500, 4: 403, 10: 403, 200: 403, 1200: 500}  # others: 400
 FAULT_CODES = {400: 100, 401: 190, 403: 200, 429: 613}  # by HTTP status, others: 2
-# The key, never the words of a message: there JSON escapes the quotes, and forms the `&`.
+# These match the key only, never a message's text: JSON escapes its quotes, a form its `&`.
 _ACTION_IN_JSON = re.compile(rb'"sender_action"\s*:')
 _ACTION_IN_FORM = re.compile(rb'(?:^|&)sender_action=|name="sender_action"')
 
@@ -42,15 +44,15 @@ _ACTION_IN_FORM = re.compile(rb'(?:^|&)sender_action=|name="sender_action"')
 class GraphStandIn(StandIn):
     """Serves `/<version>/…` for one page and one app.
 
-    What people do is told by `person_wrote`. `strict` refuses people never heard of; else they
-    can be written to. `require_proof` refuses calls without `appsecret_proof`.
+    `person_wrote` registers what people do. `strict` refuses people who are not registered;
+    otherwise they can be written to. `require_proof` refuses calls without `appsecret_proof`.
     """
 
     def __init__(self, app_id: str, app_secret: str, page_id: str, page_token: str) -> None:
         super().__init__("graph-api")
         self.strict = self.require_proof = False
         self.file_limit = 25_000_000  # bytes
-        self.files: dict[str, bytes] = {}  # by path, of what people send along
+        self.files: dict[str, bytes] = {}  # attachments of people, by path
         self.profile: dict[str, Any] = {}
         self.subscriptions: dict[str, dict[str, Any]] = {}  # by object
         self.subscribed_fields: list[str] = []
@@ -78,23 +80,26 @@ class GraphStandIn(StandIn):
         }
 
     def person_wrote(self, psid: str, mid: str, text: str, at_ms: int) -> None:
-        """A person's message: opens the window, and is there to be read back."""
+        """Register a person's message: it opens the messaging window, and is in the conversation.
+
+        `at_ms` is in epoch milliseconds.
+        """
         with self._state:
             self._last_ms[psid] = max(at_ms, self._last_ms.get(psid, 0))
             self._keep(psid, mid, text, at_ms, psid, self._page_id)
 
     def page_wrote(self, psid: str, mid: str, text: str, at_ms: int) -> None:
-        """A message that the page's staff wrote in its inbox."""
+        """Register a message that the page's staff wrote in its inbox."""
         with self._state:
             self._keep(psid, mid, text, at_ms, self._page_id, psid)
 
     def mark(self, psid: str, state: PersonState | None) -> None:
-        """From now on the person is blocked, unknown, outside the window, or (None) well again."""
+        """Set a person's state: one in which messages are refused, or None."""
         with self._state:
             self._states[psid] = state
 
     def add_file(self, content: bytes, name: str) -> str:
-        """Keep a file that a message's attachment can name; its path."""
+        """Store a file that people send. Returns its path, for an attachment's URL."""
         with self._state:
             path = f"/files/{len(self.files) + 1}/{name}"
             self.files[path] = content
@@ -103,6 +108,7 @@ class GraphStandIn(StandIn):
     # HTTP
 
     def operation_of(self, environ: WSGIEnvironment, body: bytes) -> str:
+        """Method and end of the path (`POST messages`), `POST sender_action`, or `download`."""
         if environ["PATH_INFO"].startswith("/files/"):
             return "download"
         name: str = environ["PATH_INFO"].rpartition("/")[2]
@@ -112,14 +118,17 @@ class GraphStandIn(StandIn):
         return f"{environ['REQUEST_METHOD']} {name}"
 
     def error_body(self, fault: Fault) -> dict[str, Any]:
+        """An error of the Graph API; the fault's `code` is `<code>/<subcode>`."""
         code, _, subcode = fault.code.partition("/")
         number = int(code or FAULT_CODES.get(fault.status, 2))
         return _error(number, "a fault was asked for", int(subcode or 0)).body
 
-    def misfit(self, misfit: Misfit) -> Refusal:
-        return _error(100, f"Invalid parameter: {misfit}")
+    def violation_error(self, violation: Violation) -> ErrorResponse:
+        """Error 100, invalid parameter."""
+        return _error(100, f"Invalid parameter: {violation}")
 
     def respond(self, operation: str, request: Request) -> Response:
+        """Execute the operation once its token is checked."""
         if operation == "download" and request.path in self.files:
             return Response(self.files[request.path], mimetype="application/octet-stream")
         of_app = operation.endswith((" subscriptions", " debug_token"))
@@ -165,7 +174,7 @@ class GraphStandIn(StandIn):
         return {"recipient_id": psid, "message_id": mid}
 
     def _reachable(self, params: dict[str, Any]) -> str:
-        """The person to write to. Raises Refusal where Messenger would not deliver."""
+        """The recipient's PSID. Raises ErrorResponse where Messenger would refuse a message."""
         psid: str = params["recipient"]["id"]
         state, last_ms = self._states.get(psid), self._last_ms.get(psid)
         if state is None and last_ms is None and self.strict:
@@ -259,11 +268,11 @@ class GraphStandIn(StandIn):
         return {"data": {"is_valid": True, "expires_at": 0, "scopes": scopes, **known}}
 
 
-def _error(code: int, message: str, subcode: int = 0) -> Refusal:
+def _error(code: int, message: str, subcode: int = 0) -> ErrorResponse:
     error = {"message": f"(#{code}) {message}", "type": "OAuthException", "code": code}
     error |= {"error_subcode": subcode} if subcode else {}
     error |= {"fbtrace_id": uuid.uuid4().hex[:11]}
-    return Refusal(STATUSES.get(code, 400), {"error": error})
+    return ErrorResponse(STATUSES.get(code, 400), {"error": error})
 
 
 def _names(fields: str | list[str]) -> list[str]:

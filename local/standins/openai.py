@@ -1,4 +1,7 @@
-"""Stand-in of an OpenAI-compatible API: Chat Completions, images, transcriptions."""
+"""Stand-in for an OpenAI-compatible API: Chat Completions, images, transcriptions, models.
+
+See https://platform.openai.com/docs/api-reference; facts in `openai-api.json`.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Request, Response
 
-from local.standins.answers import FILTERED, Answer, answer_to, words
-from local.standins.base import Refusal, StandIn, json_response
-from local.standins.contract import Misfit
+from local.standins.answers import FILTERED, Answer, answer_to, text_of
+from local.standins.base import ErrorResponse, StandIn, json_response
+from local.standins.contract import Violation
 from local.standins.faults import Fault
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 SOUNDS = ("flac", "mp3", "mp4", "mpeg", "mpga", "m4a", "ogg", "oga", "wav", "webm")
-MISFIT_CODES = {
+VIOLATION_CODES = {
     "unknown": "unknown_parameter",
     "missing": "missing_required_parameter",
     "invalid": "invalid_value",
@@ -39,12 +42,12 @@ FAULT_CODES = {
 
 
 class OpenAIStandIn(StandIn):
-    """Serves `/chat/completions` and the rest, with or without `/v1` in front.
+    """Serves `/chat/completions`, `/images/generations`, `/audio/transcriptions` and `/models`.
 
-    Answers come word by word, the first after `first_token_s`, each other after `token_s`; what
-    is there at once is sent at once.
-    A prompt over `context_tokens` (0: no limit) is refused as too long; `models` are the models
-    there are (None: any). `image_urls` gives made images by address, not as base64.
+    Each with or without `/v1` in front. Answers are streamed word by word: the first word after
+    `first_token_s` seconds, each other after `token_s`; words without a pause are sent together.
+    A prompt over `context_tokens` (0: no limit) is refused as too long. `models` are the models
+    that exist (None: any). `image_urls` returns generated images by URL, not as base64.
     """
 
     def __init__(self, api_key: str) -> None:
@@ -63,18 +66,22 @@ class OpenAIStandIn(StandIn):
         }
 
     def operation_of(self, environ: WSGIEnvironment, body: bytes) -> str:
+        """The path without `/v1/`, as `chat/completions`."""
         path: str = environ["PATH_INFO"]
         return path.removeprefix("/v1").removeprefix("/")
 
     def error_body(self, fault: Fault) -> dict[str, Any]:
+        """An error of the OpenAI API; the fault's `code` is its `code`."""
         kind, code = FAULT_CODES.get(fault.status, ("server_error", ""))
         return _error(fault.status, "a fault was asked for", fault.code or code, kind).body
 
-    def misfit(self, misfit: Misfit) -> Refusal:
-        code = MISFIT_CODES[misfit.kind]
-        return _error(400, f"Invalid request: {misfit}", code, param=misfit.path)
+    def violation_error(self, violation: Violation) -> ErrorResponse:
+        """Status 400 with the parameter's name."""
+        code = VIOLATION_CODES[violation.kind]
+        return _error(400, f"Invalid request: {violation}", code, param=violation.path)
 
     def respond(self, operation: str, request: Request) -> Response:
+        """Execute the operation once its token is checked."""
         if operation.startswith("made/"):
             return Response(_picture(operation), mimetype="image/png")
         if request.headers.get("Authorization") != f"Bearer {self._key}":
@@ -90,12 +97,12 @@ class OpenAIStandIn(StandIn):
         return self._calls[operation](request, params)
 
     def _chat(self, request: Request, params: dict[str, Any]) -> Response:
-        prompt_tokens = sum(4 + len(words(message).split()) for message in params["messages"])
+        prompt_tokens = sum(4 + len(text_of(message).split()) for message in params["messages"])
         if self.context_tokens and prompt_tokens > self.context_tokens:
             text = f"This model's maximum context length is {self.context_tokens} tokens."
             raise _error(400, text, "context_length_exceeded", param="messages")
         if "stream_options" in params and not params.get("stream"):
-            raise Misfit("invalid", "stream_options", "only allowed when 'stream' is enabled")
+            raise Violation("invalid", "stream_options", "only allowed when 'stream' is enabled")
         limit = params.get("max_completion_tokens", params.get("max_tokens"))
         answer = answer_to(params["messages"]).cut(limit)
         self.accept("chat/completions", params, answer.text)
@@ -151,7 +158,7 @@ class OpenAIStandIn(StandIn):
     def _transcription(self, request: Request, params: dict[str, Any]) -> Response:
         file = params["file"]
         if file.filename.rpartition(".")[2] not in SOUNDS or not file.data:
-            raise Misfit("invalid", "file", "unrecognized file format")
+            raise Violation("invalid", "file", "unrecognized file format")
         self.accept("audio/transcriptions", params, self.transcript)
         return json_response({"text": self.transcript})
 
@@ -168,9 +175,9 @@ def _error(
     code: str,
     kind: str = "invalid_request_error",
     param: str | None = None,
-) -> Refusal:
+) -> ErrorResponse:
     error = {"message": message, "type": kind, "param": param, "code": code or None}
-    return Refusal(status, {"error": error})
+    return ErrorResponse(status, {"error": error})
 
 
 def _head(kind: str, model: str) -> dict[str, Any]:
@@ -183,5 +190,5 @@ def _event(body: dict[str, Any]) -> bytes:
 
 
 def _picture(name: str) -> bytes:
-    """A PNG of 64 by 64 pixels; bytes that no reader looks at depend on the name."""
+    """A PNG of 64 by 64 pixels, and bytes after it that differ by name; decoders ignore them."""
     return base64.b64decode(PICTURE) + hashlib.sha256(name.encode()).digest()

@@ -1,4 +1,7 @@
-"""People on each platform: their messages, signed as that platform would sign them."""
+"""Simulated people on each platform: their webhook requests, signed as the platform signs them.
+
+Their ids grow with time, so that those of a later run never collide with those of an earlier one.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ CHANNELS = ("telegram", "messenger", "web")
 
 @dataclass(frozen=True)
 class Post:
-    """A request to the bot. `marker` appears in the message's event id and nowhere else."""
+    """A POST request to the bot. `marker` appears in the message's event id and nowhere else."""
 
     path: str
     headers: Mapping[str, str]
@@ -29,29 +32,30 @@ class Post:
 
 @dataclass(frozen=True)
 class Signer:
-    """Signs with the local secrets."""
+    """Authenticates requests as each platform does, with the secrets of `settings`."""
 
-    settings: Mapping[str, str]
+    settings: Mapping[str, str]  # by name, as of `local.config.load`
 
     def telegram(self) -> dict[str, str]:
-        """Bot API, setWebhook: `secret_token`."""
+        """The header with the webhook's secret (Bot API, setWebhook: `secret_token`)."""
         secret = self.settings.get("TELEGRAM_WEBHOOK_SECRET", "")
         return {"x-telegram-bot-api-secret-token": secret}
 
     def messenger(self, body: bytes) -> dict[str, str]:
-        """Messenger Platform, Webhooks: "Validate payloads"."""
+        """The header with the body's signature (Messenger Platform, "Validate payloads")."""
         secret = self.settings.get("MESSENGER_APP_SECRET", "").encode()
         digest = hmac.new(secret, body, hashlib.sha256).hexdigest()
         return {"x-hub-signature-256": f"sha256={digest}"}
 
     def web_cookie(self, session: str) -> str:
+        """The web page's session cookie, as `name=value`."""
         key = self.settings.get("WEB_SESSION_KEY", "")
         return set_cookie(session, key, secure=False).partition(";")[0]
 
 
 @dataclass(frozen=True)
 class Person:
-    """`name` stands for the same person, and the same conversations, each time."""
+    """A person on every platform. The same name has the same ids, in every run."""
 
     name: str
     signer: Signer
@@ -62,28 +66,32 @@ class Person:
 
     @property
     def telegram_id(self) -> int:
+        """Telegram's user id, which is also the private chat's."""
         return 1_000_000 + int.from_bytes(self._digest[:4]) % 1_000_000_000
 
     @property
     def psid(self) -> str:
+        """Messenger's page-scoped id."""
         return str(10**15 + int.from_bytes(self._digest[:6]))
 
     @property
     def session(self) -> str:
+        """The web page's session id."""
         return urlsafe_b64encode(self._digest[:16]).decode().rstrip("=")
 
     def conversation(self, channel: str) -> str:
+        """The key of the person's private conversation on the channel: `telegram:42`."""
         ids = {"telegram": self.telegram_id, "messenger": self.psid, "web": self.session}
         return f"{channel}:{ids[channel]}"
 
     def write(self, channel: str, text: str, origin: str) -> Post:
-        """A plain text, now. `origin` is the URL of the page, for the web."""
+        """Write a text, now. `origin` is the URL of the web page."""
         if channel == "telegram":
             return self.telegram(text)
         return self.messenger(text) if channel == "messenger" else self.web(text, origin)
 
     def send(self, channel: str, kind: str, source: str, caption: str = "", name: str = "") -> Post:
-        """A photo, voice or document that lies at `source` (local.stack.Stack.upload)."""
+        """Send a photo, voice or document. `source` is what `local.stack.Stack.upload` returned."""
         if channel == "messenger":
             kinds = {"photo": "image", "voice": "audio", "document": "file"}
             attachment = {"type": kinds[kind], "payload": {"url": source}}
@@ -94,7 +102,7 @@ class Person:
         return self.telegram("", **{kind: form}, **({"caption": caption} if caption else {}))
 
     def telegram(self, text: str, **fields: Any) -> Post:
-        """A text in a private chat; `fields` replace or extend the message's."""
+        """Write a text in a private chat. `fields` are added to the Message or replace its own."""
         number, name = _rising(), self.name.title()
         sender = {"is_bot": False, "first_name": name, "language_code": "en"}
         message = {
@@ -109,16 +117,18 @@ class Person:
         return self.telegram_update({"update_id": number, "message": message})
 
     def telegram_update(self, update: Mapping[str, Any]) -> Post:
+        """Post an Update (Bot API)."""
         body = json.dumps(update).encode()
         return _post("/telegram", self.signer.telegram(), body, f"{update['update_id']:012d}")
 
     def messenger(self, text: str, **fields: Any) -> Post:
-        """A text; `fields` extend the message."""
+        """Write a text. `fields` are added to the `message` object."""
         mid = f"m_{_rising()}"
         words = {"text": text} if text else {}
         return self.messenger_event({"message": {"mid": mid, **words, **fields}}, mid)
 
     def messenger_event(self, event: Mapping[str, Any], marker: str) -> Post:
+        """Post an item of a webhook event's `messaging`. Its ids and time may be left out."""
         page = self.signer.settings.get("MESSENGER_PAGE_ID", "")
         now = time.time_ns() // 1_000_000
         sent = {"sender": {"id": self.psid}, "recipient": {"id": page}, "timestamp": now, **event}
@@ -127,17 +137,19 @@ class Person:
         return _post("/messenger", self.signer.messenger(body), body, marker)
 
     def web(self, text: str, origin: str, **fields: Any) -> Post:
+        """Write a text on the web page. `fields` are added to the JSON body."""
         message_id = f"local-{_rising()}"
         now = time.time_ns() // 1_000_000
         data = {"text": text, "id": message_id, "sent_at": now, **fields}
         return self.web_post("/web/messages", origin, message_id, **data)
 
     def web_post(self, path: str, origin: str, marker: str, **data: Any) -> Post:
+        """Post `data` as JSON to the web API, with the person's cookie."""
         headers = {"cookie": self.signer.web_cookie(self.session), "origin": origin}
         return _post(path, headers, json.dumps(data).encode(), marker)
 
     def press(self, channel: str, payload: str, origin: str) -> Post:
-        """A button below an answer."""
+        """Press a button below an answer. `payload` is the button's."""
         if channel == "web":
             return self.web(payload, origin)
         if channel == "messenger":
@@ -150,7 +162,11 @@ class Person:
         return self.telegram_update(update)
 
     def react(self, channel: str, answer: str, rating: int, origin: str, sent_at: int = 0) -> Post:
-        """A thumb for the answer of that id; on the page, for the one to the message of that id."""
+        """Rate an answer: 1 thumb up, -1 down, 0 none.
+
+        `answer` is the id of the platform's message; on the web page, of the person's message that
+        was answered. `sent_at` is in epoch milliseconds.
+        """
         if channel == "web":
             thumb = {"id": answer, "sent_at": sent_at, "rating": rating}
             return self.web_post("/web/rating", origin, answer, **thumb)
@@ -181,7 +197,7 @@ def _command_entity(text: str) -> dict[str, Any]:
 
 
 class _Rising:
-    """Numbers that grow from call to call, and from run to run: about a thousand per second."""
+    """Numbers that increase with each call and from run to run, by about a thousand per second."""
 
     def __init__(self) -> None:
         self._last = 0

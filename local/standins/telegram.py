@@ -1,8 +1,8 @@
-"""Stand-in of the Telegram Bot API: takes what Telegram takes, refuses what Telegram refuses.
+"""Stand-in for the Telegram Bot API: accepts and refuses what Telegram does (`bot-api.json`).
 
-Stricter than Telegram: unknown parameters are refused, and so is `parse_mode` (entities cannot
-fail to parse, markup can). Telegram's rate limits come as faults only. A webhook may be on this
-machine.
+It is stricter than Telegram: unknown parameters are refused, and so is `parse_mode`, because markup
+can fail to parse and entities cannot. Rate limits occur as faults only. A webhook's URL may be on
+this machine. See https://core.telegram.org/bots/api
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Request, Response
 
-from local.standins.base import Refusal, StandIn, json_response
-from local.standins.contract import Misfit, Upload
+from local.standins.base import ErrorResponse, StandIn, json_response
+from local.standins.contract import Upload, Violation
 from local.standins.faults import Fault
 from local.standins.telegram_chats import Chat, ChatError, ChatState, check_text
 
@@ -33,13 +33,14 @@ DESCRIPTIONS = {
 class TelegramStandIn(StandIn):
     """Serves `/bot<token>/<method>` and `/file/bot<token>/<path>`.
 
-    What people do is told by `learn`. `strict` refuses chats and callback queries never heard
-    of; else they are taken to exist, and a reply there may name any message.
+    `learn` registers what people do. `strict` refuses chats and callback queries that are not
+    registered; otherwise they are taken to exist, and a reply there may refer to any message.
     """
 
     def __init__(self, token: str, username: str = "standin_bot") -> None:
         super().__init__("bot-api")
         self.strict = False
+        # Bytes.
         self.file_limits = {"photo": 10_000_000, "document": 50_000_000, "getFile": 20_000_000}
         self.webhook: dict[str, Any] = {"url": ""}
         self.files: dict[str, tuple[str, bytes]] = {}  # file id -> path, content
@@ -75,12 +76,15 @@ class TelegramStandIn(StandIn):
     # What happens on the people's side
 
     def next_message_id(self, chat_id: int) -> int:
-        """A fresh message id of that chat, for a message that a person is about to write."""
+        """Reserve a message id of the chat, for a message that a person is about to write."""
         with self._state:
             return self._chat_of(chat_id).take_id()
 
     def learn(self, update: dict[str, Any], queue: bool = False) -> None:
-        """Know the chat, message or callback query of `update`; `queue` it for getUpdates."""
+        """Register the chat, message or callback query of an update.
+
+        `queue` also returns the update from getUpdates.
+        """
         callback = update.get("callback_query", {})
         message = update.get("message") or update.get("edited_message") or callback.get("message")
         with self._state:
@@ -93,13 +97,16 @@ class TelegramStandIn(StandIn):
                 self._state.notify_all()
 
     def mark(self, chat_id: int, state: ChatState | None, migrate_to: int = 0) -> None:
-        """From now on the chat is blocked, deactivated, kicked, migrated, or (None) well again."""
+        """Set a chat's state: one in which posts are refused, or None.
+
+        `migrate_to` is the new chat's id of state `migrated`.
+        """
         with self._state:
             chat = self._chat_of(chat_id)
             chat.state, chat.migrated_to = state, migrate_to
 
     def add_file(self, content: bytes, path: str) -> str:
-        """Keep a file to be fetched, at `path` ("voice/file_1.oga"); returns its file id."""
+        """Store a file that people send, at `path` ("voice/file_1.oga"). Returns its file id."""
         with self._state:
             file_id = f"file-{len(self.files) + 1}"
             self.files[file_id] = path, content
@@ -108,18 +115,22 @@ class TelegramStandIn(StandIn):
     # HTTP
 
     def operation_of(self, environ: WSGIEnvironment, body: bytes) -> str:
+        """The Bot API's method, as `sendMessage`; `download` for a file."""
         path: str = environ["PATH_INFO"]
         return "download" if path.startswith("/file/") else path.rpartition("/")[2]
 
     def error_body(self, fault: Fault) -> dict[str, Any]:
+        """An error of the Bot API; the fault's `code` is its description."""
         text = fault.code or DESCRIPTIONS.get(fault.status, "Internal Server Error")
         parameters = {} if fault.retry_after is None else {"retry_after": fault.retry_after}
         return _error(fault.status, text, **parameters).body
 
-    def misfit(self, misfit: Misfit) -> Refusal:
-        return _error(400, f"Bad Request: {misfit}")
+    def violation_error(self, violation: Violation) -> ErrorResponse:
+        """Status 400, Bad Request."""
+        return _error(400, f"Bad Request: {violation}")
 
     def respond(self, operation: str, request: Request) -> Response:
+        """Execute the operation once its token is checked."""
         match = re.fullmatch(r"(?:/file)?/bot([^/]*)/(.+)", request.path)
         if match is None or operation not in (*self._methods, "download"):
             raise _error(404, "Not Found")
@@ -154,7 +165,7 @@ class TelegramStandIn(StandIn):
         return True
 
     def draft(self, chat_id: int) -> dict[str, Any] | None:
-        """What the bot shows of a message that it is writing."""
+        """The parameters of the last sendMessageDraft, or None once the message is sent."""
         with self._state:
             return self._chat_of(chat_id).draft
 
@@ -243,9 +254,9 @@ class TelegramStandIn(StandIn):
         return {**ids, "file_size": len(content), "file_path": path}
 
 
-def _error(status: int, description: str, **parameters: int) -> Refusal:
+def _error(status: int, description: str, **parameters: int) -> ErrorResponse:
     body = {"ok": False, "error_code": status, "description": description}
-    return Refusal(status, {**body, "parameters": parameters} if parameters else body)
+    return ErrorResponse(status, {**body, "parameters": parameters} if parameters else body)
 
 
 def _scope(params: dict[str, Any]) -> str:

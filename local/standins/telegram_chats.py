@@ -1,4 +1,4 @@
-"""The chats of the Telegram stand-in: their messages, and who can still be written to."""
+"""The chats of the Telegram stand-in: their messages, and whether the bot can still post there."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ NOT_MODIFIED = (
 
 
 class ChatError(Exception):
-    """A refusal with Telegram's description; 400 "Bad Request: …" unless told otherwise."""
+    """A refusal with Telegram's description: "Bad Request: …" with status 400.
+
+    `parameters` are those of the Bot API's ResponseParameters.
+    """
 
     def __init__(self, problem: str, status: int = 400, **parameters: int) -> None:
         super().__init__(f"Bad Request: {problem}" if status == 400 else problem)
@@ -34,30 +37,36 @@ class ChatError(Exception):
 
 @dataclass
 class Chat:
+    """A chat and its messages, by message id."""
+
     info: dict[str, Any]  # a Bot API Chat
-    announced: bool = False  # a person's message was learned, so all message ids are known
+    announced: bool = False  # an update of the chat was registered: all message ids are known
     state: ChatState | None = None
     migrated_to: int = 0
     next_id: int = 1
     messages: dict[int, dict[str, Any]] = field(default_factory=dict)
-    draft: dict[str, Any] | None = None  # what is being written, until a message comes
+    draft: dict[str, Any] | None = None  # of the bot's streamed message, until that is sent
 
     @classmethod
     def of(cls, chat_id: int) -> Chat:
+        """A new chat: of a group where the id is negative, else private."""
         if chat_id < 0:
             return cls({"id": chat_id, "type": "supergroup", "title": "Group"})
         return cls({"id": chat_id, "type": "private", "first_name": "Person"})
 
     def take_id(self) -> int:
+        """The next unused message id."""
         self.next_id += 1
         return self.next_id - 1
 
     def learn(self, message: dict[str, Any]) -> None:
+        """Register a person's message."""
         self.info, self.announced = message["chat"], True
         self.messages.setdefault(message["message_id"], message)
         self.next_id = max(self.next_id, message["message_id"] + 1)
 
     def check_open(self, strict: bool) -> None:
+        """Raise ChatError where the bot cannot post: blocked, migrated, or (`strict`) unknown."""
         if self.state == "migrated":
             problem = "group chat was upgraded to a supergroup chat"
             raise ChatError(problem, migrate_to_chat_id=self.migrated_to)
@@ -67,7 +76,10 @@ class Chat:
             raise ChatError("chat not found")
 
     def find(self, params: dict[str, Any], purpose: str) -> dict[str, Any]:
-        """The message of that id; where not all ids are known, an unknown one is an empty dict."""
+        """The message with the call's `message_id`. Raises ChatError where it does not exist.
+
+        Where not all ids are known, an unknown message is taken to exist, with its id only.
+        """
         message = self.messages.get(params["message_id"])
         if message is None and (self.announced or purpose == "edit"):
             raise ChatError(f"message to {purpose} not found")
@@ -76,6 +88,7 @@ class Chat:
     def post(
         self, sender: dict[str, Any], params: dict[str, Any], content: dict[str, Any]
     ) -> dict[str, Any]:
+        """Add a message of the bot and return it. `params` are the call's."""
         message = {"from": sender, "chat": self.info, "date": int(time.time()), **content}
         message |= _markup(params)
         reply = params.get("reply_parameters")
@@ -94,6 +107,7 @@ class Chat:
     def edit(
         self, sender: dict[str, Any], params: dict[str, Any], content: dict[str, Any]
     ) -> dict[str, Any]:
+        """Replace a message's content or buttons. Raises ChatError where Telegram refuses."""
         target = self.find(params, "edit")
         if target.get("from") != sender:
             raise ChatError("message can't be edited")
@@ -108,7 +122,10 @@ class Chat:
 
 
 def check_text(text: str, entities: list[dict[str, Any]], limit: int) -> None:
-    """Length and entities by UTF-16 units. Raises ChatError. (Bot API, sendMessage)"""
+    """Check a text's length and entities, in UTF-16 units (Bot API, MessageEntity).
+
+    Raises ChatError.
+    """
     units = text.encode("utf-16-le")
     if len(units) > 2 * limit:
         raise ChatError("message is too long" if limit > 1024 else "message caption is too long")

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from local.cli.invoke import register
 from local.playground.server import Playground
 from local.stack import Options, Stack
-from local.standins.answers import Answer, words
+from local.standins.answers import Answer, text_of
 
 _OPTIONS = Options(
     runtime="rie",
@@ -50,7 +50,7 @@ def take(browser: Browser, path: Path) -> None:
 
 
 def _answer(messages: list[dict[str, object]]) -> Answer:
-    last = words(messages[-1])
+    last = text_of(messages[-1])
     fitting = (text for word, text in _ANSWERS.items() if word in last)
     return Answer(next(fitting, "Hills at sunrise, in the colours of an old postcard."))
 
