@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+from botocore.loaders import Loader, create_loader
 from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse
 
@@ -20,6 +21,7 @@ from chatbot.bootstrap.aws import client_config
 from chatbot.net.tls import trust
 from tests.component.turns import DAYS, Store
 from tests.fakes import FakeClock, MemoryHistory
+from tests.moto_state import MotoState
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -58,20 +60,50 @@ def _tables_and_queues() -> str:
     return json.dumps(parts)
 
 
+@dataclass(frozen=True)
+class Made:
+    """A stack as it was made, and the descriptions of AWS' services, which take long to parse."""
+
+    state: MotoState
+    names: dict[str, str]
+    services: Loader
+
+
+@pytest.fixture(scope="session")
+def made() -> Made:
+    """The template's stack, made once in each process."""
+    with pytest.MonkeyPatch.context() as monkeypatch, mock_aws():
+        _without_credentials(monkeypatch)
+        stacks = boto3.client("cloudformation")
+        stacks.create_stack(StackName="chatbot", TemplateBody=_tables_and_queues())
+        resources = stacks.describe_stack_resources(StackName="chatbot")["StackResources"]
+        names = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources}
+        return Made(MotoState(), names, create_loader())
+
+
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+def aws(made: Made, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """The template's stack as it was made: nothing in it, nothing beside it, a session of its own.
+
+    A test may leave in it what it likes, and may change or delete the resources themselves.
+    """
+    _without_credentials(monkeypatch)
+    with mock_aws():
+        made.state.restore()
+        boto3.setup_default_session()
+        assert boto3.DEFAULT_SESSION
+        boto3.DEFAULT_SESSION._session.register_component("data_loader", made.services)
+        yield Aws(boto3.client("dynamodb"), boto3.client("sqs"), dict(made.names))
+
+
+def _without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an environment without credentials that would work, or settings of this machine."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
-    with mock_aws():
-        stacks = boto3.client("cloudformation")
-        stacks.create_stack(StackName="chatbot", TemplateBody=_tables_and_queues())
-        made = stacks.describe_stack_resources(StackName="chatbot")["StackResources"]
-        names = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in made}
-        yield Aws(boto3.client("dynamodb"), boto3.client("sqs"), names)
 
 
 @pytest.fixture
