@@ -2,6 +2,8 @@ PYTEST = .venv/bin/python -m pytest
 # sam and boto3 ask for a region even where they call nothing.
 export AWS_DEFAULT_REGION ?= eu-central-1
 export SAM_CLI_TELEMETRY = 0
+# What npm installed, on the Node that pip installed: the machine's own, if any, is not used.
+NODE = PATH="$(CURDIR)/node_modules/.bin:$(CURDIR)/.venv-node/bin:$$PATH"
 
 .DEFAULT_GOAL = help
 .SUFFIXES:
@@ -61,7 +63,7 @@ storm: .venv/.installed ## 5,000 messages while all fails and workers are killed
 		$(if $(CONVERSATIONS),--conversations $(CONVERSATIONS))
 
 .PHONY: check
-check: lint types imports templates scan test ## the gate: lint, types, imports, templates, scan, tests
+check: lint types imports javascript templates scan test ## the gate: lint, types, imports, templates, scan, tests
 
 .PHONY: lint
 lint: .venv/.installed ## style and formatting
@@ -76,6 +78,11 @@ types: .venv/.installed ## strict types, code and tests
 imports: .venv/.installed ## who may import whom
 	.venv/bin/lint-imports
 
+.PHONY: javascript
+javascript: node_modules/.installed ## types and style of the page's and the playground's JavaScript
+	$(NODE) tsc
+	$(NODE) biome lint --error-on-warnings
+
 .PHONY: templates
 templates: .venv/.installed ## template.yaml, as written (its translation is linted in test)
 	.venv/bin/sam validate
@@ -89,7 +96,7 @@ scan: .venv-checkov/.installed ## security scan of template.yaml; what is let pa
 
 # Each lock by itself. Without its database pip-audit would find nothing and call that good.
 .PHONY: audit
-audit: .venv-checkov/.installed ## known vulnerabilities of what is locked; needs the internet
+audit: .venv-checkov/.installed node_modules/.installed ## known vulnerabilities of what is locked; needs the internet
 	@for lock in layers/dependencies/requirements.txt requirements/*.txt; do \
 		echo "$$lock"; \
 		.venv-checkov/bin/pip-audit --strict --disable-pip --requirement $$lock || { \
@@ -97,6 +104,8 @@ audit: .venv-checkov/.installed ## known vulnerabilities of what is locked; need
 				"(an online service without mirrors) did not answer, and then nothing was checked" >&2; \
 			exit 1; }; \
 	done
+	@echo package-lock.json
+	@$(NODE) npm audit
 
 .PHONY: build
 build: .venv/.installed ## what `sam deploy` deploys, in .aws-sam/build
@@ -113,7 +122,8 @@ COMPILE = .venv/bin/uv pip compile --quiet --generate-hashes --no-header $(UPGRA
 lock: .venv/.installed ## lock the requirements again (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) --universal --python-version 3.11 -o requirements/development.txt \
 		requirements/development.in
-	$(COMPILE) --universal --python-version 3.11 -o requirements/checkov.txt requirements/checkov.in
+	for name in checkov node; do $(COMPILE) --universal --python-version 3.11 \
+		-o requirements/$$name.txt requirements/$$name.in || exit; done
 	for name in installer runtime; do $(COMPILE) --universal --python-version 3.11 \
 		-c requirements/development.txt -o requirements/$$name.txt requirements/$$name.in || exit; done
 	$(COMPILE) --python-platform x86_64-manylinux_2_28 --python-version 3.13 \
@@ -130,10 +140,14 @@ clean: ## remove what was built; the environment stays
 	@sh scripts/environment.sh
 	@touch $@
 
-.venv-checkov/.installed: requirements/checkov.txt | .venv/.installed
-	.venv/bin/uv venv --quiet --clear --python .venv/bin/python .venv-checkov
-	.venv/bin/uv pip sync --quiet --python .venv-checkov/bin/python --require-hashes \
-		requirements/checkov.txt || \
-		.venv/bin/python -m pip --python .venv-checkov/bin/python install --quiet \
-			--require-hashes --no-deps --requirement requirements/checkov.txt
+.venv-%/.installed: requirements/%.txt | .venv/.installed
+	.venv/bin/uv venv --quiet --clear --python .venv/bin/python .venv-$*
+	.venv/bin/uv pip sync --quiet --python .venv-$*/bin/python --require-hashes \
+		requirements/$*.txt || \
+		.venv/bin/python -m pip --python .venv-$*/bin/python install --quiet \
+			--require-hashes --no-deps --requirement requirements/$*.txt
+	@touch $@
+
+node_modules/.installed: package-lock.json .npmrc .venv-node/.installed
+	$(NODE) npm ci
 	@touch $@

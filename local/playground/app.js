@@ -1,13 +1,17 @@
 /* The playground: follows the recorder, keeps the columns, the switches and the trace up to date. */
 import { Messenger, Telegram, Web } from "./chats.js";
 import { Client } from "./client.js";
-import { keep, make, parsed } from "./dom.js";
+import { byId, make, parsed, said } from "./dom.js";
 import { PLATFORMS, turn } from "./platforms.js";
 import { Trace } from "./trace.js";
 import { drawTrace } from "./waterfall.js";
 
 const WAIT = 20; // seconds for which the recorder keeps a request open
+/** @typedef {{[choice: string]: string}} Named */
+
+/** @type {Named} */
 const REAL = { telegram: "TELEGRAM_API_URL", messenger: "GRAPH_API_URL" };
+/** @type {[name: string, title: string, choices: Named, notes: Named][]} */
 const SWITCHES = [
   ["model", "The model", { fine: "answers", slow: "slowly", busy: "429", down: "is down" }, {
     slow: "It thinks for two seconds, then writes a word at a time: time enough to kill the worker.",
@@ -22,22 +26,27 @@ const SWITCHES = [
     twice: "Both at the same moment. Still one answer.",
   }],
 ];
+const HOOKS = /** @type {const} */ (["telegram", "messenger"]);
 const KILLED = {
   armed: "Workers now have processes of their own: the next one dies while it waits for the model.",
+  /** @param {number} count */
   now: (count) => `${count} worker${count > 1 ? "s" : ""} killed. What it held comes again when the lease is over: still one answer.`,
 };
 
+/** @type {Playground.World} */
 const world = {
   person: localStorage.getItem("person") ?? "ada",
   people: {}, bot: {}, real: [], switches: {},
   telegram: new Telegram(), messenger: new Messenger(), web: new Web(),
   trace: new Trace(),
   draw: () => draw(),
-  tell: (text) => { document.getElementById("told").textContent = text; },
+  tell: (text) => { byId("told").textContent = text; },
 };
-const clients = Object.keys(PLATFORMS).map((channel) => new Client(channel, world));
+const channels = /** @type {Playground.Channel[]} */ (Object.keys(PLATFORMS));
+const clients = channels.map((channel) => new Client(channel, world));
 const seen = { written: 0, telegram: 0, graph: 0 };
 
+/** @param {string} path */
 async function get(path) {
   const answer = await fetch(path);
   if (!answer.ok) throw new Error(`${path} is answered with ${answer.status}`);
@@ -45,37 +54,43 @@ async function get(path) {
 }
 
 async function learn() {
-  const state = await get(`/playground/state?${new URLSearchParams(seen)}`);
+  const after = `written=${seen.written}&telegram=${seen.telegram}&graph=${seen.graph}`;
+  /** @type {Playground.State} */
+  const state = await get(`/playground/state?${after}`);
   const { calls, written } = state;
   if (world.switches.worker === "killed" && state.switches.worker === "alive") world.tell(KILLED.now(1));
   Object.assign(world, { people: state.people, bot: state.bot, switches: state.switches });
-  world.real = Object.keys(REAL).filter((channel) => state.settings.includes(REAL[channel]));
+  world.real = channels.filter((channel) => state.settings.includes(REAL[channel]));
   const news = [
-    ...written.map((each) => [each.at, () => world[each.channel].written(each)]),
-    ...calls.telegram.map((each) => [each.at, () => world.telegram.call(each)]),
-    ...calls.graph.map((each) => [each.at, () => world.messenger.call(each)]),
+    ...written.map((each) => ({ at: each.at, fold: () => world[each.channel].written(each) })),
+    ...calls.telegram.map((each) => ({ at: each.at, fold: () => world.telegram.call(each) })),
+    ...calls.graph.map((each) => ({ at: each.at, fold: () => world.messenger.call(each) })),
   ];
-  for (const [, fold] of news.sort((a, b) => a[0] - b[0])) fold();
+  for (const { fold } of news.sort((a, b) => a.at - b.at)) fold();
   world.web.menu = world.telegram.menu;
   seen.written += written.length;
-  for (const name of ["telegram", "graph"]) seen[name] += calls[name].length;
+  seen.telegram += calls.telegram.length;
+  seen.graph += calls.graph.length;
 }
 
-/** Where a platform is real, its records are all there is. */
+/** Where a platform is real, its records are all there is. @param {Playground.Record} record */
 function mirror(record) {
-  const channel = { telegram: "telegram", graph: "messenger" }[record.server];
-  if (world.real.includes(channel) && record.status === 200) {
+  const channel = record.server === "telegram" ? "telegram" : record.server === "graph" && "messenger";
+  if (channel && world.real.includes(channel) && record.status === 200) {
     const [params, answer] = [parsed(record.request), parsed(record.response)];
     const result = channel === "telegram" ? answer?.result : answer;
     if (params) world[channel].call({ number: 0, method: record.operation, params, result, at: record.at });
   }
-  const path = /^POST \/(telegram|messenger)$/.exec(record.operation)?.[1];
-  if (record.server !== "api" || !world.real.includes(path)) return;
+  const path = HOOKS.find((each) => record.operation === `POST /${each}`);
+  if (record.server !== "api" || !path || !world.real.includes(path)) return;
   const body = parsed(record.request);
-  const events = path === "telegram" ? [body] : (body?.entry ?? []).flatMap((entry) => entry.messaging ?? []);
+  /** @type {any[]} */
+  const entries = body?.entry ?? [];
+  const events = path === "telegram" ? [body] : entries.flatMap((entry) => entry.messaging ?? []);
   for (const event of events.filter(Boolean)) world[path].written({ event });
 }
 
+/** @param {Playground.Record} record @param {string} person */
 const readable = (record, person) =>
   record.server === "aws" && /PutItem|UpdateItem|TransactWriteItems|DeleteItem|BatchWriteItem/.test(record.operation)
   && record.request.includes(`web:${world.people[person]?.web}`);
@@ -84,7 +99,7 @@ async function readPage(person = world.person) {
   try {
     world.web.read(person, await get(`/playground/web/${person}/messages`));
   } catch (error) {
-    world.tell(`The web page's messages could not be read: ${error.message}`);
+    world.tell(`The web page's messages could not be read: ${said(error)}`);
   }
 }
 
@@ -92,6 +107,7 @@ async function follow() {
   let last = 0;
   for (;;) {
     try {
+      /** @type {{records: Playground.Record[], last: number}} */
       const page = await get(`/_local/records?after=${last}&wait=${WAIT}`);
       if (page.last < last) location.reload(); // another stack runs there now
       last = page.last;
@@ -104,7 +120,7 @@ async function follow() {
       const concerned = people.filter((person) => page.records.some((record) => readable(record, person)));
       await Promise.all(concerned.map(readPage));
       document.body.classList.remove("lost");
-    } catch (error) {
+    } catch {
       document.body.classList.add("lost");
       world.tell("The stack does not answer: start it with `make run`.");
       await new Promise((resolve) => setTimeout(resolve, 2000));
@@ -115,7 +131,7 @@ async function follow() {
 }
 
 function drawPeople() {
-  const people = document.getElementById("people");
+  const people = byId("people");
   for (const name of Object.keys(world.people)) {
     if (people.querySelector(`[value="${name}"]`)) continue;
     people.append(radio("person", name, name[0].toUpperCase() + name.slice(1), async () => {
@@ -125,14 +141,23 @@ function drawPeople() {
       draw();
     }));
   }
-  const chosen = people.querySelector(`[value="${world.person}"]`);
-  if (chosen) chosen.checked = true;
+  check(people, (input) => input.value === world.person);
 }
 
+/**
+ * Choose the radio button for which `wanted` holds.
+ * @param {ParentNode} parent @param {(input: HTMLInputElement) => boolean} wanted
+ */
+function check(parent, wanted) {
+  for (const input of parent.querySelectorAll("input")) if (wanted(input)) input.checked = true;
+}
+
+/** @param {string} group @param {string} value @param {string} label @param {() => unknown} onchange */
 function radio(group, value, label, onchange) {
   return make("label", {}, make("input", { type: "radio", name: group, value, onchange }), make("span", {}, label));
 }
 
+/** @param {string} name @param {string} choice */
 async function change(name, choice) {
   try {
     const { switches, killed } = await turn(name, choice);
@@ -140,18 +165,19 @@ async function change(name, choice) {
     const [, , , notes] = SWITCHES.find(([each]) => each === name) ?? [];
     world.tell(name === "worker" ? (killed ? KILLED.now(killed) : KILLED.armed) : notes?.[choice] ?? "");
   } catch (error) {
-    world.tell(error.message);
+    world.tell(said(error));
   }
   draw();
 }
 
+const kill = make("button.kill", { type: "button", onclick: () => change("worker", "killed") }, "Kill the worker now");
+
 function buildSwitches() {
-  const told = document.getElementById("told");
+  const told = byId("told");
   for (const [name, title, choices] of SWITCHES) {
     const options = Object.entries(choices).map(([choice, label]) => radio(name, choice, label, () => change(name, choice)));
     told.before(make("fieldset.choice", { name }, make("legend", {}, title), options));
   }
-  const kill = make("button.kill", { type: "button", onclick: () => change("worker", "killed") }, "Kill the worker now");
   told.before(make("div.choice", {}, kill));
 }
 
@@ -160,16 +186,17 @@ function draw() {
   drawPeople();
   for (const client of clients) client.draw(now);
   for (const [name, choice] of Object.entries(world.switches)) {
-    const input = [...document.querySelectorAll(`#switches [name="${name}"]`)].find((each) => each.value === choice);
-    if (input) input.checked = true;
+    check(byId("switches"), (input) => input.name === name && input.value === choice);
   }
-  document.querySelector(".kill").classList.toggle("armed", world.switches.worker === "killed");
-  drawTrace(document.getElementById("journeys"), world.trace, world, now);
+  kill.classList.toggle("armed", world.switches.worker === "killed");
+  drawTrace(byId("journeys"), world.trace, world, now);
 }
 
-document.getElementById("columns").append(...clients.map((client) => client.element));
+byId("columns").append(...clients.map((client) => client.element));
 document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  for (const menu of document.querySelectorAll("details")) {
+    if (menu.matches(".menu") && !menu.contains(/** @type {Node} */ (event.target))) menu.open = false;
+  }
 });
 buildSwitches();
 await learn();

@@ -1,41 +1,62 @@
 /* What people see on each platform: made of what they wrote and of the calls it took. */
 
+/** @type {{[mark: string]: number}} */
+const THUMBS = { "👍": 1, "👎": -1, like: 1, dislike: -1 };
 const TYPING = { telegram: 5, messenger: 20 }; // seconds, as the platforms show it
 
 export class Chat {
+  /** @type {Map<string, Playground.Message>} */
   messages = new Map();
+  /** @type {Playground.Draft?} */
   draft = null;
   typing = 0; // until then, in epoch seconds
   heard = 0; // when the bot was last heard of: what was written before is read
+  awaiting = false; // a message of the web page has no answer yet
+  locked = false;
+  /** @type {Playground.Quick[]} */
   quick = [];
+
+  /** @param {Playground.Message} message */
   say(message) {
     this.messages.set(message.id, message);
     this.quick = message.quick ?? [];
   }
 }
 
+/** @typedef {string | number} Id A chat's, as its platform writes it. */
+
 class Chats {
+  /** @type {Map<Id, Chat>} */
   chats = new Map();
+  /** @type {Playground.MenuEntry[]} */
   menu = [];
+  /** @type {Id?} */
   latest = null; // the chat of the last event: the one to show where the platform is real
+
+  /** @param {Id} id */
   chat(id) {
-    if (!this.chats.has(id)) this.chats.set(id, new Chat());
+    const chat = this.chats.get(id) ?? new Chat();
+    this.chats.set(id, chat);
     this.latest = id;
-    return this.chats.get(id);
+    return chat;
   }
 }
 
 export class Telegram extends Chats {
+  /** @param {{event: any}} written */
   written({ event }) {
     const { message, message_reaction: reaction } = event;
     const rated = reaction && this.chat(reaction.chat.id).messages.get(String(reaction.message_id));
-    if (rated) rated.rating = { "👍": 1, "👎": -1 }[reaction.new_reaction[0]?.emoji] ?? 0;
+    if (rated) rated.rating = THUMBS[reaction.new_reaction[0]?.emoji] ?? 0;
     if (message) this.chat(message.chat.id).say(telegramMessage(message));
   }
 
+  /** @param {Playground.Call} call */
   call({ method, params, result, at }) {
     if (method === "setMyCommands" && !params.language_code && !params.scope) {
-      this.menu = params.commands.map(({ command, description }) => ({
+      /** @type {{command: string, description: string}[]} */
+      const commands = params.commands;
+      this.menu = commands.map(({ command, description }) => ({
         label: `/${command}`, hint: description, text: `/${command}`,
       }));
     }
@@ -54,12 +75,18 @@ export class Telegram extends Chats {
     if (result?.document && params.document?.filename) result.document.file_name = params.document.filename;
     if (result?.message_id) {
       chat.say(telegramMessage(result));
-      if (method.startsWith("send")) chat.typing = chat.draft = null;
+      if (method.startsWith("send")) {
+        chat.typing = 0;
+        chat.draft = null;
+      }
     }
   }
 }
 
+/** @param {any} message @returns {Playground.Message} */
 function telegramMessage(message) {
+  /** @type {any[]} */
+  const rows = message.reply_markup?.inline_keyboard ?? [];
   const photo = message.photo?.at(-1);
   const quoted = message.reply_to_message;
   return {
@@ -73,22 +100,24 @@ function telegramMessage(message) {
     file: fileOf(message.document, message.document && `/playground/sent/${message.document.file_id}`),
     voice: message.voice ? `/playground/sent/${message.voice.file_id}` : "",
     quote: quoted && { author: quoted.from?.first_name ?? "", text: quoted.text ?? quoted.caption ?? "…" },
-    rows: (message.reply_markup?.inline_keyboard ?? []).map((row) =>
-      row.map((button) => ({ label: button.text, press: button.callback_data, url: button.url })),
+    rows: rows.map((row) =>
+      row.map((/** @type {any} */ button) => ({ label: button.text, press: button.callback_data, url: button.url })),
     ),
     rating: message.from?.is_bot ? 0 : undefined,
     raw: message,
   };
 }
 
+/** @param {any} document @param {string} url */
 const fileOf = (document, url) => document && { name: document.file_name || "File", url };
 
 export class Messenger extends Chats {
+  /** @param {{event: any}} written */
   written({ event }) {
     const { message, postback, reaction, timestamp } = event;
     const chat = this.chat(event.sender.id);
     const rated = reaction && chat.messages.get(reaction.mid);
-    if (rated) rated.rating = { like: 1, dislike: -1 }[reaction.reaction] ?? 0;
+    if (rated) rated.rating = THUMBS[reaction.reaction] ?? 0;
     if (message?.is_echo || !(message || postback)) return;
     const attachment = message?.attachments?.[0];
     chat.say({
@@ -101,6 +130,7 @@ export class Messenger extends Chats {
     });
   }
 
+  /** @param {Playground.Call} call */
   call({ number, method, params, result, at }) {
     if (method === "POST messenger_profile") this.menu = menuOf(params.persistent_menu);
     const person = params.recipient?.id;
@@ -113,6 +143,10 @@ export class Messenger extends Chats {
     chat.typing = 0;
     chat.heard = at;
     const { type, payload } = message.attachment ?? {};
+    /** @type {any[]} */
+    const buttons = payload?.buttons ?? [];
+    /** @type {any[]} */
+    const replies = message.quick_replies ?? [];
     const url = payload?.url ? shown(payload.url) : `/playground/sent/${number}`;
     chat.say({
       id: result.message_id,
@@ -121,36 +155,43 @@ export class Messenger extends Chats {
       text: message.text ?? payload?.text ?? "",
       image: type === "image" ? url : "",
       file: type === "file" ? { name: params.filedata?.filename ?? "File", url } : null,
-      rows: payload?.buttons ? [payload.buttons.map((each) => ({ label: each.title, postback: each.payload }))] : [],
+      rows: buttons.length ? [buttons.map((each) => ({ label: each.title, postback: each.payload }))] : [],
       rating: 0,
       raw: { mid: result.message_id },
-      quick: (message.quick_replies ?? []).map((each) => ({ label: each.title, quick: each.payload })),
+      quick: replies.map((each) => ({ label: each.title, quick: each.payload })),
     });
   }
 }
 
-/** Files lie on the stand-in's own port: fetched by way of ours. */
+/** Files lie on the stand-in's own port: fetched by way of ours. @param {string} url */
 const shown = (url) => url.replace(/^http:\/\/127\.0\.0\.1:\d+\/files\//, "/_local/graph/files/");
 
+/** @param {any[]} [menus] @returns {Playground.MenuEntry[]} */
 function menuOf(menus = []) {
+  /** @type {any[]} */
   const items = menus.find((menu) => menu.locale === "default")?.call_to_actions ?? [];
   return items.filter((item) => item.type === "postback")
     .map(({ title, payload }) => ({ label: title, hint: payload, postback: payload, text: title }));
 }
 
 export class Web extends Chats {
-  /** What is written, before the page's read API has it. */
+  /**
+   * What is written, before the page's read API has it.
+   * @param {string} person @param {{id: string, text: string, sent_at: number}} message
+   */
   pending(person, message) {
     const chat = this.chat(person);
     chat.say({ id: message.id, from: person, at: message.sent_at / 1000, text: message.text, state: "sending" });
     chat.awaiting = true;
   }
 
+  /** @param {string} person @param {string} id @param {string} state */
   mark(person, id, state) {
     const message = this.chat(person).messages.get(id);
     if (message) message.state = state;
   }
 
+  /** @param {string} person @param {Page} page */
   read(person, { turns, draft, locked }) {
     const chat = this.chat(person);
     for (const turn of turns) {
@@ -168,8 +209,8 @@ export class Web extends Chats {
         at,
         html: turn.html,
         text: turn.answer,
-        image: picture ? made : "",
-        file: made && !picture ? { name: turn.made.title || "File", url: made } : null,
+        image: made && picture ? made : "",
+        file: made && !picture ? { name: turn.made?.title || "File", url: made } : null,
         rows: turn.buttons?.length
           ? [turn.buttons.map(({ label, payload }) => ({ label, send: payload }))] : [],
         rating: turn.origin === "model" ? turn.rating ?? 0 : undefined,

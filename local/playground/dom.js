@@ -1,19 +1,32 @@
-/** An element: `make("p.note", {title: "x", onclick}, "text", child)`. */
-export function make(kind, properties = {}, ...children) {
+/**
+ * An element: `make("p.note", {title: "x", onclick}, "text", child)`.
+ * @type {Playground.Make}
+ */
+export const make = (kind, properties = {}, ...children) => {
   const [tag, ...classes] = kind.split(".");
   const element = document.createElement(tag);
   element.classList.add(...classes);
   for (const [name, value] of Object.entries(properties)) {
-    if (name in element) element[name] = value;
-    else element.setAttribute(name, value);
+    if (name in element) Object.assign(element, { [name]: value });
+    else element.setAttribute(name, String(value));
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
-  return element;
+  element.append(...nodes(children));
+  return /** @type {any} */ (element);
+};
+
+/** @param {Playground.Child} child @returns {(Node | string)[]} */
+function nodes(child) {
+  if (Array.isArray(child)) return child.flatMap(nodes);
+  return child === null || child === undefined ? [] : [child];
 }
 
-/** A sign of icons.svg. */
+/** An element of index.html. @param {string} id */
+export const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+/** A sign of icons.svg. @param {string} name */
 export function icon(name) {
-  const [svg, use] = ["svg", "use"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
   use.setAttribute("href", `/playground/icons.svg#${name}`);
   svg.setAttribute("aria-hidden", "true");
   svg.setAttribute("class", `icon ${name}`);
@@ -24,9 +37,11 @@ export function icon(name) {
 /** Makes the children of `parent` those of `items`, reusing what did not change.
  *
  * `items` are [key, signature, make]: an element is made anew when its signature differs.
+ * @param {Element} parent @param {Playground.Item[]} items
  */
 export function keep(parent, items) {
-  const known = new Map([...parent.children].map((child) => [child.dataset.key, child]));
+  const children = /** @type {HTMLElement[]} */ ([...parent.children]);
+  const known = new Map(children.map((child) => [child.dataset.key, child]));
   let place = parent.firstElementChild;
   for (const [key, signature, build] of items) {
     let element = known.get(key);
@@ -35,24 +50,30 @@ export function keep(parent, items) {
       const made = build();
       made.dataset.key = key;
       made.signature = signature;
-      if (element === place && place) place = place.nextElementSibling;
+      if (element && element === place) place = element.nextElementSibling;
       element?.remove();
       element = made;
     }
-    if (element === place) place = place.nextElementSibling;
+    if (element === place) place = element.nextElementSibling;
     else parent.insertBefore(element, place);
   }
   for (const gone of known.values()) gone.remove();
 }
 
+/** @param {number} seconds */
 export const clock = (seconds) =>
   new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 
+/** @param {number} seconds */
 export function duration(seconds) {
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   return `${seconds < 10 ? seconds.toFixed(2) : seconds.toFixed(1)} s`;
 }
 
+/** The words of what was thrown. @param {unknown} error */
+export const said = (error) => (error instanceof Error ? error.message : String(error));
+
+/** @param {string} text @returns {any} */
 export function parsed(text) {
   try {
     return JSON.parse(text);

@@ -1,6 +1,7 @@
 /* Telegram's formatting: text and entities (offsets in UTF-16 units, as in JavaScript) → nodes. */
 import { make } from "./dom.js";
 
+/** @type {Record<string, string>} */
 const TAGS = {
   bold: "strong",
   italic: "em",
@@ -13,30 +14,43 @@ const TAGS = {
 };
 
 const BLOCKS = new Set(["pre", "blockquote", "expandable_blockquote"]);
-/** Blocks begin a line by themselves. */
+/** Blocks begin a line by themselves. @param {string} words @param {Playground.Entity} next */
 const between = (words, next) => (BLOCKS.has(next.type) ? words.replace(/\n{1,2}$/, "") : words);
 
+/** @param {string} text @param {Playground.Entity[]} [entities] */
 export function formatted(text, entities = []) {
   const sorted = [...entities].sort((a, b) => a.offset - b.offset || b.length - a.length);
   return nodes(text, sorted, 0, text.length);
 }
 
+/**
+ * @param {string} text @param {Playground.Entity[]} entities @param {number} from @param {number} to
+ * @returns {(Node | string)[]}
+ */
 function nodes(text, entities, from, to) {
+  /** @type {(Node | string)[]} */
   const found = [];
   let at = from;
-  while (entities.length && entities[0].offset < to) {
-    const entity = entities.shift();
+  for (let entity = next(entities, to); entity; entity = next(entities, to)) {
     const end = Math.min(entity.offset + entity.length, to);
     if (entity.offset > at) found.push(between(text.slice(at, entity.offset), entity));
+    /** @type {Playground.Entity[]} */
     const inner = [];
-    while (entities.length && entities[0].offset < end) inner.push(entities.shift());
+    for (let each = next(entities, end); each; each = next(entities, end)) inner.push(each);
     found.push(element(entity, nodes(text, inner, entity.offset, end), text.slice(entity.offset, end)));
-    at = BLOCKS.has(entity.type) ? end + /^\n{0,2}/.exec(text.slice(end, to))[0].length : end;
+    at = BLOCKS.has(entity.type) ? end + (/^\n{0,2}/.exec(text.slice(end, to))?.[0].length ?? 0) : end;
   }
   if (at < to) found.push(text.slice(at, to));
   return found;
 }
 
+/**
+ * The first of `entities`, taken off, when it begins before `end`.
+ * @param {Playground.Entity[]} entities @param {number} end
+ */
+const next = (entities, end) => (entities[0]?.offset < end ? entities.shift() : undefined);
+
+/** @param {Playground.Entity} entity @param {Playground.Child[]} children @param {string} words */
 function element(entity, children, words) {
   if (entity.type === "pre") {
     const language = entity.language ? make("span.language", {}, entity.language) : null;
@@ -48,6 +62,7 @@ function element(entity, children, words) {
   return make(TAGS[entity.type] ?? "span.entity", {}, children);
 }
 
+/** @param {string} address @param {Playground.Child[]} children */
 function link(address, children) {
   const safe = /^(https?|tg|mailto):/i.test(address);
   return make("a", safe ? { href: address, target: "_blank", rel: "noreferrer" } : {}, children);

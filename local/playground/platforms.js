@@ -1,6 +1,7 @@
 /* What each platform can show and send. The client asks this table, never the platform's name. */
 import { parsed } from "./dom.js";
 
+/** @type {{[channel in Playground.Channel]: Playground.Platform}} */
 export const PLATFORMS = {
   telegram: {
     name: "Telegram",
@@ -23,8 +24,10 @@ function rising() {
   return last;
 }
 
+/** @param {string} name */
 const title = (name) => name[0].toUpperCase() + name.slice(1);
 
+/** @param {string} path @param {object} body @returns {Promise<any>} */
 async function post(path, body) {
   const answer = await fetch(`/playground/${path}`, {
     method: "POST",
@@ -36,18 +39,22 @@ async function post(path, body) {
   return parsed(text) ?? {};
 }
 
-/** People write: `{text, reply, press, quick, postback, media}` becomes the platform's own event. */
+/**
+ * People write: `{text, reply, press, quick, postback, media}` becomes the platform's own event.
+ * @type {{[channel in Playground.Channel]: (person: string, ids: Playground.Ids,
+ *   words: Playground.Words, world: Playground.World) => Promise<any>}}
+ */
 export const WRITE = {
-  async telegram(person, ids, { text, group, reply, press, react, media }, { bot }) {
+  async telegram(person, ids, { text = "", group, reply, press, react, media }) {
     if (media) return post("write/telegram", { person, media });
     const number = rising();
     const from = { id: Number(ids.telegram), is_bot: false, first_name: title(person), language_code: "en" };
-    let event = { update_id: number };
+    /** @type {any} */
+    const event = { update_id: number };
     if (press) {
       event.callback_query = { id: String(number), from, chat_instance: "1", data: press.press, message: press.message };
     } else if (react) {
-      const thumbs = { "1": "👍", "-1": "👎" };
-      const emoji = (rating) => (thumbs[rating] ? [{ type: "emoji", emoji: thumbs[rating] }] : []);
+      const emoji = (rating = 0) => (rating ? [{ type: "emoji", emoji: rating > 0 ? "👍" : "👎" }] : []);
       event.message_reaction = {
         chat: react.raw.chat,
         message_id: react.raw.message_id,
@@ -65,7 +72,7 @@ export const WRITE = {
         chat,
         ...(reply ? { reply_to_message: reply } : {}),
         text,
-        ...entitiesOf(text, bot),
+        ...entitiesOf(text),
       };
     }
     return post("write/telegram", { person, event });
@@ -74,6 +81,7 @@ export const WRITE = {
   async messenger(person, ids, { text, quick, postback, react, media }) {
     if (media) return post("write/messenger", { person, media });
     const mid = `m_${rising()}`;
+    /** @type {any} */
     const event = { sender: { id: ids.messenger }, timestamp: Date.now() };
     if (postback) event.postback = { mid, title: text, payload: postback };
     else if (react) event.reaction = reactionOf(react);
@@ -81,7 +89,7 @@ export const WRITE = {
     return post("write/messenger", { person, event });
   },
 
-  async web(person, ids, { text, react }, { web }) {
+  async web(person, _, { text = "", react }, { web }) {
     if (react) return post(`web/${person}/rating`, { ...react.raw, rating: react.rating });
     const message = { text, id: `play-${rising()}`, sent_at: Date.now() };
     web.pending(person, message);
@@ -96,17 +104,22 @@ export const WRITE = {
   },
 };
 
+/** @param {string} person @param {string} id */
 export const stop = (person, id) => post(`web/${person}/stop`, { id });
+/** @param {string} name @param {string} choice */
 export const turn = (name, choice) => post("switch", { name, choice });
+/** @param {Playground.Channel} channel @param {Playground.Ids} ids @param {boolean} group */
 export const chatOf = (channel, ids, group) =>
   channel === "telegram" ? (group ? GROUP.id : Number(ids.telegram)) : ids[channel];
 
+/** @param {NonNullable<Playground.Words["react"]>} react */
 function reactionOf({ raw, rating }) {
-  const reaction = { 1: "like", [-1]: "dislike" }[rating];
-  return { mid: raw.mid, ...(reaction ? { action: "react", reaction } : { action: "unreact" }) };
+  if (!rating) return { mid: raw.mid, action: "unreact" };
+  return { mid: raw.mid, action: "react", reaction: rating > 0 ? "like" : "dislike" };
 }
 
-function entitiesOf(text, bot) {
+/** @param {string} text */
+function entitiesOf(text) {
   const entities = [];
   const command = /^\/\w+(@\w+)?/.exec(text);
   if (command) entities.push({ type: "bot_command", offset: 0, length: command[0].length });

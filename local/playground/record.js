@@ -2,8 +2,9 @@
 import { duration, icon, make, parsed } from "./dom.js";
 import { exchange } from "./trace.js";
 
+/** @param {Playground.Record} record @param {Playground.Lane} [lane] */
 export function showRecord(record, lane) {
-  const dialog = document.getElementById("record");
+  const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("record"));
   const said = lane === "model" ? exchange(record) : null;
   const { request, response, ...facts } = record;
   dialog.replaceChildren(
@@ -18,8 +19,9 @@ export function showRecord(record, lane) {
   dialog.scrollTop = 0;
 }
 
+/** @param {NonNullable<ReturnType<typeof exchange>>} said */
 function exchanged({ prompt, answer, usage, model }) {
-  const lines = prompt.map(({ role, content }) =>
+  const lines = prompt.map((/** @type {{role: string, content: any}} */ { role, content }) =>
     make(`li.${role}`, {}, make("b", {}, role), make("div", {}, contentOf(content))));
   const count = usage ? `${usage.prompt_tokens} tokens in, ${usage.completion_tokens} out` : "";
   return [
@@ -31,14 +33,16 @@ function exchanged({ prompt, answer, usage, model }) {
   ];
 }
 
+/** @param {any} content @returns {Playground.Child} */
 function contentOf(content) {
   if (typeof content === "string") return content;
-  return (content ?? []).map((part) =>
+  return (content ?? []).map((/** @type {any} */ part) =>
     part.type === "image_url"
       ? make("img", { src: part.image_url.url, alt: "Picture in the prompt" })
       : (part.text ?? JSON.stringify(part)));
 }
 
+/** @param {string} title @param {string} text */
 function part(title, text, open = true) {
   const data = parsed(text);
   const shown = data === null ? text : JSON.stringify(deeper(data), null, 2);
@@ -46,7 +50,7 @@ function part(title, text, open = true) {
     make("pre", { tabIndex: 0 }, shown || "(empty)"));
 }
 
-/** Bodies hold JSON in JSON: shown as what it is. */
+/** Bodies hold JSON in JSON: shown as what it is. @param {unknown} value @returns {unknown} */
 function deeper(value) {
   if (Array.isArray(value)) return value.map(deeper);
   if (value && typeof value === "object") {

@@ -6,17 +6,25 @@
  */
 import { parsed } from "./dom.js";
 
+/** @type {Playground.Lane[]} */
 export const LANES = ["webhook", "queue", "worker", "history", "model", "stored", "posted"];
+/** @type {Playground.Channel[]} */
+const CHANNELS = ["telegram", "messenger", "web"];
 const READS = new Set(["Query", "GetItem", "BatchGetItem"]);
 const COURTESIES = new Set(["sendChatAction", "sendMessageDraft", "answerCallbackQuery", "POST sender_action"]);
 const OVER = new Set(["delivered", "undeliverable", "held"]);
 const CONVERSATION = /\b(?:telegram|messenger|web):[-\w]+(?::\d+)?/;
 const EVENT = /turn#\d{13}#([^"\\]+)/;
 
+/** @typedef {Playground.Record} Record @typedef {Playground.Journey} Journey */
+
 export class Trace {
+  /** @type {Map<string, Journey>} */
   journeys = new Map();
+  /** @type {Record[]} */
   receipts = []; // visibility changes and deletions, until the worker's end tells whose they are
 
+  /** @param {Record} record */
   add(record) {
     const { server, operation } = record;
     if (server === "aws") this._aws(record);
@@ -26,6 +34,7 @@ export class Trace {
     else if (server === "telegram" || server === "graph") this._platform(record, operation);
   }
 
+  /** @param {Record} record */
   _aws(record) {
     const { operation, request } = record;
     if (operation === "SendMessageBatch" || operation === "SendMessage") {
@@ -40,12 +49,13 @@ export class Trace {
     }
   }
 
+  /** @param {Record} record */
   _table(record) {
     const conversation = CONVERSATION.exec(record.request)?.[0];
     if (!conversation) return;
     const event = EVENT.exec(record.request)?.[1];
     const exact = event && this.journeys.get(`${conversation} ${event}`);
-    const journey = exact ?? this._current(conversation);
+    const journey = exact || this._current(conversation);
     const read = READS.has(record.operation);
     // The page's own reads ask for a stretch of time; only a worker at work does so, too.
     if (read && (journey?.done || record.request.includes('"~draft"'))) return;
@@ -63,6 +73,7 @@ export class Trace {
     }
   }
 
+  /** @param {Record} record */
   _lambda(record) {
     const event = parsed(record.request) ?? {};
     if (record.operation === "WorkerFunction") this._worked(record, event.Records ?? []);
@@ -70,8 +81,11 @@ export class Trace {
     else if (record.operation === "WebFunction") this._forget(record);
   }
 
+  /** @param {Record} record @param {any[]} items */
   _worked(record, items) {
-    const failed = new Set((parsed(record.response)?.batchItemFailures ?? []).map((each) => each.itemIdentifier));
+    /** @type {{itemIdentifier: string}[]} */
+    const failures = parsed(record.response)?.batchItemFailures ?? [];
+    const failed = new Set(failures.map((each) => each.itemIdentifier));
     for (const item of items) {
       const envelope = parsed(item.body);
       if (!envelope) continue;
@@ -79,8 +93,10 @@ export class Trace {
       const span = this._put(journey, "worker", record);
       const again = record.status !== 200 || failed.has(item.messageId);
       journey.tries += 1;
-      if (!journey.attempts.at(-1)?.open) journey.attempts.push({ asked: false });
-      Object.assign(journey.attempts.at(-1), { from: record.at, to: record.at + record.ms / 1000, open: false });
+      const begun = journey.attempts.at(-1);
+      const times = { from: record.at, to: record.at + record.ms / 1000, open: false };
+      if (begun?.open) Object.assign(begun, times);
+      else journey.attempts.push({ asked: false, ...times });
       if (span) span.tone = record.status !== 200 ? "bad" : again ? "again" : "";
       if (record.status !== 200) journey.deaths += 1;
       journey.done = !again;
@@ -91,56 +107,69 @@ export class Trace {
     }
   }
 
+  /** @param {Record} record */
   _api(record) {
     if (record.operation.startsWith("POST ")) this._webhook(record, record.request);
   }
 
-  /** What the webhook was sent: a message that was queued, or one that was not. */
+  /**
+   * What the webhook was sent: a message that was queued, or one that was not.
+   * @param {Record} record @param {string} body
+   */
   _webhook(record, body) {
-    const found = markers(record.operation, body).map((marker) =>
+    const found = markers(body).map((marker) =>
       [...this.journeys.values()].reverse().find((each) => each.event.startsWith(`${marker.padStart(12, "0")}:`) || each.event.startsWith(`${marker}:`)));
-    for (const journey of found.filter(Boolean)) this._put(journey, "webhook", record);
+    for (const journey of found) this._put(journey, "webhook", record);
     if (!found.some(Boolean) && record.server === "api") this._aside(record);
   }
 
+  /** @param {Record} record */
   _aside(record) {
     const path = record.operation.slice(6);
-    const channel = path.split("/")[0];
-    if (!["telegram", "messenger", "web"].includes(channel)) return;
+    const channel = CHANNELS.find((each) => each === path.split("/")[0]);
+    if (!channel) return;
     const journey = this._new(`aside ${record.n}`, channel, "", "", wordsOf(parsed(record.request)) || path);
     Object.assign(journey, { aside: true, done: true, over: record.at + record.ms / 1000 });
     this._put(journey, "webhook", record);
   }
 
+  /** @param {Record} record @param {string} operation */
   _platform(record, operation) {
     if (/^(getUpdates|getMe|setWebhook|deleteWebhook|getWebhookInfo|setMyCommands)$/.test(operation)) return;
     const body = record.request;
     const event = /chatbot:([^"\\]+)/.exec(body)?.[1];
+    const person = /"id":\s*"([^"]+)"/.exec(body)?.[1] ?? "";
     const place = record.server === "telegram"
       ? number(body, "chat_id") && `telegram:${number(body, "chat_id")}${thread(body)}`
-      : (/"id":\s*"([^"]+)"/.exec(body)?.[1] ?? "") && `messenger:${/"id":\s*"([^"]+)"/.exec(body)[1]}`;
+      : person && `messenger:${person}`;
     const journey = (event && place && this.journeys.get(`${place} ${event}`))
       || (place ? this._current(place) : this._only(record.server === "graph" ? "messenger" : "telegram"));
     const span = this._put(journey, "posted", record);
-    if (!span) return;
+    if (!journey || !span) return;
     if (COURTESIES.has(operation)) span.tone = "light";
     else if (record.status === 200 && /^(send|POST messages)/.test(operation)) journey.posts += 1;
     else if (record.status === 0) journey.unsure += 1;
   }
 
-  /** The model is asked about one of the messages at work then: one with these words, once a try. */
+  /**
+   * The model is asked about one of the messages at work then: one with these words, once a try.
+   * @param {Record} record
+   */
   _asked(record) {
+    /** @param {Journey} journey */
     const then = ({ attempts }) => attempts.find(({ from, to }) => from - 0.05 <= record.at && record.at <= to);
     const open = [...this.journeys.values()].filter(then);
     const asked = parsed(record.request);
     const last = JSON.stringify(asked?.messages?.at(-1) ?? asked?.prompt ?? "");
+    /** @param {Journey} each */
     const words = (each) => each.text.replace(/@\w+\s*/, "").slice(0, 80);
     const fitting = open.filter((each) => words(each) && last.includes(JSON.stringify(words(each)).slice(1, -1)));
-    const journey = [...fitting, ...open].find((each) => !then(each).asked) ?? fitting[0] ?? open[0];
-    if (this._put(journey, "model", record) && record.status === 200) then(journey).asked = true;
+    const journey = [...fitting, ...open].find((each) => !then(each)?.asked) ?? fitting[0] ?? open[0];
+    const attempt = this._put(journey, "model", record) && journey && then(journey);
+    if (attempt && record.status === 200) attempt.asked = true;
   }
 
-  /** What a page read of the table is no part of its messages' way. */
+  /** What a page read of the table is no part of its messages' way. @param {Record} record */
   _forget(record) {
     const end = record.at + record.ms / 1000;
     for (const journey of this.journeys.values()) {
@@ -149,32 +178,45 @@ export class Trace {
     }
   }
 
+  /** @param {string} conversation */
   _current(conversation) {
     const all = [...this.journeys.values()].filter((each) => each.conversation === conversation);
     return all.find((each) => !each.done) ?? all.at(-1);
   }
 
+  /** @param {Playground.Channel} [channel] */
   _only(channel) {
     const open = [...this.journeys.values()].filter((each) => each.attempts.at(-1)?.open && (!channel || each.channel === channel));
     return open.at(0);
   }
 
+  /** @param {any} envelope */
   _journey({ conversation, event_id: event, channel, payload }) {
     const key = `${conversation} ${event}`;
     return this.journeys.get(key) ?? this._new(key, channel, conversation, event, wordsOf(payload));
   }
 
+  /**
+   * @param {string} key @param {Playground.Channel} channel @param {string} conversation
+   * @param {string} event @param {string} text
+   */
   _new(key, channel, conversation, event, text) {
+    /** @type {Journey} */
     const journey = {
       key, channel, conversation, event, text,
       spans: [], tries: 0, deaths: 0, posts: 0, unsure: 0, parts: 0, due: 0, version: 0,
       attempts: [], done: false, over: null, state: "",
     };
     this.journeys.set(key, journey);
-    if (this.journeys.size > 60) this.journeys.delete(this.journeys.keys().next().value);
+    const [oldest] = this.journeys.keys();
+    if (this.journeys.size > 60) this.journeys.delete(oldest);
     return journey;
   }
 
+  /**
+   * @param {Journey | undefined} journey @param {Playground.Lane} lane @param {Record} record
+   * @returns {Playground.Span?}
+   */
   _put(journey, lane, record) {
     if (!journey || journey.spans.some((each) => each.record === record && each.lane === lane)) return null;
     const span = { lane, record, tone: "" };
@@ -187,18 +229,27 @@ export class Trace {
   }
 }
 
+/** @param {string} request */
 function envelopes(request) {
   const body = parsed(request) ?? {};
-  return (body.Entries ?? [body]).map((entry) => parsed(entry.MessageBody ?? "")).filter((each) => each?.conversation);
+  /** @type {any[]} */
+  const entries = body.Entries ?? [body];
+  return entries.map((entry) => parsed(entry.MessageBody ?? "")).filter((each) => each?.conversation);
 }
 
+/** @param {string} request @returns {string} */
 function stateOf(request) {
   const item = parsed(request);
-  const values = Object.values(item?.ExpressionAttributeValues ?? {}).map((each) => each.S);
+  /** @type {{S?: string}[]} */
+  const attributes = Object.values(item?.ExpressionAttributeValues ?? {});
+  const values = attributes.map((each) => each.S ?? "");
   return item?.Item?.state?.S ?? values.find((each) => OVER.has(each)) ?? "";
 }
 
-/** When the queue hands it out again, in epoch seconds: the last of its visibility changes. */
+/**
+ * When the queue hands it out again, in epoch seconds: the last of its visibility changes.
+ * @param {Record[]} records @param {string} receipt
+ */
 function dueOf(records, receipt) {
   let due = 0;
   for (const record of records) {
@@ -209,13 +260,17 @@ function dueOf(records, receipt) {
   return due;
 }
 
-function markers(operation, body) {
+/** @param {string} body @returns {string[]} */
+function markers(body) {
   const data = parsed(body) ?? {};
   if (data.update_id) return [String(data.update_id)];
-  if (data.entry) return data.entry.flatMap((entry) => entry.messaging ?? []).map((each) => each.message?.mid ?? each.postback?.mid ?? `${each.reaction?.mid}:${each.timestamp}`);
+  /** @type {any[]} */
+  const events = data.entry?.flatMap((/** @type {any} */ entry) => entry.messaging ?? []) ?? [];
+  if (data.entry) return events.map((each) => each.message?.mid ?? each.postback?.mid ?? `${each.reaction?.mid}:${each.timestamp}`);
   return data.id ? [data.id] : [];
 }
 
+/** @param {any} event @returns {string} */
 export function wordsOf(event) {
   const message = event?.message ?? event?.postback ?? event ?? {};
   const said = event?.callback_query?.data ?? message.text ?? message.caption ?? message.title;
@@ -225,11 +280,13 @@ export function wordsOf(event) {
   return ["rating", "reaction", "message_reaction"].some((name) => event && name in event) ? "(a thumb)" : "";
 }
 
+/** @param {string} body @param {string} name */
 const number = (body, name) =>
   new RegExp(`"${name}":\\s*"?(-?\\d+)`).exec(body)?.[1] ?? new RegExp(`name="${name}"[^-\\d]+(-?\\d+)`).exec(body)?.[1];
+/** @param {string} body */
 const thread = (body) => (number(body, "message_thread_id") ? `:${number(body, "message_thread_id")}` : "");
 
-/** What the model was shown and said, of a record of its server. */
+/** What the model was shown and said, of a record of its server. @param {Record} record */
 export function exchange(record) {
   const asked = parsed(record.request);
   if (!asked?.messages) return null;

@@ -4,6 +4,7 @@ const LONGEST_WAIT = 20_000;
 
 /** The server said no: the same call again changes nothing. `now` is its time, where it tells. */
 export class Refused extends Error {
+  /** @param {number} status @param {{error?: string, now?: number}} body */
   constructor(status, { error, now }) {
     super(error || String(status));
     this.status = status;
@@ -14,6 +15,7 @@ export class Refused extends Error {
 /** No connection, or the server is away: whether the call arrived is unknown. */
 export class Unavailable extends Error {}
 
+/** @param {string} path @param {object} [body] */
 async function call(path, body) {
   const post = body && {
     method: "POST",
@@ -25,22 +27,29 @@ async function call(path, body) {
     response = await fetch(path, { ...post, signal: AbortSignal.timeout(LONGEST_WAIT) });
     data = response.status === 204 ? {} : await response.json();
   } catch (error) {
-    if (!response || response.ok) throw new Unavailable(error.name);
+    if (!response || response.ok) throw new Unavailable(String(error));
     data = {};
   }
-  if (response.status >= 500 || response.status === 429) throw new Unavailable(response.status);
+  if (response.status >= 500 || response.status === 429) throw new Unavailable(String(response.status));
   if (!response.ok) throw new Refused(response.status, data);
   return data;
 }
 
-/** `{turns, cursor, earlier, draft, locked}`; `query` is `{after}` or `{before}`, or empty. */
+/**
+ * `query` is `{after}` or `{before}`, or empty.
+ * @param {Record<string, string>} query @returns {Promise<Page>}
+ */
 export const readTurns = (query) => call(`/web/messages?${new URLSearchParams(query)}`);
 
+/** @param {Message} message */
 export const sendMessage = ({ id, text, sent_at }) =>
   call("/web/messages", { id, text, sent_at, language: navigator.language });
 
+/** @param {string} id */
 export const stopAnswer = (id) => call("/web/stop", { id });
 
+/** @param {Turn} turn @param {number} rating */
 export const rate = ({ id, sent_at }, rating) => call("/web/rating", { id, sent_at, rating });
 
+/** @param {string} code */
 export const unlock = (code) => call("/web/access", { code });

@@ -19,10 +19,12 @@ const turns = new Turns();
 const outbox = new Outbox(() => reader.soon());
 const reader = new Reader(turns, outbox, changed);
 let following = true; // the newest message stays in sight
+/** @type {(locked: boolean) => void} */
 let lock = () => {};
 
 const viewing = () => location.hash.slice(1);
 
+/** @param {Turn[]} fresh */
 function changed(fresh) {
   render();
   for (const turn of fresh) {
@@ -32,7 +34,7 @@ function changed(fresh) {
 
 function render() {
   const stretches = turns.stretches;
-  const current = stretches.at(-1);
+  const current = stretches[stretches.length - 1];
   const seen = stretches.find(({ id }) => id === viewing()) || current;
   const open = seen === current;
   const messages = open ? outbox.all : [];
@@ -52,6 +54,7 @@ function render() {
   follow();
 }
 
+/** @param {string} words */
 function say(words) {
   outbox.add(words, turns.newest);
   following = true;
@@ -100,6 +103,7 @@ find("#to-end").addEventListener("click", () => {
 
 // --- What is pressed
 
+/** @param {() => unknown} act */
 async function attempt(act) {
   try {
     await act();
@@ -109,15 +113,18 @@ async function attempt(act) {
   }
 }
 
+/** @param {string} words */
 async function copy(words) {
   await navigator.clipboard.writeText(words);
   toast(text("copied"));
 }
 
+/** @param {string} id @param {number} rating */
 async function thumb(id, rating) {
   const turn = turns.get(id);
+  if (!turn) return;
   const before = turn.rating;
-  const rated = (value) => {
+  const rated = (/** @type {number} */ value) => {
     turns.add([{ ...turn, rating: value }]);
     render();
   };
@@ -130,9 +137,10 @@ async function thumb(id, rating) {
   }
 }
 
+/** @type {Record<string, (button: HTMLElement) => unknown>} */
 const acts = {
-  "copy-code": (button) => copy(find("code", button.closest(".code")).textContent),
-  copy: ({ dataset }) => copy(turns.get(dataset.id).answer),
+  "copy-code": (button) => copy(button.closest(".code")?.querySelector("code")?.textContent || ""),
+  copy: ({ dataset }) => copy(turns.get(dataset.id)?.answer || ""),
   good: ({ dataset }) => thumb(dataset.id, 1),
   bad: ({ dataset }) => thumb(dataset.id, -1),
   again: () => say("/retry"),
@@ -154,10 +162,11 @@ const acts = {
 };
 
 find("#rows").addEventListener("click", (event) => {
-  const button = event.target.closest("[data-act]");
+  const button = /** @type {Element} */ (event.target).closest("[data-act]");
   if (button) attempt(() => acts[button.dataset.act](button));
 });
 
+/** @param {string} name */
 async function choose(name) {
   toggleSidebar(false);
   const words = await ask(name);
@@ -165,15 +174,19 @@ async function choose(name) {
   focusField();
 }
 
+const theme = () => /** @type {Theme} */ (document.documentElement.dataset.theme || "");
+
+/** @param {Theme} [next] */
 function paintTheme(next) {
   if (next !== undefined) {
     document.documentElement.dataset.theme = next;
-    next ? shared.set("theme", next) : shared.remove("theme");
+    if (next) shared.set("theme", next);
+    else shared.remove("theme");
   }
-  const theme = document.documentElement.dataset.theme || "";
-  find("#theme").textContent = `${text("theme")}: ${text("themes")[theme]}`;
+  find("#theme").textContent = `${text("theme")}: ${text("themes")[theme()]}`;
 }
 
+/** @type {Record<string, () => unknown>} */
 const does = {
   new: () => choose("new"),
   forget: () => choose("forget"),
@@ -183,9 +196,8 @@ const does = {
     focusField();
   },
   theme: () => {
-    const order = ["", "light", "dark"];
-    const theme = document.documentElement.dataset.theme || "";
-    paintTheme(order[(order.indexOf(theme) + 1) % order.length]);
+    const order = /** @type {Theme[]} */ (["", "light", "dark"]);
+    paintTheme(order[(order.indexOf(theme()) + 1) % order.length]);
   },
 };
 
@@ -202,6 +214,7 @@ function halt() {
 
 // --- Beginning
 
+/** @param {string} html */
 const plain = (html) => new DOMParser().parseFromString(html, "text/html").body.textContent;
 
 document.documentElement.lang = language;

@@ -10,7 +10,10 @@ const sendButton = find("#send");
 const stopButton = find("#stop");
 let answering = false;
 
-/** `say` takes what was written; `halt` is called by the stop button. */
+/**
+ * `say` takes what was written; `halt` is called by the stop button.
+ * @param {(words: string) => void} say @param {() => void} halt
+ */
 export function openComposer(say, halt) {
   field.value = ofTab.get(KEPT) || "";
   fit();
@@ -40,7 +43,10 @@ export function openComposer(say, halt) {
 
 export const focusField = () => field.focus({ preventScroll: true });
 
-/** Whether there is an answer to stop: the button sends as soon as something is written. */
+/**
+ * Whether there is an answer to stop: the button sends as soon as something is written.
+ * @param {boolean} now
+ */
 export function setAnswering(now) {
   answering = now;
   fit();

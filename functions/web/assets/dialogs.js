@@ -4,7 +4,10 @@ import { Refused, unlock } from "./api.js";
 import { find } from "./dom.js";
 import { text } from "./texts.js";
 
-/** What was chosen in the dialog `name`: a button's value, "" when it was dismissed. */
+/**
+ * What was chosen in the dialog `name`: a button's value, "" when it was dismissed.
+ * @param {string} name @returns {Promise<string>}
+ */
 export function ask(name) {
   const dialog = find(`#${name}-dialog`);
   dialog.returnValue = "";
@@ -14,7 +17,7 @@ export function ask(name) {
   });
 }
 
-/** The field for the access code, for as long as the page is locked. */
+/** The field for the access code, for as long as the page is locked. @param {() => void} opened */
 export function guard(opened) {
   const dialog = find("#access-dialog");
   const error = find("#access-error");
@@ -34,6 +37,7 @@ export function guard(opened) {
       code.select();
     }
   });
+  /** @param {boolean} locked */
   return (locked) => {
     if (locked && !dialog.open) dialog.showModal();
     if (!locked && dialog.open) dialog.close();

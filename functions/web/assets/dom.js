@@ -2,41 +2,56 @@
 
 import { text } from "./texts.js";
 
-export const find = (selector, root = document) => root.querySelector(selector);
+/** @type {Find} */
+export const find = (selector, root = document) =>
+  /** @type {any} */ (root.querySelector(selector));
 
-/** An element with properties (`class`, `data-…` and `aria-…` as attributes) and children. */
-export function make(tag, properties = {}, ...children) {
+/**
+ * An element with properties (`class`, `data-…` and `aria-…` as attributes) and children.
+ * @type {Make}
+ */
+export const make = (tag, properties = {}, ...children) => {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
-    if (name in element) element[name] = value;
-    else element.setAttribute(name, value);
+    if (name in element) Object.assign(element, { [name]: value });
+    else element.setAttribute(name, String(value));
   }
   element.append(...children);
   return element;
-}
+};
 
+/** @param {string} name */
 export function icon(name) {
   const content = document.createElement("template");
   content.innerHTML = `<svg aria-hidden="true"><use href="#i-${name}"/></svg>`;
-  return content.content.firstChild;
+  return /** @type {Node} */ (content.content.firstChild);
 }
 
-/** A small button that shows `name` as an icon and is called `label`. */
+/**
+ * A small button that shows `name` as an icon and is called `label`.
+ * @param {string} name @param {string} label
+ */
 export function iconButton(name, label, properties = {}) {
   const named = { type: "button", className: "icon-button", title: label, "aria-label": label };
   return make("button", { ...named, ...properties }, icon(name));
 }
 
-/** Make the children of `parent` those of `wanted`; what is equal at the front stays as it is. */
+/**
+ * Make the children of `parent` those of `wanted`; what is equal at the front stays as it is.
+ * @param {Element} parent @param {DocumentFragment} wanted
+ */
 export function morph(parent, wanted) {
   const nodes = [...wanted.childNodes];
   let same = 0;
   while (same < nodes.length && parent.childNodes[same]?.isEqualNode(nodes[same])) same += 1;
-  while (parent.childNodes.length > same) parent.lastChild.remove();
+  while (parent.childNodes.length > same) parent.lastChild?.remove();
   parent.append(...nodes.slice(same));
 }
 
-/** Fill in the words of the page: `data-text`, and `data-label` for what only has an icon. */
+/**
+ * Fill in the words of the page: `data-text`, and `data-label` for what only has an icon.
+ * @param {ParentNode} root
+ */
 export function label(root) {
   for (const element of root.querySelectorAll("[data-text]")) {
     element.textContent = text(element.dataset.text);
@@ -50,7 +65,7 @@ export function label(root) {
   }
 }
 
-/** A sentence for screen readers. */
+/** A sentence for screen readers. @param {string} sentence */
 export function announce(sentence) {
   const line = make("p", { textContent: sentence });
   find("#announcer").replaceChildren(line);
@@ -58,7 +73,7 @@ export function announce(sentence) {
 
 let toasting = 0;
 
-/** A sentence for everyone, for some seconds. */
+/** A sentence for everyone, for some seconds. @param {string} sentence */
 export function toast(sentence) {
   const box = find("#toast");
   box.textContent = sentence;

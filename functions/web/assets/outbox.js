@@ -11,17 +11,18 @@ const PATIENCE = 5 * 60_000; // an answer that stays away so long: was the messa
 export class Outbox {
   #behind = 0; // what this clock lacks of the server's, where the server complained
 
+  /** @param {() => void} changed */
   constructor(changed) {
     window.addEventListener("storage", ({ key }) => key?.startsWith(PREFIX) && changed());
   }
 
+  /** @returns {Message[]} */
   get all() {
     return shared
       .keys()
       .filter((key) => key.startsWith(PREFIX))
-      .map((key) => shared.get(key))
+      .map((key) => JSON.parse(shared.get(key) || "null"))
       .filter(Boolean)
-      .map((text) => JSON.parse(text))
       .sort((one, other) => one.sent_at - other.sent_at);
   }
 
@@ -30,14 +31,20 @@ export class Outbox {
     return this.all.filter(({ state }) => state !== "failed");
   }
 
-  /** `after` is the time of the newest message known: even a clock that was set back keeps order. */
+  /**
+   * `after` is the time of the newest message known: even a clock that was set back keeps order.
+   * @param {string} text @param {number} after
+   */
   add(text, after) {
     const newest = Math.max(after, ...this.all.map(({ sent_at }) => sent_at));
     const sent_at = Math.max(Date.now() + this.#behind, newest + 1);
     this.#put({ id: crypto.randomUUID(), text, sent_at, state: "waiting" });
   }
 
-  /** Sends again what failed; only what the server surely refused gets another time. */
+  /**
+   * Sends again what failed; only what the server surely refused gets another time.
+   * @param {string} id @param {number} after
+   */
   retry(id, after) {
     const message = this.all.find((each) => each.id === id);
     if (!message) return;
@@ -45,6 +52,7 @@ export class Outbox {
     this.add(message.text, after);
   }
 
+  /** @param {string} id */
   remove(id) {
     shared.remove(PREFIX + id);
   }
@@ -57,20 +65,21 @@ export class Outbox {
   get #next() {
     const due = Date.now() - PATIENCE;
     return this.all.find(
-      ({ state, queued_at }) => state === "waiting" || (state === "queued" && queued_at < due),
+      ({ state, queued_at = due }) => state === "waiting" || (state === "queued" && queued_at < due),
     );
   }
 
   /** Send what waits, in order, in one tab at a time. Raises Unavailable, and Refused (401, 403). */
   async send() {
     if (!this.waits) return;
-    const locks = navigator.locks || { request: (_, act) => act() };
-    await locks.request("outbox", async () => {
-      let message;
-      while ((message = this.#next)) await this.#sendOne(message);
-    });
+    const sendAll = async () => {
+      for (let next = this.#next; next; next = this.#next) await this.#sendOne(next);
+    };
+    if (navigator.locks) await navigator.locks.request("outbox", sendAll);
+    else await sendAll();
   }
 
+  /** @param {Message} message */
   async #sendOne(message) {
     try {
       await sendMessage(message);
@@ -78,17 +87,18 @@ export class Outbox {
     } catch (error) {
       if (error instanceof Unavailable) this.#put({ ...message, uncertain: true });
       if (!(error instanceof Refused) || [401, 403].includes(error.status)) throw error;
-      const wrongTime = error.now && error.message.startsWith("sent_at");
-      if (wrongTime) this.#behind = error.now - Date.now();
+      const now = error.message.startsWith("sent_at") && error.now;
+      if (now) this.#behind = now - Date.now();
       // Surely not taken, unless an earlier try was: then another time would make it another one.
-      if (wrongTime && !message.uncertain && !message.restamped) {
-        this.#put({ ...message, sent_at: error.now, restamped: true });
+      if (now && !message.uncertain && !message.restamped) {
+        this.#put({ ...message, sent_at: now, restamped: true });
       } else {
         this.#put({ ...message, state: "failed", error: error.message });
       }
     }
   }
 
+  /** @param {Message} message */
   #put(message) {
     shared.set(PREFIX + message.id, JSON.stringify(message));
   }

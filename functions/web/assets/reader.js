@@ -13,6 +13,7 @@ const GROWTH = 1.25;
 
 /** `tell` is called after every change, with the turns that are new since the page was opened. */
 export class Reader {
+  /** @type {Draft?} */
   draft = null;
   locked = false;
   offline = false;
@@ -22,8 +23,14 @@ export class Reader {
   #running = false;
   #again = false;
 
+  /**
+   * @param {import("./turns.js").Turns} turns @param {import("./outbox.js").Outbox} outbox
+   * @param {(fresh: Turn[]) => void} tell
+   */
   constructor(turns, outbox, tell) {
-    Object.assign(this, { turns, outbox, tell });
+    this.turns = turns;
+    this.outbox = outbox;
+    this.tell = tell;
     document.addEventListener("visibilitychange", () => document.hidden || this.soon());
     window.addEventListener("online", () => this.soon());
     window.addEventListener("pageshow", (event) => event.persisted && this.soon());
@@ -46,6 +53,7 @@ export class Reader {
     this.tell([]);
   }
 
+  /** @returns {Promise<void>} */
   async #step() {
     clearTimeout(this.#timer);
     this.#again = this.#running;
@@ -70,6 +78,7 @@ export class Reader {
     const edge = oldest ? `${String(oldest.sent_at - 1).padStart(13, "0")}.0` : turns.cursor;
     let after = edge < turns.cursor ? edge : turns.cursor;
     const first = !after;
+    /** @type {Turn[]} */
     const fresh = [];
     let page;
     do {
@@ -100,16 +109,19 @@ export class Reader {
     this.tell(page.turns.slice(-1));
   }
 
+  /** @param {Draft?} draft */
   #drafted(draft) {
     const next = draft && !this.turns.has(draft.id) ? draft : null;
     if (next && next.html !== this.draft?.html) this.#delay = WRITING / GROWTH;
     this.draft = next;
   }
 
+  /** @param {unknown} error */
   #failed(error) {
     if (!(error instanceof Refused) && !(error instanceof Unavailable)) throw error;
-    if (error.status === 403 && error.message === "access") this.locked = true;
-    else if (error.status === 401 && !ofTab.get("renewed")) {
+    const status = error instanceof Refused && error.status;
+    if (status === 403 && error.message === "access") this.locked = true;
+    else if (status === 401 && !ofTab.get("renewed")) {
       ofTab.set("renewed", "yes"); // once: the page brings a new cookie
       location.reload();
     } else this.offline = true;
@@ -125,4 +137,5 @@ export class Reader {
 }
 
 // What erases everything keeps nothing of the message that asked for it.
+/** @param {Turn} turn */
 const rewrites = ({ resumed, origin, text }) => resumed || (origin === "command" && !text);

@@ -3,14 +3,17 @@
 import { dayOf } from "./texts.js";
 
 /** `turns` of one stretch, oldest first; `messages` of the outbox; the `draft`, or null.
- *  `open` is whether the conversation goes on: its last answer may then be asked for anew. */
+ *  `open` is whether the conversation goes on: its last answer may then be asked for anew.
+ *  @param {Turn[]} turns @param {Message[]} messages @param {Draft?} draft @param {boolean} open */
 export function rowsOf(turns, messages, draft, open) {
+  /** @type {Row[]} */
   const rows = [];
   const known = new Set(turns.map(({ id }) => id));
   const replaced = new Set(turns.map(({ replaces }) => replaces));
   const pending = messages.filter(({ id }) => !known.has(id));
   const last = open && pending.length === 0 && turns.at(-1);
   let day = "";
+  /** @type {BotRow?} */
   let answer = null; // waits for the last of the messages that it answers
   for (const entry of [...turns, ...pending].sort((one, other) => one.sent_at - other.sent_at)) {
     if (replaced.has(entry.id) || entry.lifted) continue;
@@ -22,7 +25,7 @@ export function rowsOf(turns, messages, draft, open) {
       day = dayOf(entry.sent_at);
       rows.push({ kind: "line", key: `day-${entry.id}`, text: day });
     }
-    if (entry.fresh_start || entry.resumed) {
+    if (entry.origin && (entry.fresh_start || entry.resumed)) {
       rows.push({ kind: "line", key: `line-${entry.id}`, text: entry.answer });
       continue;
     }
@@ -37,16 +40,19 @@ export function rowsOf(turns, messages, draft, open) {
   return rows;
 }
 
-function said({ id, text, sent_at, state, origin, error }) {
-  const own = origin ? "answered" : state;
-  return { kind: "person", key: `person-${id}`, id, text, at: sent_at, state: own, error };
+/** @param {Turn | Message} entry @returns {PersonRow} */
+function said({ id, text, sent_at, error, ...entry }) {
+  const state = entry.origin ? "answered" : entry.state;
+  return { kind: "person", key: `person-${id}`, id, text, at: sent_at, state, error };
 }
 
+/** @param {Turn} turn @param {boolean} last @returns {BotRow} */
 function answered({ id, sent_at, html, answer, origin, buttons, made, rating }, last) {
-  const kept = { kind: "bot", key: `bot-${id}`, id, html, answer, origin, made, rating, last };
-  return { ...kept, at: sent_at, buttons: last ? buttons : [] };
+  const kept = { key: `bot-${id}`, id, html, answer, origin, made, rating, last };
+  return { kind: "bot", ...kept, at: sent_at, buttons: last ? buttons : [] };
 }
 
+/** @param {Draft} draft @returns {BotRow} */
 function drafted({ id, html }) {
   return { kind: "bot", key: `bot-${id}`, id, html, buttons: [], draft: true };
 }

@@ -7,7 +7,10 @@ const side = find("#side");
 const opener = find("#open-side");
 const narrow = matchMedia("(max-width: 899px)");
 
-/** `pick` takes the id of a stretch, `more` asks for older ones. */
+/**
+ * `pick` takes the id of a stretch, `more` asks for older ones.
+ * @param {(id: string) => void} pick @param {() => void} more
+ */
 export function openSidebar(pick, more) {
   opener.addEventListener("click", () => toggleSidebar(true));
   find("#close-side").addEventListener("click", () => toggleSidebar(false));
@@ -16,13 +19,16 @@ export function openSidebar(pick, more) {
   narrow.addEventListener("change", () => toggleSidebar(false));
   find("#older").addEventListener("click", more);
   find("#stretches").addEventListener("click", (event) => {
-    const button = event.target.closest("button");
+    const button = /** @type {Element} */ (event.target).closest("button");
     if (button) pick(button.dataset.id);
   });
   toggleSidebar(false);
 }
 
-/** Only where it lies over the messages; there it takes the focus, and gives it back. */
+/**
+ * Only where it lies over the messages; there it takes the focus, and gives it back.
+ * @param {boolean} wanted
+ */
 export function toggleSidebar(wanted) {
   const opened = wanted && narrow.matches;
   const was = side.classList.contains("open");
@@ -34,6 +40,7 @@ export function toggleSidebar(wanted) {
   else if (was && side.contains(document.activeElement)) opener.focus();
 }
 
+/** @param {Stretch[]} stretches @param {string} viewing @param {string} older */
 export function showStretches(stretches, viewing, older) {
   const items = stretches.toReversed().map(({ id, title, at }) => {
     const name = title || text(id ? "untitled" : "new");
@@ -46,7 +53,8 @@ export function showStretches(stretches, viewing, older) {
   const list = find("#stretches");
   const drawn = items.map((item) => item.outerHTML).join("");
   if (list.drawn !== drawn) {
-    const focused = list.contains(document.activeElement) && document.activeElement.dataset.id;
+    const held = /** @type {HTMLElement} */ (document.activeElement);
+    const focused = list.contains(held) && held.dataset.id;
     list.replaceChildren(...items);
     list.drawn = drawn;
     if (typeof focused === "string") find(`[data-id="${CSS.escape(focused)}"]`, list)?.focus();

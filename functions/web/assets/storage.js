@@ -1,7 +1,10 @@
 // What the browser keeps for the page; where it refuses, it is kept until the page closes.
 
+/** @param {"localStorage" | "sessionStorage"} name */
 function kept(name) {
+  /** @type {Map<string, string>} */
   const memory = new Map();
+  /** @template T @param {(storage: Storage) => T} act @param {() => T} instead */
   const attempt = (act, instead) => {
     try {
       return act(window[name]);
@@ -10,11 +13,14 @@ function kept(name) {
     }
   };
   return {
+    /** @param {string} key */
     get: (key) => memory.get(key) ?? attempt((storage) => storage.getItem(key), () => null),
+    /** @param {string} key @param {string} text */
     set: (key, text) => {
       memory.delete(key);
-      attempt((storage) => storage.setItem(key, text), () => memory.set(key, text));
+      attempt((storage) => storage.setItem(key, text), () => void memory.set(key, text));
     },
+    /** @param {string} key */
     remove: (key) => {
       memory.delete(key);
       attempt((storage) => storage.removeItem(key), () => {});

@@ -1,6 +1,6 @@
 // Every word of the page, in every language. A language is one more object.
 
-const en = {
+export const en = {
   again: "Answer again",
   access: "Welcome",
   accessText: "This chat is not open to everyone. Please enter the access code.",
@@ -65,6 +65,7 @@ const en = {
   ],
 };
 
+/** @type {typeof en} */
 const de = {
   again: "Neu antworten",
   access: "Willkommen",
@@ -133,16 +134,19 @@ const de = {
 export const language = navigator.language.startsWith("de") ? "de" : "en";
 const texts = { en, de }[language];
 
+/** @template {keyof typeof en} Name @param {Name} name */
 export const text = (name) => texts[name];
 
 const clock = new Intl.DateTimeFormat(navigator.language, { timeStyle: "short" });
 const days = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
 const whole = new Intl.DateTimeFormat(navigator.language, { dateStyle: "full", timeStyle: "short" });
 
+/** @param {number} at */
 export const timeOf = (at) => clock.format(at);
+/** @param {number} at */
 export const momentOf = (at) => whole.format(at);
 
-/** Today, yesterday, or the date. */
+/** Today, yesterday, or the date. @param {number} at */
 export function dayOf(at) {
   const day = days.format(at);
   if (day === days.format(Date.now())) return texts.today;

@@ -3,6 +3,7 @@
 const LONGEST_TITLE = 80;
 
 export class Turns {
+  /** @type {Map<string, Turn>} */
   #turns = new Map();
   cursor = ""; // to read on from
   older = ""; // to read back from; "" when the beginning is known
@@ -15,15 +16,17 @@ export class Turns {
     return Math.max(0, ...[...this.#turns.values()].map(({ sent_at }) => sent_at));
   }
 
+  /** @param {string} id */
   has(id) {
     return this.#turns.has(id);
   }
 
+  /** @param {string} id */
   get(id) {
     return this.#turns.get(id);
   }
 
-  /** Those of `turns` that were not known. */
+  /** Those of `turns` that were not known. @param {Turn[]} turns */
   add(turns) {
     const fresh = turns.filter(({ id }) => !this.#turns.has(id));
     for (const turn of turns) this.#turns.set(turn.id, turn);
@@ -35,24 +38,31 @@ export class Turns {
     this.cursor = this.older = "";
   }
 
-  /** Oldest first; the last one is the current one, with id "". */
+  /** Oldest first; the last one is the current one, with id "". @returns {Stretch[]} */
   get stretches() {
-    const stretches = [[]];
+    let current = /** @type {Turn[]} */ ([]);
+    const stretches = [current];
     for (const turn of this.all) {
-      if (turn.fresh_start && !turn.lifted) stretches.push([]);
-      stretches.at(-1).push(turn);
+      if (turn.fresh_start && !turn.lifted) {
+        current = [];
+        stretches.push(current);
+      }
+      current.push(turn);
     }
-    const current = stretches.pop();
+    const earlier = stretches.slice(0, -1).filter(isTalk);
     return [
-      ...stretches.filter(isTalk).map((turns) => ({ id: turns.at(-1).id, ...described(turns) })),
+      ...earlier.map((turns) => ({ id: turns[turns.length - 1].id, ...described(turns) })),
       { id: "", ...described(current) },
     ];
   }
 }
 
+/** @param {Turn} turn */
 const isCommand = ({ text }) => text.startsWith("/");
+/** @param {Turn[]} turns */
 const isTalk = (turns) => turns.some((turn) => !isCommand(turn) || turn.made);
 
+/** @param {Turn[]} turns */
 function described(turns) {
   const first = turns.find((turn) => !isCommand(turn)) || turns.find(({ made }) => made);
   return { turns, title: (first?.text || "").slice(0, LONGEST_TITLE), at: first?.sent_at || 0 };

@@ -6,9 +6,13 @@ import { momentOf, text, timeOf } from "./texts.js";
 const STATES = { waiting: "clock", queued: "check", answered: "checks", failed: "alert" };
 const list = find("#rows");
 
-/** Bring the list up to date. Presses are told by `data-act` and `data-id` of the button. */
+/**
+ * Bring the list up to date. Presses are told by `data-act` and `data-id` of the button.
+ * @param {Row[]} rows
+ */
 export function showRows(rows) {
-  const elements = new Map([...list.children].map((element) => [element.dataset.key, element]));
+  const children = /** @type {HTMLElement[]} */ ([...list.children]);
+  const elements = new Map(children.map((element) => [element.dataset.key, element]));
   let place = list.firstElementChild;
   for (const row of rows) {
     const element = elements.get(row.key) || make("li", { className: row.kind });
@@ -17,14 +21,16 @@ export function showRows(rows) {
     if (element.drawn !== drawn) {
       element.dataset.key = row.key;
       element.drawn = drawn;
-      draw[row.kind](element, row);
+      const redraw = /** @type {(element: HTMLElement, row: Row) => void} */ (draw[row.kind]);
+      redraw(element, row);
     }
-    if (element === place) place = place.nextElementSibling;
+    if (element === place) place = element.nextElementSibling;
     else list.insertBefore(element, place);
   }
   for (const element of elements.values()) element.remove();
 }
 
+/** @type {Draw} */
 const draw = {
   line: (element, row) => element.replaceChildren(make("span", { textContent: row.text })),
 
@@ -50,14 +56,16 @@ const draw = {
     element.dataset.origin = row.origin || "";
     const content = document.createElement("template");
     content.innerHTML = row.html; // the server lets nothing but formatting through
-    if (row.made) content.content.prepend(made(row));
+    if (row.made) content.content.prepend(made(row.made, row.answer));
     improve(content.content);
     morph(find(".prose", element), content.content);
-    const footer = actions(row, element.lastChild);
-    if (footer !== element.lastChild) element.lastChild.replaceWith(footer);
+    const old = /** @type {Element} */ (element.lastElementChild);
+    const footer = actions(row, old);
+    if (footer !== old) old.replaceWith(footer);
   },
 };
 
+/** @param {PersonRow} row */
 function meta({ id, at, state, error }) {
   const time = make("time", { dateTime: new Date(at).toISOString(), title: momentOf(at) });
   time.textContent = timeOf(at);
@@ -65,8 +73,8 @@ function meta({ id, at, state, error }) {
   const quiet = state === "answered" || state === "queued";
   line.append(make("span", { className: quiet ? "sr" : "" }, text(state)));
   if (state !== "failed") return line;
-  line.title = error;
-  for (const act of ["retry", "discard"]) {
+  line.title = error || "";
+  for (const act of /** @type {Word[]} */ (["retry", "discard"])) {
     const button = make("button", { type: "button", className: "link" }, text(act));
     Object.assign(button.dataset, { act, id });
     line.append(button);
@@ -74,7 +82,8 @@ function meta({ id, at, state, error }) {
   return line;
 }
 
-function made({ made: { url, type, title }, answer }) {
+/** @param {Made} made @param {string} [answer] */
+function made({ url, type, title }, answer) {
   const name = title || text("image");
   if (!type.startsWith("image/")) {
     const label = make("span", {}, make("b", {}, name), make("small", {}, text("download")));
@@ -85,14 +94,17 @@ function made({ made: { url, type, title }, answer }) {
   return make("a", { href: url, target: "_blank", rel: "noopener", className: "frame" }, picture);
 }
 
-/** Code gets its language and a button that copies it; what is wide scrolls by itself. */
+/**
+ * Code gets its language and a button that copies it; what is wide scrolls by itself.
+ * @param {DocumentFragment} content
+ */
 function improve(content) {
   for (const code of content.querySelectorAll("pre > code")) {
     const name = code.className.replace("language-", "");
     const copy = iconButton("copy", text("copy"), { "data-act": "copy-code" });
     const head = make("div", { className: "head" }, make("span", {}, name), copy);
     const box = make("div", { className: "code" }, head);
-    code.parentElement.replaceWith(box);
+    code.parentElement?.replaceWith(box);
     box.append(make("pre", { tabIndex: 0 }, code));
   }
   for (const table of content.querySelectorAll("table")) {
@@ -102,7 +114,10 @@ function improve(content) {
   }
 }
 
-/** The old footer is kept, and only its states change, as long as it has the same buttons. */
+/**
+ * The old footer is kept, and only its states change, as long as it has the same buttons.
+ * @param {BotRow} row @param {Element} old
+ */
 function actions(row, old) {
   const footer = make("footer");
   for (const { label, payload } of row.buttons) {
@@ -112,14 +127,15 @@ function actions(row, old) {
   }
   if (row.origin === "model") {
     footer.append(action("copy", "copy", "copyAnswer", row.id));
-    for (const [act, rating] of [["good", 1], ["bad", -1]]) {
-      const name = rating > 0 ? "up-thumb" : "down-thumb";
-      const pressed = String(row.rating === rating);
-      footer.append(action(act, name, act, row.id, { "aria-pressed": pressed }));
-    }
+    /** @param {"good" | "bad"} act @param {string} name @param {number} rating */
+    const thumb = (act, name, rating) =>
+      action(act, name, act, row.id, { "aria-pressed": String(row.rating === rating) });
+    footer.append(thumb("good", "up-thumb", 1), thumb("bad", "down-thumb", -1));
     if (row.last) footer.append(action("again", "again", "again", row.id));
   }
-  const names = (each) => [...each.children].map((button) => button.dataset.act).join();
+  /** @param {Element} each */
+  const names = (each) =>
+    [...each.children].map((button) => button.getAttribute("data-act")).join();
   if (names(old) !== names(footer) || names(old).includes("press")) return footer;
   [...footer.children].forEach((button, place) => {
     const pressed = button.getAttribute("aria-pressed");
@@ -128,6 +144,7 @@ function actions(row, old) {
   return old;
 }
 
+/** @param {string} act @param {string} name @param {Word} label @param {string} id */
 function action(act, name, label, id, properties = {}) {
   return iconButton(name, text(label), { ...properties, "data-act": act, "data-id": id });
 }
