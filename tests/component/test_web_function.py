@@ -26,6 +26,7 @@ KEY = "web-session-key"
 FOLDER = Path(__file__).parents[2] / "functions" / "web"
 SESSION = new_session()
 Call = Callable[..., dict[str, Any]]
+_EXPORTED = re.compile(r"^export (?:async )?(?:const|let|class|function) (\w+)", re.MULTILINE)
 
 
 class Context:
@@ -144,8 +145,15 @@ def test_the_modules_are_served_as_one(call: Call) -> None:
     declared = re.findall(r"^(?:async )?(?:const|let|class|function) (\w+)", whole, re.MULTILINE)
     assert len(declared) == len(set(declared)), "names are shared by all modules"
     for file in (FOLDER / "assets").glob("*.js"):
-        first_line = file.read_text(encoding="utf-8").partition("\n")[0]
-        assert (first_line in whole) == (file.name != "early.js")
+        exported = _EXPORTED.findall(file.read_text(encoding="utf-8"))
+        assert set(exported) <= set(declared)
+
+
+def test_comments_in_lines_of_their_own_are_not_served(call: Call) -> None:
+    for name in ("chat.js", "early.js"):
+        served = text_of(call(assets_of(call)[name]))
+        assert not re.search(r"^ *(//|/\*\*.*\*/$|\*)", served, re.MULTILINE)
+    assert "element.dataset.key = row.key;" in text_of(call(assets_of(call)["chat.js"]))
 
 
 def test_files_are_kept_for_a_year_under_the_name_of_their_content(call: Call) -> None:
