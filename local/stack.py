@@ -19,6 +19,7 @@ from uuid import uuid4
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.wrappers import Request, Response
 
+from chatbot import __version__
 from local import config
 from local.cloud.aws import CREDENTIALS, Aws
 from local.cloud.event_source import Poller
@@ -269,6 +270,7 @@ class Stack:
         settings = dict(endpoints)
         endpoint = settings.pop("AWS_ENDPOINT_URL")
         outputs = {
+            "Version": __version__,
             "ApiUrl": self.url,
             "ParameterPath": path,
             "QueueUrl": self.queue_url,

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
+from chatbot import __version__
 from ops import conversation, credentials, doctor, redrive, register, stats, tail
 from ops.target import NoTarget
 
@@ -23,6 +24,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[..
 
 def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ops", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"chatbot {__version__}")
     names = parser.add_subparsers(dest="command", required=True)
     for name, (arguments, run) in COMMANDS.items():
         summary = (sys.modules[run.__module__].__doc__ or "").partition("\n")[0]

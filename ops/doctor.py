@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chatbot import __version__
 from chatbot.core.errors import AmbiguousPost, InvalidSetting, PostRefused
 from chatbot.core.settings import Settings
 from ops import credentials, platforms, resources, talk, target, webhooks
-from ops.findings import Finding, broken, show
+from ops.findings import Finding, broken, ok, show, warning
 from ops.stored import settings_of
 from ops.target import Target
 
@@ -33,6 +34,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _examine(stack: Target, patience: float | None) -> Iterator[Finding]:
+    yield _version(target.version_of(stack))
     try:
         settings = settings_of(stack)
     except InvalidSetting as error:
@@ -62,6 +64,14 @@ def _checks(
     yield "queues", lambda: resources.queues(stack)
     yield "table", lambda: resources.table(stack)
     yield "functions", lambda: resources.functions(stack, url)
+
+
+def _version(deployed: str) -> Finding:
+    """What the stack reports, beside the version of these sources."""
+    if deployed == __version__:
+        return ok("version", deployed)
+    text = f"{deployed or 'unknown'} is deployed, these sources are {__version__}"
+    return warning("version", text, "deploy again, or use the sources of that version")
 
 
 def _safely(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:

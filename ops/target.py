@@ -78,6 +78,11 @@ def _deployed(stack: str) -> Target:
     return Target(session, None, outputs, stack=stack)
 
 
+def version_of(target: Target) -> str:
+    """The version that the stack reports; "" for stacks from before 0.9.0, which reported none."""
+    return target.names.get("Version", "")
+
+
 def name_of(target: Target, output: str) -> str:
     """Raises NoTarget where the stack is not one of ours."""
     try:

@@ -12,6 +12,7 @@ from typing import TextIO
 
 import requests
 
+from chatbot import __version__
 from local.cli.invoke import register
 from local.cli.line_writer import LineWriter
 from local.cli.poll_telegram import Refused, start_polling
@@ -68,6 +69,7 @@ def _hints(stack: Stack) -> str:
     port = stack.url.rpartition(":")[2]
     option = "" if port == str(DEFAULT_PORT) else f" --port {port}"
     return (
+        f"  version:          {__version__}\n"
         f"  the page:         {stack.url}/\n"
         f"  every channel:    {stack.url}/playground\n"
         f'  in another shell: .venv/bin/python -m local send{option} telegram "My name is Ada"\n'

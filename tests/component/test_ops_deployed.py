@@ -12,9 +12,9 @@ import pytest
 from werkzeug.wrappers import Response
 
 from local.http.server import serve
-from ops import resources, target
+from ops import doctor, resources, target
 from ops.__main__ import main
-from ops.findings import Finding
+from ops.findings import Finding, Level
 from ops.target import Target
 from tests.component.conftest import Aws, Queues
 
@@ -95,6 +95,13 @@ def test_outputs_name_the_resources(aws: Aws) -> None:
     found = target._deployed("chatbot")
     assert found.names["TableName"] == aws.names["ConversationTable"]
     assert (found.stack, found.local) == ("chatbot", False)
+
+
+@pytest.mark.parametrize(("deployed", "named"), [("0.8.0", "0.8.0"), ("", "unknown")])
+def test_a_stack_of_another_version_is_named(deployed: str, named: str) -> None:
+    finding = doctor._version(deployed)
+    assert (finding.name, finding.level) == ("version", Level.WARNING)
+    assert finding.text.startswith(f"{named} is deployed, ")
 
 
 @pytest.mark.parametrize("command", ["doctor", "register", "stats", "tail", "redrive --all"])

@@ -17,6 +17,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
+from chatbot import __version__
 from chatbot.core.settings import secrets_of
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
@@ -389,8 +390,13 @@ def test_the_platforms_are_told_when_the_door_is_open(translated: dict[str, Any]
     assert translated["Resources"]["SetupFunction"]["Properties"]["Timeout"] <= 60
 
 
+def test_the_stack_reports_its_version(translated: dict[str, Any]) -> None:
+    assert translated["Outputs"]["Version"]["Value"] == __version__
+
+
 def test_outputs_say_where_things_are(translated: dict[str, Any]) -> None:
     assert translated["Outputs"].keys() == {
+        "Version",
         "Telegram",
         "Messenger",
         "ParameterPath",
