@@ -18,25 +18,15 @@ from pathlib import Path
 import boto3
 from dotenv import dotenv_values
 
+from chatbot.bootstrap.channels import CHANNELS
+from chatbot.channels.description import ChannelDescription
 from chatbot.core.errors import InvalidSetting
 from chatbot.core.settings import Settings, load
-from ops import platforms, target
+from ops import channels, model, target
 from ops.findings import Finding, Level, broken, ok, show, warning
 from ops.stored import MEANINGS, SECRETS, Stored
 
-_MADE = {  # what is made, and what it is needed for
-    "TELEGRAM_WEBHOOK_SECRET": "TELEGRAM_BOT_TOKEN",
-    "MESSENGER_VERIFY_TOKEN": "MESSENGER_PAGE_TOKEN",
-    "WEB_SESSION_KEY": "",
-    "WEB_ACCESS_CODE": "",
-}
-_ASKED = {  # what is asked for, once the other is known
-    "OPENAI_API_KEY": "",
-    "TELEGRAM_BOT_TOKEN": "",
-    "MESSENGER_PAGE_TOKEN": "",
-    "MESSENGER_APP_ID": "MESSENGER_PAGE_TOKEN",
-    "MESSENGER_APP_SECRET": "MESSENGER_PAGE_TOKEN",
-}
+_MODEL_KEY = "OPENAI_API_KEY"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,7 +103,7 @@ def _contents(path: str) -> str:
 def _asked(known: Mapping[str, str]) -> dict[str, str]:
     """Answers on the terminal; an empty one leaves a channel off."""
     answers: dict[str, str] = {}
-    for name, needs in _ASKED.items():
+    for name, needs in _to_ask():
         if known.get(name) or (needs and not (known.get(needs) or answers.get(needs))):
             continue
         answer = getpass(f"{name} ({MEANINGS[name]}; empty: none): ").strip()
@@ -122,11 +112,22 @@ def _asked(known: Mapping[str, str]) -> dict[str, str]:
     return answers
 
 
+def _to_ask() -> Iterator[tuple[str, str]]:
+    """What is asked for, once the other is known: first all tokens, then what goes with them."""
+    yield _MODEL_KEY, ""
+    for channel in CHANNELS:
+        if channel.token:
+            yield channel.token.upper(), ""
+    for channel in CHANNELS:
+        yield from ((name.upper(), channel.token.upper()) for name in channel.given)
+
+
 def _made(known: Mapping[str, str]) -> dict[str, str]:
     return {
-        name: secrets.token_urlsafe(9 if name == "WEB_ACCESS_CODE" else 32)  # people type it
-        for name, needs in _MADE.items()
-        if not known.get(name) and (not needs or known.get(needs))
+        name.upper(): secrets.token_urlsafe(9 if name == "web_access_code" else 32)  # people type
+        for channel in CHANNELS
+        for name in channel.made
+        if not known.get(name.upper()) and (not channel.token or known.get(channel.token.upper()))
     }
 
 
@@ -134,14 +135,12 @@ def _examine(settings: Settings, made: set[str]) -> tuple[list[Finding], dict[st
     """Every secret's finding, and what the platforms told of themselves."""
     findings: list[Finding] = []
     learned: dict[str, str] = {}
-    checks = {"TELEGRAM_BOT_TOKEN": platforms.telegram, "MESSENGER_PAGE_TOKEN": platforms.messenger}
-    for name, check in checks.items():
-        if getattr(settings, name.lower()):
-            checked = check(settings)
-            findings.append(checked.finding)
-            learned |= dict(checked.learned)
+    for _, checks in channels.checks(settings):
+        checked = checks.token(settings)
+        findings.append(checked.finding)
+        learned |= dict(checked.learned)
     if settings.openai_api_key:
-        findings += platforms.model(settings)
+        findings += model.server(settings)
     seen = {finding.name for finding in findings}
     findings += [
         finding for finding in missing(settings, made, learned) if finding.name not in seen
@@ -154,18 +153,24 @@ def missing(
 ) -> Iterator[Finding]:
     """Whether each secret, and what a channel needs beside, is there."""
     mend = "python -m ops secrets"
-    for name in (*SECRETS, "MESSENGER_APP_ID", "MESSENGER_PAGE_ID"):
-        channel = name.partition("_")[0]
-        token = {"TELEGRAM": "telegram_bot_token", "MESSENGER": "messenger_page_token"}.get(channel)
+    owners = {name.upper(): channel for channel in CHANNELS for name in _settings_of(channel)}
+    for name in (*SECRETS, *(name for name in owners if name not in SECRETS)):
+        owner = owners.get(name)
         if name in (made or ()):
             yield ok(name, "made")
         elif getattr(settings, name.lower()) or name in (learned or ()):
             yield ok(name, "there")
-        elif token and not getattr(settings, token):
-            yield ok(name, f"none: {channel.title()} is off")
+        elif owner and owner.token and not getattr(settings, owner.token):
+            yield ok(name, f"none: {owner.title} is off")
         elif name == "WEB_ACCESS_CODE" and settings.web_access != "code":
             yield ok(name, f"none: WEB_ACCESS is {settings.web_access}")
-        elif name.startswith("WEB_"):
-            yield warning(name, "none: nobody gets into the web page", mend)
+        elif owner and not owner.token:
+            yield warning(name, f"none: nobody gets into the {owner.title}", mend)
         else:
             yield broken(name, "none", mend)
+
+
+def _settings_of(channel: ChannelDescription) -> Iterator[str]:
+    """What must be set for the channel to work, as fields of `Settings`."""
+    yield from filter(None, (channel.token, *channel.given, *channel.made))
+    yield from (*channel.webhook_needs, *channel.worker_needs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chatbot import __version__
 from chatbot.core.errors import AmbiguousPost, InvalidSetting, PostRefused
 from chatbot.core.settings import Settings
-from ops import credentials, platforms, resources, talk, target, webhooks
+from ops import channels, credentials, model, resources, talk, target
 from ops.findings import Finding, broken, ok, show, warning
 from ops.stored import settings_of
 from ops.target import Target
@@ -53,14 +54,11 @@ def _checks(
     stack: Target, settings: Settings, url: str
 ) -> Iterator[tuple[str, Callable[[], Iterable[Finding]]]]:
     yield "page", lambda: talk.page(url, bool(settings.web_session_key))
-    if settings.telegram_bot_token:
-        yield "TELEGRAM_BOT_TOKEN", lambda: [platforms.telegram(settings).finding]
-        yield "Telegram webhook", lambda: webhooks.telegram(settings, url)
-    if settings.messenger_page_token:
-        yield "MESSENGER_PAGE_TOKEN", lambda: [platforms.messenger(settings).finding]
-        yield "Messenger webhook", lambda: webhooks.messenger(settings, url)
+    for channel, checks in channels.checks(settings):
+        yield channel.token.upper(), partial(_token, checks, settings)
+        yield f"{channel.title} webhook", partial(checks.webhook, settings, url)
     if settings.openai_api_key:
-        yield "model", lambda: platforms.model(settings)
+        yield "model", lambda: model.server(settings)
     yield "queues", lambda: resources.queues(stack)
     yield "table", lambda: resources.table(stack)
     yield "functions", lambda: resources.functions(stack, url)
@@ -72,6 +70,10 @@ def _version(deployed: str) -> Finding:
         return ok("version", deployed)
     text = f"{deployed or 'unknown'} is deployed, these sources are {__version__}"
     return warning("version", text, "deploy again, or use the sources of that version")
+
+
+def _token(checks: channels.Checks, settings: Settings) -> list[Finding]:
+    return [checks.token(settings).finding]
 
 
 def _safely(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 
+from chatbot.bootstrap import registration
 from chatbot.core.errors import InvalidSetting
+from chatbot.net.post import Session
 from ops import target
+from ops.channels import SECONDS
 from ops.findings import Finding, broken, ok, show
-from ops.platforms import calls
 from ops.stored import settings_of
 
 
@@ -23,8 +25,8 @@ def run(chosen: argparse.Namespace) -> int:
         settings = settings_of(stack)
     except InvalidSetting as error:
         raise target.NoTarget(str(error)) from error
-    registration = calls(settings, target.name_of(stack, "ApiUrl"))
-    reports = registration.unregister() if chosen.undo else registration.register()
+    tell = registration.unregister if chosen.undo else registration.register
+    reports = tell(settings, target.name_of(stack, "ApiUrl"), Session(), SECONDS)
     return show(_finding(name, text) for name, text in reports.items())
 
 

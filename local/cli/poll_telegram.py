@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from chatbot.bootstrap.registration import TELEGRAM_UPDATES
+from chatbot.channels.telegram.registration import UPDATES
 from local.standins.people import Signer
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Updates:
 
         Raises Refused when a request fails; the updates not yet accepted are fetched again.
         """
-        call = {"offset": self._offset, "timeout": hold, "allowed_updates": TELEGRAM_UPDATES}
+        call = {"offset": self._offset, "timeout": hold, "allowed_updates": UPDATES}
         for update in self._call("getUpdates", **call):
             self._post(self._webhook, update, self._headers)
             self._offset = update["update_id"] + 1

@@ -13,10 +13,11 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from chatbot.adapters.telemetry import Telemetry
+from chatbot.bootstrap.channels import CHANNELS
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers" / "chatbot" / "chatbot"
-CHANNELS = ("telegram", "messenger", "web")
+_NAMES = [channel.name for channel in CHANNELS]
 OURS = "Chatbot/${AWS::StackName}"
 Metric = tuple[str, str, frozenset[tuple[str, str]]]  # namespace, name, dimensions
 
@@ -67,6 +68,14 @@ def widgets(template: dict[str, Any]) -> list[dict[str, Any]]:
 
 # --- What the code emits ------------------------------------------------------------------------
 
+# Modules that a function loads by their names in the list of channels.
+ENTRY_POINTS = {
+    "webhook": [channel.inbound.partition(":")[0] for channel in CHANNELS],
+    "worker": [channel.outbound.partition(":")[0] for channel in CHANNELS],
+    "web": [],
+    "setup": [c.registration.partition(":")[0] for c in CHANNELS if c.registration],
+}
+
 
 @pytest.fixture(scope="module")
 def emitted() -> set[Metric]:
@@ -74,7 +83,7 @@ def emitted() -> set[Metric]:
     return {
         (OURS, name, frozenset(dimensions.items()))
         for service in ("webhook", "worker", "web", "setup")
-        for module in _loaded(f"chatbot.bootstrap.{service}")
+        for module in _loaded(f"chatbot.bootstrap.{service}", *ENTRY_POINTS[service])
         for name, channel in _counted(module)
         for dimensions in _dimensions(service, channel)
     }
@@ -84,14 +93,14 @@ def _dimensions(service: str, channel: str | None) -> Iterator[dict[str, str]]:
     if channel == "":
         yield {"service": service}
     else:
-        for each in CHANNELS if channel is None else (channel,):
+        for each in _NAMES if channel is None else (channel,):
             yield {"service": service, "channel": each}
 
 
-def _loaded(module: str) -> set[str]:
-    """The modules of ours that `module` imports, however far away, and itself."""
+def _loaded(*modules: str) -> set[str]:
+    """The modules of ours that these import, however far away, and they themselves."""
     found: set[str] = set()
-    waiting = {module}
+    waiting = set(modules)
     while waiting:
         name = waiting.pop()
         found.add(name)
@@ -255,6 +264,17 @@ def test_the_dashboard_shows_everything_that_is_counted(
 ) -> None:
     shown = {name for widget in widgets for _, name, _ in _shown(widget)}
     assert {name for _, name, _ in emitted} - shown == {"Filtered"}
+
+
+def test_the_dashboard_shows_every_channel(widgets: list[dict[str, Any]]) -> None:
+    shown: dict[str, set[str]] = {}
+    for widget in widgets:
+        for _, name, dimensions in _shown(widget):
+            channel = dict(dimensions).get("channel")
+            if channel:
+                shown.setdefault(name, set()).add(channel)
+    for name in ("Received", "Refused", "Answered", "AnswerSeconds", "TokensIn", "TokensOut"):
+        assert shown[name] == set(_NAMES), name
 
 
 def test_expressions_name_metrics_of_their_widget(

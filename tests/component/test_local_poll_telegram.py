@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from werkzeug.wrappers import Request, Response
 
-from chatbot.bootstrap.registration import TELEGRAM_UPDATES
+from chatbot.channels.telegram.registration import UPDATES
 from local import config
 from local.cli.poll_telegram import Refused, Updates, start_polling
 from local.http.server import Running, serve
@@ -151,4 +151,4 @@ def test_the_token_is_in_no_complaint(stack: Stack, server: Running) -> None:
 def test_only_what_the_bot_answers_is_asked_for(stack: Stack, telegram: TelegramStandIn) -> None:
     Updates(stack).once(hold=0)
     (call,) = telegram.wait(1, "getUpdates")
-    assert call.params["allowed_updates"] == TELEGRAM_UPDATES
+    assert call.params["allowed_updates"] == UPDATES

@@ -28,6 +28,7 @@ from local.http.server import Running, serve
 from local.standins.faults import Fault
 from local.standins.graph import GraphStandIn
 from tests.fakes import NOON, FakeJournal
+from tests.services import services
 
 PAGE, TOKEN, PSID = "2000", "a-page-token", "77"
 KEY = TurnKey.of(f"messenger:{PSID}", NOON, "m1:message")
@@ -64,7 +65,7 @@ def journal() -> FakeJournal:
 @pytest.fixture
 def channel(settings: Settings, journal: FakeJournal) -> Iterator[MessengerChannel]:
     with Session() as session:
-        yield MessengerChannel(settings, journal, session)
+        yield MessengerChannel(services(settings, journal), session)
 
 
 @pytest.fixture
@@ -203,7 +204,7 @@ def test_what_an_answer_means(
 def test_a_wrong_token(settings: Settings, journal: FakeJournal, turn: Turn) -> None:
     with Session() as session:
         wrong = replace(settings, messenger_page_token="revoked")
-        error = failure(MessengerChannel(wrong, journal, session), turn)
+        error = failure(MessengerChannel(services(wrong, journal), session), turn)
     assert isinstance(error, CredentialRefused)
     assert "revoked" not in repr(error)
 

@@ -316,6 +316,7 @@ def test_every_function_of_the_template_is_tried(resources: dict[str, Any]) -> N
     assert {path.stem for path in Path(bootstrap.__path__[0]).glob("*.py")} == functions | {
         "__init__",
         "aws",
+        "channels",
         "handler",
         "registration",
     }

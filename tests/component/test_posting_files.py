@@ -24,7 +24,8 @@ from local.standins.contract import Upload
 from local.standins.faults import Fault
 from local.standins.graph import GraphStandIn
 from local.standins.telegram import TelegramStandIn
-from tests.fakes import NOON, FakeJournal, MemoryFiles
+from tests.fakes import NOON, MemoryFiles
+from tests.services import services
 
 TOKEN = "99:a-token"
 PNG = File(b"\x89PNG\r\n\x1a\n", "image/png")
@@ -46,9 +47,9 @@ class Bench:
     def __init__(self, settings: Settings, opened: ExitStack) -> None:
         self.files = MemoryFiles()
         self.files.files = {FOX.name: PNG, EXPORT.name: File(b"{}", EXPORT.type)}
-        session, journal = opened.enter_context(Session()), FakeJournal()
-        self.telegram = TelegramChannel(settings, journal, session, self.files)
-        self.messenger = MessengerChannel(settings, journal, session, self.files)
+        session, given = opened.enter_context(Session()), services(settings, files=self.files)
+        self.telegram = TelegramChannel(given, session)
+        self.messenger = MessengerChannel(given, session)
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from werkzeug.wrappers import Request, Response
 
-from chatbot.bootstrap.registration import MESSENGER_FIELDS, TELEGRAM_UPDATES
 from chatbot.bootstrap.setup import build
+from chatbot.channels.messenger.registration import FIELDS
+from chatbot.channels.telegram.registration import UPDATES
 from chatbot.core.command_menu import COMMANDS, MENU_COMMANDS
 from chatbot.core.translations import LANGUAGES
 from chatbot.edge.http import Handler
@@ -101,7 +102,7 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    monkeypatch.setattr("chatbot.bootstrap.registration._PAUSE", 0.01)
+    monkeypatch.setattr("chatbot.channels.registering._PAUSE", 0.01)
     monkeypatch.setattr("chatbot.bootstrap.setup._PAUSE", 0.01)
     values = DEVELOPMENT
     telegram = TelegramStandIn(
@@ -147,7 +148,7 @@ def test_a_new_stack_is_registered(world: World) -> None:
     assert world.telegram.webhook == {
         "url": f"{world.url}/telegram",
         "secret_token": DEVELOPMENT["TELEGRAM_WEBHOOK_SECRET"],
-        "allowed_updates": TELEGRAM_UPDATES,
+        "allowed_updates": UPDATES,
         "max_connections": 40,
     }
     calls = world.telegram.wait(1, "setMyCommands")
@@ -160,7 +161,7 @@ def test_a_new_stack_is_registered(world: World) -> None:
         "Was ich kann",
     ]
     assert world.callback == f"{world.url}/messenger"
-    assert world.graph.subscribed_fields == MESSENGER_FIELDS
+    assert world.graph.subscribed_fields == FIELDS
     menus = world.graph.profile["persistent_menu"]
     assert [menu["locale"] for menu in menus] == ["default", "en_US", "de_DE"]
     for menu in menus:

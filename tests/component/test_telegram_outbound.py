@@ -27,6 +27,7 @@ from local.http.server import Running, serve
 from local.standins.faults import Fault
 from local.standins.telegram import TelegramStandIn
 from tests.fakes import NOON, FakeJournal
+from tests.services import services
 
 TOKEN = "99:a-token"
 GROUP = -100
@@ -57,7 +58,7 @@ def journal() -> FakeJournal:
 @pytest.fixture
 def channel(settings: Settings, journal: FakeJournal) -> Iterator[TelegramChannel]:
     with Session() as session:
-        yield TelegramChannel(settings, journal, session)
+        yield TelegramChannel(services(settings, journal), session)
 
 
 def turn(conversation: str = "telegram:42", **fields: object) -> Turn:
@@ -292,7 +293,7 @@ def test_no_answer_within_the_post_timeout(
     telegram.faults.add(Fault("no_answer"))
     with Session() as session:
         hasty = replace(settings, post_timeout=Seconds(0.3))
-        error = failure(TelegramChannel(hasty, journal, session), turn())
+        error = failure(TelegramChannel(services(hasty, journal), session), turn())
     assert isinstance(error, AmbiguousPost)
 
 
@@ -317,7 +318,7 @@ def test_a_second_post_without_time_is_not_begun(
     telegram.faults.add(Fault("status", status=400))
     with Session() as session:
         hasty = replace(settings, post_timeout=Seconds(0.9))
-        error = failure(TelegramChannel(hasty, journal, session), turn())
+        error = failure(TelegramChannel(services(hasty, journal), session), turn())
     assert type(error) is PostRefused
     assert not telegram.accepted
 
@@ -341,7 +342,9 @@ def test_a_refused_connection_does_not_tell_the_token(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         closed = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with Session() as session:
-        gone = TelegramChannel(replace(settings, telegram_api_url=closed), journal, session)
+        gone = TelegramChannel(
+            services(replace(settings, telegram_api_url=closed), journal), session
+        )
         error = failure(gone, turn())
         gone.show_typing(message())
     assert type(error) is PostRefused

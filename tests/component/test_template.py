@@ -18,6 +18,7 @@ from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 from chatbot import __version__
+from chatbot.bootstrap.channels import CHANNELS
 from chatbot.core.settings import secrets_of
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
@@ -108,13 +109,7 @@ def test_routes_lead_to_their_functions(properties: dict[str, dict[str, Any]]) -
             uri = integration["uri"]["Fn::Sub"]
             routes[f"{method.upper()} {path}"] = uri.split("${")[-1].split(".")[0]
     assert routes == {
-        "POST /telegram": "WebhookFunction",
-        "GET /messenger": "WebhookFunction",
-        "POST /messenger": "WebhookFunction",
-        "POST /web/messages": "WebhookFunction",
-        "POST /web/stop": "WebhookFunction",
-        "POST /web/access": "WebhookFunction",
-        "POST /web/rating": "WebhookFunction",
+        **{route: "WebhookFunction" for channel in CHANNELS for route in channel.routes},
         "GET /": "WebFunction",
         "GET /assets/{file}": "WebFunction",
         "GET /web/messages": "WebFunction",
@@ -395,14 +390,13 @@ def test_the_stack_reports_its_version(translated: dict[str, Any]) -> None:
 
 
 def test_outputs_say_where_things_are(translated: dict[str, Any]) -> None:
+    titles = [channel.title for channel in CHANNELS if channel.registration]
     assert translated["Outputs"].keys() == {
         "Version",
-        "Telegram",
-        "Messenger",
+        *titles,
+        *(f"{title}WebhookUrl" for title in titles),
         "ParameterPath",
         "ApiUrl",
-        "TelegramWebhookUrl",
-        "MessengerWebhookUrl",
         "TableName",
         "FilesBucket",
         "QueueUrl",

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import boto3
 import pytest
 
 from chatbot.adapters.dynamodb.turns import Table
+from chatbot.bootstrap.channels import CHANNELS
 from chatbot.bootstrap.webhook import build
 from chatbot.channels.web.session import new_session, set_cookie
 from chatbot.core.key import TurnKey
@@ -349,12 +351,24 @@ def test_an_unforeseen_error_is_a_500_and_no_words_are_logged(
     assert "Gr" not in written
 
 
-def test_nothing_heavy_is_imported() -> None:
+def test_the_init_phase_loads_what_receives_and_nothing_heavy() -> None:
     """Of what the worker needs, nothing may slow the webhook's start."""
-    program = "import sys, chatbot.bootstrap.webhook; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    program = (
+        "import sys; from chatbot.bootstrap.webhook import build;"
+        "build({'QUEUE_URL': 'https://sqs.example/queue'}); print(*sys.modules)"
+    )
+    environ = {**os.environ, "AWS_DEFAULT_REGION": "eu-central-1"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, env=environ
+    )
     modules = set(done.stdout.decode().split())
+    assert {channel.inbound.partition(":")[0] for channel in CHANNELS} <= modules
+    for channel in CHANNELS:
+        assert not {channel.outbound.partition(":")[0]} & modules
     heavy = {
+        "chatbot.channels.base",
+        "chatbot.channels.registering",
+        "chatbot.net.post",
         "openai",
         "requests",
         "httpx2",

@@ -34,6 +34,7 @@ from local.standins.contract import Contract
 from tests.fakes import FakeClock, FakeJournal, FakeModel, MemoryFiles, MemoryHistory
 from tests.fuzz import words
 from tests.fuzz.cases import PLAIN, SECRETS, Case
+from tests.services import services
 
 # What SQS takes (SendMessageBatch): group and deduplication id, and the characters of XML 1.0.
 _ID = re.compile(r"[!-~]{1,128}")
@@ -68,10 +69,11 @@ class Bench:
         settings = load(SECRETS, PLAIN)
         journal = FakeJournal()
         self._settings, self._journal = settings, journal
+        given = services(settings, journal)
         self._channels: Mapping[str, Channel] = {
-            "telegram": TelegramChannel(settings, journal, self._platform),
-            "messenger": MessengerChannel(settings, journal, self._platform),
-            "web": WebChannel(lambda key, text: None),
+            "telegram": TelegramChannel(given, self._platform),
+            "messenger": MessengerChannel(given, self._platform),
+            "web": WebChannel(given),
         }
         self._thread_errors: list[str] = []
 

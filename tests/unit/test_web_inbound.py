@@ -14,6 +14,7 @@ from chatbot.core.settings import Settings
 from chatbot.core.turn import Reply
 from chatbot.edge.http import Received, Request
 from tests.fakes import NOON, FakeClock, MemoryHistory
+from tests.services import services
 
 KEY = "a key"
 SESSION = "s" * 22
@@ -178,7 +179,7 @@ def test_an_envelope_without_text_is_malformed(text: object) -> None:
 
 
 def test_there_is_nothing_to_post() -> None:
-    channel = WebChannel(MemoryHistory().save_draft)
+    channel = WebChannel(services())
     assert channel.settling is Settling.NOTHING_TO_POST
     assert channel.split(Reply("words")) == ()
 
@@ -186,7 +187,7 @@ def test_there_is_nothing_to_post() -> None:
 def test_what_is_written_so_far_is_kept_for_the_page() -> None:
     history = MemoryHistory()
     message = read(envelope("Hello"))
-    assert WebChannel(history.save_draft).preview(message, "so far")
+    assert WebChannel(services(history=history)).preview(message, "so far")
     assert history.draft_of(message.key.conversation) == (message.key.event_id, "so far")
 
 

@@ -12,7 +12,7 @@ import boto3
 from chatbot.adapters.ssm import Parameters
 from chatbot.adapters.telemetry import Telemetry
 from chatbot.bootstrap.aws import client_config
-from chatbot.bootstrap.registration import Registration
+from chatbot.bootstrap.registration import register, registered, unregister
 from chatbot.core.errors import AmbiguousPost, ParametersUnavailable, PostRefused
 from chatbot.edge.http import Handler
 from chatbot.net.post import Session, send
@@ -20,7 +20,6 @@ from chatbot.net.post import Session, send
 _FOR_THE_ANSWER = 20.0  # seconds of the function's time
 _ANSWER = 6.0
 _PAUSE = 1.0
-_CHANNELS = ("Telegram", "Messenger")
 
 
 def build(environ: Mapping[str, str]) -> Handler:
@@ -36,14 +35,13 @@ def build(environ: Mapping[str, str]) -> Handler:
         try:
             parameters.forget()
             url = event["ResourceProperties"]["Url"]
-            registration = Registration(parameters.settings(), url, session, seconds)
-            deleting = event["RequestType"] == "Delete"
-            reports = registration.unregister() if deleting else registration.register()
+            tell = unregister if event["RequestType"] == "Delete" else register
+            reports = tell(parameters.settings(), url, session, seconds)
         except ParametersUnavailable:
-            reports = dict.fromkeys(_CHANNELS, "failed: the parameter store does not answer")
+            reports = _all("failed: the parameter store does not answer")
         except Exception as error:  # noqa: BLE001 - without an answer the deployment hangs
             telemetry.crash(error)
-            reports = dict.fromkeys(_CHANNELS, f"failed: {type(error).__name__}")
+            reports = _all(f"failed: {type(error).__name__}")
         answer = answer_to(event, reports)
         telemetry.hop("setup", request=event.get("RequestType", ""), **reports)
         _tell(event.get("ResponseURL", ""), answer)
@@ -63,6 +61,10 @@ def build(environ: Mapping[str, str]) -> Handler:
         telemetry.trouble("cloudformation_not_told")
 
     return handler
+
+
+def _all(report: str) -> dict[str, str]:
+    return {channel.title: report for channel in registered()}
 
 
 def answer_to(event: Mapping[str, Any], reports: Mapping[str, str]) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import boto3
@@ -11,53 +10,17 @@ import boto3
 from chatbot.adapters.sqs import Sender
 from chatbot.adapters.ssm import Parameters
 from chatbot.adapters.telemetry import Telemetry
+from chatbot.bootstrap import channels
 from chatbot.bootstrap.aws import client_config
 from chatbot.bootstrap.handler import handler_of
-from chatbot.channels.messenger.inbound import MessengerInbound
-from chatbot.channels.telegram.inbound import TelegramInbound
-from chatbot.channels.web.inbound import WebInbound
+from chatbot.channels.description import ChannelDescription, load
 from chatbot.core.message import Stop
 from chatbot.core.settings import Settings
-from chatbot.edge.http import Handler, Inbound, Request, Response
+from chatbot.edge.http import Handler, Inbound, MakeInbound, Request, Response
 from chatbot.edge.webhook import NOT_FOUND, Closed, enter
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-
-@dataclass(frozen=True)
-class _Channel:
-    """`needs` names the settings without which the channel is off."""
-
-    name: str
-    routes: tuple[str, ...]
-    needs: tuple[str, ...]
-    make: Callable[[Settings], Inbound]
-
-    def missing(self, settings: Settings) -> list[str]:
-        return [need.upper() for need in self.needs if not getattr(settings, need)]
-
-
-_CHANNELS = (
-    _Channel(
-        "telegram",
-        ("POST /telegram",),
-        ("telegram_bot_token", "telegram_webhook_secret"),
-        TelegramInbound,
-    ),
-    _Channel(
-        "messenger",
-        ("GET /messenger", "POST /messenger"),
-        ("messenger_app_secret", "messenger_verify_token", "messenger_page_id"),
-        MessengerInbound,
-    ),
-    _Channel(
-        "web",
-        ("POST /web/messages", "POST /web/stop", "POST /web/rating", "POST /web/access"),
-        ("web_session_key",),
-        WebInbound,
-    ),
-)
 
 
 def build(environ: Mapping[str, str]) -> Handler:
@@ -104,24 +67,24 @@ class _Webhook:
         self._stops = stops
         self._telemetry = telemetry
         self._closed = Closed(telemetry)
+        self._channels: dict[str, tuple[ChannelDescription, MakeInbound]] = {}
+        for channel in channels.CHANNELS:
+            self._channels |= dict.fromkeys(channel.routes, (channel, load(channel.inbound)))
         self._settings: Settings | None = None
         self._inbounds: dict[str, Inbound] = {}
 
     def answer(self, request: Request) -> Response:
-        route = f"{request.method} {request.path}"
-        channel = next((channel for channel in _CHANNELS if route in channel.routes), None)
-        if channel is None:
+        found = self._channels.get(f"{request.method} {request.path}")
+        if found is None:
             return NOT_FOUND
+        channel, make = found
         settings = self._parameters.settings()
-        missing = channel.missing(settings)
+        missing = channel.missing(channel.webhook_needs, settings)
         if missing:
             return self._closed.answer(channel.name, ", ".join(missing))
-        inbound = self._inbound(channel, settings)
-        return enter(request, inbound, self._sender, self._stops.put, self._telemetry)
-
-    def _inbound(self, channel: _Channel, settings: Settings) -> Inbound:
         if settings is not self._settings:
             self._settings, self._inbounds = settings, {}
         if channel.name not in self._inbounds:
-            self._inbounds[channel.name] = channel.make(settings)
-        return self._inbounds[channel.name]
+            self._inbounds[channel.name] = make(settings)
+        inbound = self._inbounds[channel.name]
+        return enter(request, inbound, self._sender, self._stops.put, self._telemetry)

@@ -15,10 +15,10 @@ from chatbot.adapters.s3 import Bucket
 from chatbot.adapters.sqs import WorkerQueue
 from chatbot.adapters.ssm import Parameters
 from chatbot.adapters.telemetry import Telemetry
+from chatbot.bootstrap import channels
 from chatbot.bootstrap.aws import client_config
-from chatbot.channels.messenger.outbound import MessengerChannel
-from chatbot.channels.telegram.outbound import TelegramChannel
-from chatbot.channels.web.outbound import WebChannel
+from chatbot.channels.base import MakeOutbound, Services
+from chatbot.channels.description import load
 from chatbot.conversation.answer import Answers
 from chatbot.conversation.batch import Batch, records_of
 from chatbot.conversation.delivery import Delivery
@@ -121,12 +121,14 @@ class _Worker:
         return Batch(handler, self._queue, settings, self._telemetry, _now)
 
     def _channels(self, settings: Settings, history: Table, files: Bucket) -> dict[str, Channel]:
-        channels: dict[str, Channel] = {"web": WebChannel(history.save_draft)}
-        if settings.telegram_on:
-            channels["telegram"] = TelegramChannel(settings, self._telemetry, files=files)
-        if settings.messenger_on:
-            channels["messenger"] = MessengerChannel(settings, self._telemetry, files=files)
-        return channels
+        """Those that are set up: what the others would need is not even loaded."""
+        services = Services(settings, self._telemetry, files, history.save_draft)
+        made: dict[str, Channel] = {}
+        for channel in channels.CHANNELS:
+            if not channel.missing(channel.worker_needs, settings):
+                make: MakeOutbound = load(channel.outbound)
+                made[channel.name] = make(services)
+        return made
 
 
 def _now() -> int:

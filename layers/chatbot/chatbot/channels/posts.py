@@ -36,9 +36,9 @@ def courtesy(channel: str, name: str, call: Callable[[float], Answer], journal: 
         journal.hop("courtesy_lost", channel=channel, call=name, reason=f"status {answer.status}")
 
 
-def kept(files: Files | None, made: Made | None) -> File | None:
+def kept(files: Files, made: Made | None) -> File | None:
     """What is to be posted, or None when it is gone. Raises PostRefused: nothing has left yet."""
-    if files is None or made is None:
+    if made is None:
         return None
     try:
         return files.load(made.name)

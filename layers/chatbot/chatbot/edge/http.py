@@ -12,6 +12,7 @@ from typing import Any, NoReturn, Protocol
 
 from chatbot.core.errors import Unreadable
 from chatbot.core.message import Envelope, Stop
+from chatbot.core.settings import Settings
 
 Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 """A Lambda function behind the HTTP API: event and context in, response out."""
@@ -121,6 +122,10 @@ class Inbound(Protocol):
 
     def receive(self, request: Request) -> Received:
         """Authenticate, then split. Raises Forged, Unreadable."""
+
+
+MakeInbound = Callable[[Settings], Inbound]
+"""An `inbound` entry point of a channel: called again whenever the settings have changed."""
 
 
 def parse_json(body: bytes) -> dict[str, Any]:

@@ -11,13 +11,14 @@ from typing import Any
 
 from chatbot.channels.command_syntax import is_stop, parse_command
 from chatbot.channels.messenger.content import media_of, told
+from chatbot.channels.messenger.description import MESSENGER
 from chatbot.channels.payload import need, want
 from chatbot.core.errors import Forged, Malformed, Unreadable
 from chatbot.core.message import Author, Envelope, Kind, Media, Message, Stop
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Received, Request, Response, parse_json
 
-NAME = "messenger"
+NAME = MESSENGER.name
 OWN_METADATA = "chatbot:"
 """How the metadata of our own posts begins; their echoes bring it back."""
 

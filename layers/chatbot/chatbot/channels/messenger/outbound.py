@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from chatbot.channels.base import BaseChannel, Services
+from chatbot.channels.messenger.api import GraphApi, refusal_of
 from chatbot.channels.messenger.inbound import NAME, OWN_METADATA, person_of, read
 from chatbot.channels.payload import need, want
 from chatbot.channels.posts import courtesy, kept, upload_of, with_buttons
 from chatbot.channels.text.entities import parts_of
-from chatbot.core.errors import (
-    AmbiguousPost,
-    ChatbotError,
-    CredentialRefused,
-    Malformed,
-    PostRefused,
-    Undeliverable,
-)
+from chatbot.core.errors import AmbiguousPost, Malformed, PostRefused, Undeliverable
 from chatbot.core.files import File
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Envelope, Media, Message
-from chatbot.core.ports import Files, Journal, Settling
-from chatbot.core.settings import Settings
+from chatbot.core.ports import Settling
 from chatbot.core.translations import say
 from chatbot.core.turn import Origin, Part, Reply, State, Turn
 from chatbot.net.fetch import fetch
-from chatbot.net.post import Answer, Session, Upload, send
+from chatbot.net.post import Answer, Session, Upload
 
 TEXT_LIMIT = 2000
 """Characters, of message.text."""
 FILE_HOSTS = (".fbcdn.net", ".fbsbx.com")
 """Where Meta keeps what people send along."""
-
-# Messenger Platform, Error Codes; subcodes tell apart what shares a code.
-_TRANSIENT = (1, 2, 1200)
-_RATE_LIMITS = (4, 17, 32, 613, 80006)
-_NEVER = {
-    (10, 2018278): "outside_window",
-    (10, 2018108): "unavailable",
-    (200, 1545041): "unavailable",
-    (100, 2018001): "no_such_user",
-}
-_UNAVAILABLE, _TOKEN_DEAD, _NOT_ALLOWED, _NOT_APPROVED = 551, 190, 200, 2018028
 
 
 class _Written(NamedTuple):
@@ -56,23 +38,17 @@ class _Written(NamedTuple):
     file: bool
 
 
-class MessengerChannel:
+class MessengerChannel(BaseChannel):
     """The worker's side. Threads may share it."""
 
     name = NAME
     settling = Settling.READ_BACK
 
-    def __init__(
-        self,
-        settings: Settings,
-        journal: Journal,
-        session: Session | None = None,
-        files: Files | None = None,
-    ) -> None:
-        self._settings = settings
-        self._files = files
-        self._journal = journal
-        self._session = session or Session()
+    def __init__(self, services: Services, session: Session | None = None) -> None:
+        self._settings = services.settings
+        self._files = services.files
+        self._journal = services.journal
+        self._api = GraphApi(services.settings, session or Session())
 
     def read(self, envelope: Envelope) -> Message:
         return read(envelope)
@@ -92,23 +68,6 @@ class MessengerChannel:
             most=self._settings.max_file_mb * 1_000_000,
             seconds=self._settings.post_timeout,
         )
-
-    def is_administrator(self, message: Message) -> bool:
-        """There are no groups."""
-        return False
-
-    def preview(self, message: Message, text: str) -> bool:
-        """The platform has no place for it."""
-        return False
-
-    def preview_id(self, key: TurnKey) -> str:
-        """There are no previews."""
-        return ""
-
-    @property
-    def mention(self) -> str:
-        """There are no groups."""
-        return ""
 
     def split(self, reply: Reply) -> Sequence[Part]:
         made = [Part("", made=reply.made)] if reply.made else []
@@ -135,7 +94,7 @@ class MessengerChannel:
         fields = {"messaging_type": "RESPONSE", "message": message}
         answer = self._send(turn.key, fields, self._settings.post_timeout, files)
         if not answer.good:
-            raise _refusal(answer)
+            raise refusal_of(answer)
         try:
             return need(answer.body, "message_id", str)
         except Malformed:
@@ -179,9 +138,10 @@ class MessengerChannel:
         query = {"platform": "messenger", "user_id": person_of(key.conversation)}
         query["fields"] = "messages.limit(20){id,created_time,from,to,message,attachments}"
         try:
-            answer = self._call("GET", "conversations", self._settings.post_timeout, query)
+            limit = self._settings.post_timeout
+            answer = self._api.page("GET", "conversations", timeout=limit, params=query)
             if not answer.good:
-                raise _refusal(answer)
+                raise refusal_of(answer)
             return sorted(self._written(answer))
         except (AmbiguousPost, Undeliverable, Malformed) as error:
             raise PostRefused(f"read-back: {error}") from None
@@ -211,46 +171,7 @@ class MessengerChannel:
         files: Mapping[str, Upload] | None = None,
     ) -> Answer:
         fields = {"recipient": {"id": person_of(key.conversation)}, **fields}
-        return self._call("POST", "messages", timeout, {}, fields=fields, files=files)
-
-    def _call(
-        self, method: str, edge: str, timeout: float, query: dict[str, str], **request: Any
-    ) -> Answer:
-        settings = self._settings
-        token = settings.messenger_page_token.encode()
-        proof = hmac.digest(settings.messenger_app_secret.encode(), token, "sha256").hex()
-        return send(
-            self._session,
-            method,
-            f"{settings.graph_api_url.rstrip('/')}/{settings.messenger_page_id}/{edge}",
-            timeout=timeout,
-            params={**query, "appsecret_proof": proof},
-            headers={"Authorization": b"Bearer " + token},
-            **request,
-        )
-
-
-def _refusal(answer: Answer) -> ChatbotError:
-    """What an answer that is not good means: the platform's code tells more than the status."""
-    code, subcode = _codes(answer)
-    if (code, subcode) in _NEVER or code == _UNAVAILABLE:
-        return Undeliverable(_NEVER.get((code, subcode), "unavailable"))
-    if code in (_TOKEN_DEAD, _NOT_ALLOWED) or subcode == _NOT_APPROVED:
-        return CredentialRefused(f"code {code}/{subcode}", answer.retry_after)
-    if code in _RATE_LIMITS:
-        return PostRefused(f"code {code}", answer.retry_after)
-    if code in _TRANSIENT:
-        return AmbiguousPost(f"code {code}")
-    return answer.refusal() or Undeliverable("bad_request")
-
-
-def _codes(answer: Answer) -> tuple[int, int]:
-    """Code and subcode of a Graph API error; 0 where there is none."""
-    try:
-        error = want(answer.body, "error", dict)
-        return want(error, "code", int) or 0, want(error, "error_subcode", int) or 0
-    except Malformed:
-        return 0, 0
+        return self._api.page("POST", "messages", timeout=timeout, fields=fields, files=files)
 
 
 def _seconds(created_time: str) -> float:

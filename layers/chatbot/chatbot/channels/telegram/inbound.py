@@ -12,6 +12,7 @@ from typing import Any
 from chatbot.channels.command_syntax import is_stop, parse_command
 from chatbot.channels.payload import need, want
 from chatbot.channels.telegram.content import MAX_FILE, media_of, told
+from chatbot.channels.telegram.description import TELEGRAM
 from chatbot.channels.text.split import utf16_length
 from chatbot.core.errors import Forged, Malformed, Unreadable
 from chatbot.core.key import TurnKey
@@ -20,7 +21,7 @@ from chatbot.core.ports import Clock
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Received, Request, parse_json
 
-NAME = "telegram"
+NAME = TELEGRAM.name
 
 _SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - a name, not a secret
 _IGNORED = frozenset(

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from chatbot.channels.base import BaseChannel, Services
 from chatbot.channels.payload import need, want
 from chatbot.channels.posts import COURTESY_TIMEOUT, courtesy, kept, upload_of, with_buttons
+from chatbot.channels.telegram.api import TelegramApi, description_of, parameter_of, refusal_of
 from chatbot.channels.telegram.inbound import NAME, Bot, place_of, read
 from chatbot.channels.text.entities import parts_of
 from chatbot.channels.text.split import utf16_length
 from chatbot.core.errors import (
     AmbiguousPost,
-    ChatbotError,
-    CredentialRefused,
     Malformed,
     PostRefused,
     Undeliverable,
@@ -26,12 +26,11 @@ from chatbot.core.errors import (
 from chatbot.core.files import File
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Envelope, Media, Message
-from chatbot.core.ports import Files, Journal, Settling
-from chatbot.core.settings import Settings
+from chatbot.core.ports import Settling
 from chatbot.core.translations import say
 from chatbot.core.turn import Button, Part, Reply, Turn
 from chatbot.net.fetch import fetch
-from chatbot.net.post import Answer, Session, Upload, send
+from chatbot.net.post import Answer, Session, Upload
 
 TEXT_LIMIT = 4096
 """UTF-16 units, of sendMessage."""
@@ -41,36 +40,20 @@ PHOTO_LIMIT = 10_000_000
 """Bytes of sendPhoto; larger pictures go as documents."""
 
 _LEAST_TIME = 1.0
-_NEVER = {
-    "blocked by the user": "blocked",
-    "user is deactivated": "deactivated",
-    "kicked": "removed",
-    "not a member": "removed",
-    "chat not found": "no_chat",
-    "not enough rights": "no_rights",
-    "chat_write_forbidden": "no_rights",
-    "thread not found": "no_topic",
-}
 
 
-class TelegramChannel:
+class TelegramChannel(BaseChannel):
     """The worker's side. Threads may share it."""
 
     name = NAME
     settling = Settling.OPERATOR  # bots cannot read back what they sent
 
-    def __init__(
-        self,
-        settings: Settings,
-        journal: Journal,
-        session: Session | None = None,
-        files: Files | None = None,
-    ) -> None:
-        self._settings = settings
-        self._files = files
-        self._journal = journal
-        self._session = session or Session()
-        self._bot = Bot.of(settings)
+    def __init__(self, services: Services, session: Session | None = None) -> None:
+        self._settings = services.settings
+        self._files = services.files
+        self._journal = services.journal
+        self._api = TelegramApi(services.settings, session or Session())
+        self._bot = Bot.of(services.settings)
 
     def read(self, envelope: Envelope) -> Message:
         return read(envelope, self._bot, self._settings.max_file_mb * 1_000_000)
@@ -86,25 +69,24 @@ class TelegramChannel:
         self._courtesy("sendChatAction", {**place, "action": action})
 
     def load(self, media: Media) -> File:
-        """See ports.Channel (Bot API, getFile). The address holds the token."""
+        """See ports.Channel (Bot API, getFile)."""
         settings, end = self._settings, time.monotonic() + self._settings.post_timeout
         try:
-            answer = self._call("getFile", {"file_id": media.source}, settings.post_timeout)
+            answer = self._api.call("getFile", {"file_id": media.source}, settings.post_timeout)
             if answer.status == 400:
-                large = "too big" in _description(answer)
+                large = "too big" in description_of(answer).lower()
                 raise Unfetchable("too_large" if large else "gone")
             if not answer.good:
-                raise _refusal(answer)
+                raise refusal_of(answer)
             path = need(need(answer.body, "result", dict), "file_path", str)
         except Malformed:
             raise Unfetchable("gone") from None
         except (AmbiguousPost, Undeliverable) as error:
             raise PostRefused(f"getFile: {error}") from None
-        base = settings.telegram_api_url.rstrip("/")
         return fetch(
-            f"{base}/file/bot{settings.telegram_bot_token}/{path}",
-            hosts=[urlsplit(base).hostname or ""],
-            local=[base],
+            self._api.file_url(path),
+            hosts=[urlsplit(self._api.base).hostname or ""],
+            local=[self._api.base],
             most=settings.max_file_mb * 1_000_000,
             seconds=end - time.monotonic(),
         )
@@ -119,9 +101,9 @@ class TelegramChannel:
             return True
         fields = {"draft_id": _draft_id(message.key), "can_stop": True, "keep_on_stop": True}
         words = {"text": parts[-1].text, "entities": parts[-1].entities}
-        answer = self._call("sendMessageDraft", {**place, **fields, **words}, COURTESY_TIMEOUT)
+        answer = self._api.call("sendMessageDraft", {**place, **fields, **words}, COURTESY_TIMEOUT)
         if not answer.good:
-            raise _refusal(answer)
+            raise refusal_of(answer)
         return True
 
     def preview_id(self, key: TurnKey) -> str:
@@ -133,10 +115,6 @@ class TelegramChannel:
         """See ports.Channel."""
         return f"@{self._bot.username}" if self._bot.username else ""
 
-    def earlier(self, message: Message, most: int) -> Sequence[Turn]:
-        """Nobody tells."""
-        return ()
-
     def is_administrator(self, message: Message) -> bool:
         """Whoever writes as the group itself is an anonymous one (Bot API, getChatMember)."""
         chat, author = place_of(message.key.conversation)["chat_id"], message.author.id
@@ -144,7 +122,7 @@ class TelegramChannel:
             return True
         fields = {"chat_id": chat, "user_id": int(author)}
         try:
-            answer = self._call("getChatMember", fields, COURTESY_TIMEOUT)
+            answer = self._api.call("getChatMember", fields, COURTESY_TIMEOUT)
             status = want(want(answer.body, "result", dict), "status", str)
         except (AmbiguousPost, Malformed) as error:
             raise PostRefused(f"getChatMember: {error}") from None
@@ -180,37 +158,23 @@ class TelegramChannel:
                 "allow_sending_without_reply": True,
             }
         deadline = time.monotonic() + self._settings.post_timeout
-        answer = self._call(method, fields, self._settings.post_timeout, upload)
+        answer = self._api.call(method, fields, self._settings.post_timeout, upload)
         mended = _mended(fields, answer)
         if mended:
             self._journal.hop("posting_again", channel=NAME, status=answer.status)
             left = deadline - time.monotonic()
             if left < _LEAST_TIME:
                 raise PostRefused("no time to post again")
-            answer = self._call(method, mended, left, upload)
+            answer = self._api.call(method, mended, left, upload)
         if not answer.good:
-            raise _refusal(answer)
+            raise refusal_of(answer)
         try:
             return str(need(need(answer.body, "result", dict), "message_id", int))
         except Malformed:
             raise AmbiguousPost("answer without a message id") from None
 
-    def find_posted(self, turn: Turn, part: Part, known: Iterable[str]) -> str | None:
-        return None
-
     def _courtesy(self, method: str, fields: dict[str, Any]) -> None:
-        courtesy(NAME, method, lambda limit: self._call(method, fields, limit), self._journal)
-
-    def _call(
-        self,
-        method: str,
-        fields: dict[str, Any],
-        timeout: float,
-        files: Mapping[str, Upload] | None = None,
-    ) -> Answer:
-        base, token = self._settings.telegram_api_url, self._settings.telegram_bot_token
-        url = f"{base.rstrip('/')}/bot{token}/{method}"
-        return send(self._session, "POST", url, timeout=timeout, fields=fields, files=files)
+        courtesy(NAME, method, lambda limit: self._api.call(method, fields, limit), self._journal)
 
 
 def _parts(text: str, limit: int) -> list[Part]:
@@ -236,42 +200,16 @@ def _mended(fields: dict[str, Any], answer: Answer) -> dict[str, Any] | None:
     """What to send in place of what was refused: to the group's new id, or without formatting."""
     if answer.status != 400:
         return None
-    moved_to = _parameter(answer, "migrate_to_chat_id")
+    moved_to = parameter_of(answer, "migrate_to_chat_id")
     if moved_to is not None:
         # Message ids do not move along: the quoted one could be another there.
         kept = {name: value for name, value in fields.items() if name != "reply_parameters"}
         return {**kept, "chat_id": moved_to}
     # Better plain than never: whatever else is wrong with the post is wrong with this one too.
     formatting = {"entities", "caption_entities"}
-    if "can't parse" in _description(answer) or formatting & fields.keys():
+    if "can't parse" in description_of(answer).lower() or formatting & fields.keys():
         return {name: value for name, value in fields.items() if name not in formatting}
     return None
-
-
-def _refusal(answer: Answer) -> ChatbotError:
-    """What an answer that is not good means."""
-    seconds = _parameter(answer, "retry_after")
-    if seconds is not None:
-        answer = replace(answer, retry_after=float(seconds))
-    if answer.status in (401, 404):  # a token that is no token makes an address that is none
-        return CredentialRefused(f"status {answer.status}")
-    description = _description(answer)
-    other = "forbidden" if answer.status == 403 else "bad_request"
-    reason = next((why for text, why in _NEVER.items() if text in description), other)
-    return answer.refusal() or Undeliverable(reason)
-
-
-def _description(answer: Answer) -> str:
-    text = (answer.body or {}).get("description")
-    return text.lower() if isinstance(text, str) else ""
-
-
-def _parameter(answer: Answer, name: str) -> int | None:
-    """A number of the answer's ResponseParameters."""
-    try:
-        return want(want(answer.body, "parameters", dict), name, int)
-    except Malformed:
-        return None
 
 
 def _draft_id(key: TurnKey) -> int:

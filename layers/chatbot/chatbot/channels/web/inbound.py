@@ -9,6 +9,7 @@ from typing import Any
 
 from chatbot.channels.command_syntax import is_stop, parse_command
 from chatbot.channels.payload import need, want
+from chatbot.channels.web.description import WEB
 from chatbot.channels.web.session import access_cookie, is_open, session_of
 from chatbot.core.errors import Forged, Malformed, Unreadable
 from chatbot.core.key import TurnKey
@@ -17,7 +18,7 @@ from chatbot.core.ports import Clock
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Received, Request, Response, parse_json
 
-NAME = "web"
+NAME = WEB.name
 MAX_TEXT = 8_000
 MAX_BODY = 128 * 1024
 MAX_AHEAD = 60_000

@@ -1,0 +1,135 @@
+"""Tells Meta where the stack is and what its page offers (Graph API, Webhooks; Messenger Profile).
+
+https://developers.facebook.com/docs/graph-api/webhooks/getting-started,
+https://developers.facebook.com/docs/messenger-platform/reference/messenger-profile-api.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from chatbot.channels.messenger.api import GraphApi, description_of
+from chatbot.channels.registering import Tries
+from chatbot.core.command_menu import MENU_COMMANDS
+from chatbot.core.errors import AmbiguousPost, PostRefused
+from chatbot.core.settings import Settings
+from chatbot.core.translations import LANGUAGES, say
+from chatbot.net.post import Session, send
+
+FIELDS = ["messages", "messaging_postbacks", "message_echoes", "message_reactions"]
+"""Kinds of events that we want."""
+_PROFILE = ["persistent_menu", "get_started", "greeting"]  # the button cannot go before the menu
+_LOCALES = {"en": "en_US", "de": "de_DE"}  # Messenger Platform, Supported Locales
+
+
+class MessengerRegistration:
+    """registering.Registration."""
+
+    needs = (
+        "messenger_app_id",
+        "messenger_app_secret",
+        "messenger_page_id",
+        "messenger_verify_token",
+    )
+
+    def __init__(self, settings: Settings, url: str, session: Session, tries: Tries) -> None:
+        self._settings = settings
+        self._address = f"{url}/messenger"
+        self._session = session
+        self._api = GraphApi(settings, session)
+        self._tries = tries
+
+    def register(self) -> str:
+        """Subscribe app and page, once our own address answers: Meta calls it at once."""
+        if not self._tries.wait_for(self.answers_handshake):
+            raise PostRefused("our own address does not answer yet")
+        subscription = {
+            "object": "page",
+            "callback_url": self._address,
+            "verify_token": self._settings.messenger_verify_token,
+            "fields": FIELDS,
+        }
+        self.app("POST", "subscriptions", fields=subscription)
+        self.page("POST", "subscribed_apps", fields={"subscribed_fields": FIELDS})
+        self.page("POST", "messenger_profile", fields=_profile(self._settings.language))
+        return f"page {self._settings.messenger_page_id}"
+
+    def unregister(self) -> None:
+        self.app("DELETE", "subscriptions", fields={"object": "page"})
+        self.page("DELETE", "subscribed_apps")
+        self.page("DELETE", "messenger_profile", fields={"fields": _PROFILE})
+
+    def points_here(self) -> bool:
+        return self._address in [each.get("callback_url") for each in self.subscriptions()]
+
+    def subscriptions(self) -> list[Mapping[str, Any]]:
+        """The app's subscriptions to pages. Raises PostRefused, AmbiguousPost."""
+        found = self.app("GET", "subscriptions")["data"]
+        return [each for each in found if each.get("object") == "page"]
+
+    def answers_handshake(self) -> bool:
+        """Whether our own webhook takes the verify token."""
+        challenge = {"challenge": uuid.uuid4().hex}  # an object: `send` reads nothing else
+        query = {
+            "hub.mode": "subscribe",
+            "hub.verify_token": self._settings.messenger_verify_token,
+            "hub.challenge": json.dumps(challenge),
+        }
+        try:
+            answer = self._tries.once(
+                lambda limit: send(self._session, "GET", self._address, timeout=limit, params=query)
+            )
+        except (PostRefused, AmbiguousPost):
+            return False
+        return answer.status == 200 and answer.body == challenge
+
+    def page(self, method: str, edge: str, **request: Any) -> Mapping[str, Any]:
+        """What the Graph API answers about the page. Raises PostRefused, AmbiguousPost."""
+        return self._tries.twice(
+            lambda limit: self._api.page(method, edge, timeout=limit, **request), description_of
+        )
+
+    def app(self, method: str, edge: str, **request: Any) -> Mapping[str, Any]:
+        """What the Graph API answers about the app. Raises PostRefused, AmbiguousPost."""
+        return self._tries.twice(
+            lambda limit: self._api.app(method, edge, timeout=limit, **request), description_of
+        )
+
+    def token_owner(self) -> Mapping[str, Any]:
+        """Whose the page's token is (Graph API, /me). Raises PostRefused, AmbiguousPost."""
+        return self._tries.twice(
+            lambda limit: self._api.as_page("GET", "me", timeout=limit), description_of
+        )
+
+    def token_facts(self) -> Mapping[str, Any]:
+        """What the page's token is good for (/debug_token). Raises PostRefused, AmbiguousPost."""
+        query = {"input_token": self._settings.messenger_page_token}
+        answer = self._tries.twice(
+            lambda limit: self._api.as_app("GET", "debug_token", timeout=limit, params=query),
+            description_of,
+        )
+        facts: Mapping[str, Any] = answer["data"]
+        return facts
+
+
+def _profile(language: str) -> dict[str, Any]:
+    """In each language; `language` is for people of any other."""
+    locales = {"default": language, **{_LOCALES[each]: each for each in LANGUAGES}}
+    return {
+        "get_started": {"payload": "GET_STARTED"},
+        "greeting": [
+            {"locale": locale, "text": say("greeting", said)} for locale, said in locales.items()
+        ],
+        "persistent_menu": [_menu(locale, said) for locale, said in locales.items()],
+    }
+
+
+def _menu(locale: str, language: str) -> dict[str, Any]:
+    items = [
+        {"type": "postback", "title": say(f"/{name}", language), "payload": f"/{name}"}
+        for name in MENU_COMMANDS
+    ]
+    return {"locale": locale, "composer_input_disabled": False, "call_to_actions": items}

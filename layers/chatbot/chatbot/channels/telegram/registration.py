@@ -1,0 +1,56 @@
+"""Tells Telegram where the stack is and what its bot can do (Bot API, setWebhook)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chatbot.channels.registering import Tries
+from chatbot.channels.telegram.api import TelegramApi, description_of
+from chatbot.core.command_menu import COMMANDS
+from chatbot.core.settings import Settings
+from chatbot.core.translations import LANGUAGES, say
+from chatbot.net.post import Session
+
+UPDATES = ["message", "callback_query", "message_reaction", "stopped_message_generation"]
+"""Kinds of updates that we want."""
+_CONNECTIONS = 40
+
+
+class TelegramRegistration:
+    """registering.Registration."""
+
+    needs = ("telegram_webhook_secret",)
+
+    def __init__(self, settings: Settings, url: str, session: Session, tries: Tries) -> None:
+        self._settings = settings
+        self.address = f"{url}/telegram"  # what Telegram is to call
+        self._api = TelegramApi(settings, session)
+        self._tries = tries
+
+    def register(self) -> str:
+        """setWebhook, and setMyCommands for people of each language and of any other."""
+        self.result(
+            "setWebhook",
+            url=self.address,
+            secret_token=self._settings.telegram_webhook_secret,
+            allowed_updates=UPDATES,
+            max_connections=_CONNECTIONS,
+        )
+        for code in ("", *LANGUAGES):
+            said = code or self._settings.language
+            commands = [{"command": n, "description": say(f"/{n}", said)} for n in COMMANDS]
+            self.result("setMyCommands", commands=commands, language_code=code)
+        return f"@{self.result('getMe')['username']}"
+
+    def unregister(self) -> None:
+        self.result("deleteWebhook")
+
+    def points_here(self) -> bool:
+        return bool(self.result("getWebhookInfo")["url"] == self.address)
+
+    def result(self, method: str, **fields: Any) -> Any:
+        """The result of a method of the Bot API. Raises PostRefused, AmbiguousPost."""
+        answer = self._tries.twice(
+            lambda timeout: self._api.call(method, fields, timeout), description_of
+        )
+        return answer.get("result")

@@ -1,0 +1,37 @@
+"""What the model server says of our key and the models' names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chatbot.core.errors import AmbiguousPost, PostRefused
+from chatbot.core.settings import Settings
+from chatbot.net.post import Session, send
+from ops.channels import STORE_A_GOOD_ONE
+from ops.findings import Finding, broken, ok, warning
+
+
+def server(settings: Settings) -> Iterator[Finding]:
+    """List models: the key, then each model's name. Compatible servers need not have the list."""
+    url = f"{settings.openai_base_url.rstrip('/')}/models"
+    headers = {"Authorization": b"Bearer " + settings.openai_api_key.encode()}
+    try:
+        answer = send(Session(), "GET", url, timeout=10, headers=headers)
+    except (PostRefused, AmbiguousPost) as error:
+        yield broken("model server", f"does not answer: {error}", "look at OPENAI_BASE_URL")
+        return
+    if answer.status in (401, 403):
+        yield broken("OPENAI_API_KEY", f"refused: {answer.status}", STORE_A_GOOD_ONE)
+        return
+    listed = (answer.body or {}).get("data")
+    if not answer.good or not isinstance(listed, list):
+        yield warning("model server", f"lists no models ({answer.status}): names are not checked")
+        return
+    yield ok("OPENAI_API_KEY", "valid")
+    known = {each.get("id") for each in listed if isinstance(each, dict)}
+    for wanted in (settings.openai_model, *settings.openai_fallback_models):
+        if wanted in known:
+            yield ok("model", f"{wanted} is there")
+        else:
+            mend = "python -m ops secrets --set OPENAI_MODEL=…"
+            yield broken("model", f"the server has no {wanted}", mend)
