@@ -106,17 +106,19 @@ def _loaded(*modules: str) -> set[str]:
         found.add(name)
         for node in ast.walk(_tree(name)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("chatbot."):
-                waiting |= {str(node.module)} - found
+                inner = {f"{node.module}.{alias.name}" for alias in node.names}
+                waiting |= {str(node.module), *filter(_is_module, inner)} - found
     return found
 
 
 def _tree(module: str) -> ast.Module:
     path = PACKAGE.joinpath(*module.split(".")[1:])
-    return ast.parse(
-        (
-            path.with_suffix(".py") if path.with_suffix(".py").exists() else path / "__init__.py"
-        ).read_text()
-    )
+    file = path.with_suffix(".py") if _is_module(module) else path / "__init__.py"
+    return ast.parse(file.read_text())
+
+
+def _is_module(name: str) -> bool:
+    return PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py").exists()
 
 
 def _counted(module: str) -> Iterator[tuple[str, str | None]]:

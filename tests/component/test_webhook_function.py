@@ -271,6 +271,16 @@ def test_what_is_authentic_but_unreadable_is_acknowledged(
     assert '"Ignored":[' in capsys.readouterr().out
 
 
+def test_the_page_is_told_what_was_wrong(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    response = call(web(" "))
+    told = json.loads(response["body"])
+    assert (response["statusCode"], told["error"]) == (400, "text must not be empty")
+    assert abs(told["now"] - time.time() * 1000) < 10_000
+    written = capsys.readouterr().out
+    assert '"Ignored":[1.0]' in written
+    assert '"channel":"web"' in written
+
+
 def test_a_thousand_events_in_a_body(call: Call, aws: Aws, queues: Queues) -> None:
     said = [page_event(f"p{number % 25}", f"m{number}") for number in range(100)]
     seen = {"sender": {"id": "p1"}, "timestamp": 1_795_262_400_000, "read": {"watermark": 1}}

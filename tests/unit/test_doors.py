@@ -1,4 +1,6 @@
 import hashlib
+import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +15,7 @@ from chatbot.core.errors import (
 )
 from chatbot.core.message import Envelope, Stop
 from chatbot.edge.http import Received, Request, Response
+from chatbot.edge.refusal import refuse
 from chatbot.edge.webhook import MAX_EVENT_ID, MAX_TIME, Closed, enter
 from tests.fakes import FakeJournal
 
@@ -88,6 +91,31 @@ def test_the_unreadable_is_acknowledged_with_a_digest_in_the_log() -> None:
     assert name == "unreadable"
     assert facts["digest"] == hashlib.sha256(REQUEST.body).hexdigest()
     assert "words" not in repr(facts)
+
+
+def test_the_unreadable_is_explained_to_a_page_with_the_time_here() -> None:
+    journal = FakeJournal()
+    inbound = StubInbound(Unreadable("text must not be empty", 413))
+    before = time.time_ns() // 1_000_000
+    response = enter(REQUEST, inbound, StubSender(), no_stop, journal, explain=True)
+    told = json.loads(response.body)
+    assert (response.status, told["error"]) == (413, "text must not be empty")
+    assert before <= told["now"] <= time.time_ns() // 1_000_000
+    assert journal.metrics == {("Ignored", "telegram"): 1}
+    facts = {"channel": "telegram", "reason": "text must not be empty", "events": 1}
+    assert (journal.hops, journal.troubles) == ([("ignored", facts)], [])
+
+
+def test_what_is_refused_before_any_channel_saw_it() -> None:
+    """A body that is not what its event says, a page's GET: nothing came from a platform."""
+    journal = FakeJournal()
+    unreadable = refuse(Unreadable("base64"), "webhook", journal)
+    assert (unreadable.status, json.loads(unreadable.body)) == (400, {"error": "base64"})
+    assert (dict(journal.metrics), journal.hops, journal.troubles) == ({}, [], [])
+    forged = refuse(Forged("session"), "web", journal)
+    assert (forged.status, json.loads(forged.body)) == (401, {"error": "session"})
+    assert journal.metrics == {("Refused", "web"): 1}
+    assert journal.troubles == [("refused", {"channel": "web", "reason": "session"})]
 
 
 def test_a_queue_that_is_down_asks_the_platform_to_come_again() -> None:

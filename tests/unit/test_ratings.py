@@ -17,7 +17,7 @@ from chatbot.channels.web.inbound import WebInbound
 from chatbot.channels.web.inbound import read as read_web
 from chatbot.channels.web.session import COOKIE, set_cookie
 from chatbot.conversation import ratings
-from chatbot.core.errors import HistoryUnavailable
+from chatbot.core.errors import HistoryUnavailable, Unreadable
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Envelope, Kind, Message
 from chatbot.core.settings import Settings
@@ -197,10 +197,9 @@ def test_web_names_the_turn_however_old(rating: int) -> None:
     ],
 )
 def test_the_page_is_told_what_is_wrong(wrong: dict[str, Any]) -> None:
-    received = web(FakeClock(), **{"id": "m1", "sent_at": NOON, "rating": 1, **wrong})
-    assert received.response is not None
-    assert received.response.status == 400
-    assert not received.envelopes
+    with pytest.raises(Unreadable) as refusal:
+        web(FakeClock(), **{"id": "m1", "sent_at": NOON, "rating": 1, **wrong})
+    assert refusal.value.status == 400
 
 
 def test_the_page_rates_a_turn_by_its_key() -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chatbot.adapters.telemetry import Telemetry
-from chatbot.core.errors import Forged, RequestRefused, Retryable
+from chatbot.core.errors import RequestRefused, Retryable
 from chatbot.edge.http import Handler, Request, Response
+from chatbot.edge.refusal import refuse
 from chatbot.edge.webhook import UNAVAILABLE
 
 
@@ -30,10 +31,7 @@ def handler_of(
         try:
             return answer(Request.from_event(event))
         except RequestRefused as refusal:
-            if isinstance(refusal, Forged):
-                telemetry.count("Refused", channel=channel)
-                telemetry.trouble("refused", channel=channel, reason=refusal.reason)
-            return Response.of_json({"error": refusal.reason}, refusal.status)
+            return refuse(refusal, channel, telemetry)
         except Retryable as error:
             telemetry.trouble("unavailable", error=type(error).__name__, reason=str(error))
             return UNAVAILABLE

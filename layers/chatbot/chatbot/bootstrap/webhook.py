@@ -87,4 +87,11 @@ class _Webhook:
         if channel.name not in self._inbounds:
             self._inbounds[channel.name] = make(settings)
         inbound = self._inbounds[channel.name]
-        return enter(request, inbound, self._sender, self._stops.put, self._telemetry)
+        return enter(
+            request,
+            inbound,
+            self._sender,
+            self._stops.put,
+            self._telemetry,
+            channel.explains_refusals,
+        )

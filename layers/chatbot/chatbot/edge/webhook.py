@@ -1,16 +1,16 @@
-"""The way of a webhook request: verified or not, split, queued, answered."""
+"""Handle one webhook request: authenticate, split into envelopes, enqueue, acknowledge."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from chatbot.core.errors import Forged, HistoryUnavailable, QueueUnavailable, Unreadable
+from chatbot.core.errors import HistoryUnavailable, QueueUnavailable, RequestRefused
 from chatbot.core.message import Envelope, Stop
 from chatbot.core.ports import Journal
 from chatbot.edge.http import Inbound, Received, Request, Response
+from chatbot.edge.refusal import refuse
 
 # Keys of the table: 1,024 bytes to sort by, less the prefix and the time; 2,048 to partition by.
 MAX_EVENT_ID = 900
@@ -48,31 +48,20 @@ def enter(
     sender: EnvelopeSender,
     put_stop: Callable[[Stop], None],
     journal: Journal,
+    explain: bool = False,
 ) -> Response:
     """Answer a request of `inbound`'s channel; never raises for a body that is merely bad.
 
-    200 once everything is queued; also for what is authentic but unreadable, which a platform
-    would repeat for a day while it holds back that chat. 401 or 403 for a forgery. 503 when the
-    queue did not take every envelope, or `put_stop` (which raises HistoryUnavailable) failed: what
-    was taken is recognised when the body comes again.
+    200, or the channel's own response, once everything is queued. What the channel refuses is
+    answered by `refuse`, which `explain` is for. 503 when the queue did not take every
+    envelope, or `put_stop` (which raises HistoryUnavailable) failed: what was taken is recognised
+    when the body comes again.
     """
     channel = inbound.name
     try:
         received = inbound.receive(request)
-    except Forged as refusal:
-        journal.count("Refused", channel=channel)
-        journal.trouble("refused", channel=channel, reason=refusal.reason, bytes=len(request.body))
-        return Response.of_json({"error": refusal.reason}, refusal.status)
-    except Unreadable as refusal:
-        journal.count("Ignored", channel=channel)
-        journal.trouble(
-            "unreadable",
-            channel=channel,
-            reason=refusal.reason,
-            bytes=len(request.body),
-            digest=hashlib.sha256(request.body).hexdigest(),
-        )
-        return Response()
+    except RequestRefused as refusal:
+        return refuse(refusal, channel, journal, request.body, explain=explain)
     try:
         for stop in received.stops:
             put_stop(stop)

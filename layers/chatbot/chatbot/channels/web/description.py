@@ -11,5 +11,6 @@ WEB = ChannelDescription(
     inbound="chatbot.channels.web.inbound:WebInbound",
     outbound="chatbot.channels.web.outbound:WebChannel",
     webhook_needs=("web_session_key",),
+    explains_refusals=True,
     made=("web_session_key", "web_access_code"),
 )

@@ -53,10 +53,11 @@ class WebInbound:
         self._clock = clock
 
     def receive(self, request: Request) -> Received:
-        """202 `{"id"}`, or 4xx `{"error", "now"}` with the server's time in milliseconds.
+        """202 `{"id"}`.
 
         Raises Forged: 403 when the Origin is missing or foreign and where the page is not open to
-        this browser, 401 without a valid cookie.
+        this browser, 401 without a valid cookie. Raises Unreadable with a reason for the page to
+        show.
         """
         self._check_origin(request)
         if request.path == "/web/access":
@@ -66,18 +67,11 @@ class WebInbound:
         session = session_of(request.cookies, self._settings.web_session_key)
         if session is None:
             raise Forged("session")
-        try:
-            if request.path == "/web/stop":
-                return self._stop(request, session)
-            if request.path == "/web/rating":
-                return self._rating(request, session)
-            envelope = self._read(request, session)
-        except Unreadable as refusal:
-            # The page, unlike a platform, can show what was wrong and does not send it again.
-            answer = Response.of_json(
-                {"error": refusal.reason, "now": self._clock()}, refusal.status
-            )
-            return Received(ignored=(refusal.reason,), response=answer)
+        if request.path == "/web/stop":
+            return self._stop(request, session)
+        if request.path == "/web/rating":
+            return self._rating(request, session)
+        envelope = self._read(request, session)
         accepted = Response.of_json({"id": envelope.payload["id"]}, 202)
         stop = Stop(envelope.conversation, "", envelope.occurred_at)
         stops = (stop,) if is_stop(envelope.payload["text"]) else ()
