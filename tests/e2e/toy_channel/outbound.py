@@ -1,0 +1,40 @@
+"""Posts `{"text"}` to the address that came with the message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chatbot.channels.base import BaseChannel, Services
+from chatbot.channels.text.split import split_text
+from chatbot.core.errors import Undeliverable
+from chatbot.core.message import Envelope, Message
+from chatbot.core.turn import Part, Reply, Turn
+from chatbot.net.post import Session, send
+from tests.e2e.toy_channel.inbound import NAME, read
+
+TEXT_LIMIT = 100
+"""Characters of a post."""
+
+
+class ToyChannel(BaseChannel):
+    """The worker's side: the four methods that no channel can do without."""
+
+    name = NAME
+
+    def __init__(self, services: Services) -> None:
+        self._timeout = services.settings.post_timeout
+        self._session = Session()
+
+    def read(self, envelope: Envelope) -> Message:
+        return read(envelope)
+
+    def split(self, reply: Reply) -> Sequence[Part]:
+        return [Part(text) for text in split_text(reply.text, TEXT_LIMIT)]
+
+    def post(self, turn: Turn, part: Part) -> str:
+        """See ports.Channel."""
+        fields = {"text": part.text}
+        answer = send(self._session, "POST", turn.quote, timeout=self._timeout, fields=fields)
+        if not answer.good:
+            raise answer.refusal() or Undeliverable("bad_request")
+        return str((answer.body or {}).get("id", ""))
