@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chatbot.bootstrap import channels
 from chatbot.channels.web.session import set_cookie
 
-CHANNELS = ("telegram", "messenger", "web")
+CHANNELS = tuple(channel.name for channel in channels.CHANNELS)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from local.cloud.event_source import to_event
 from local.http.server import serve
 from local.standins.graph import GraphStandIn
 from local.standins.openai import OpenAIStandIn
-from local.standins.people import Person, Post, Signer
+from local.standins.people import CHANNELS, Person, Post, Signer
 from local.standins.telegram import TelegramStandIn
 from tests.component.conftest import TEMPLATE, Aws
 from tests.fakes import NOON
@@ -267,7 +267,7 @@ def _long_history(bot: Bot, person: Person) -> None:
 def live(bot: Bot) -> None:
     """Everything that the functions ever ask AWS for."""
     person = Person("ada", Signer(SETTINGS))
-    for channel in ("telegram", "messenger", "web"):
+    for channel in CHANNELS:
         bot.post(person.write(channel, "Hello", ORIGIN))
         assert bot.work() == []
     for text in ("/start", "/reset", "/forget", "/help"):

@@ -17,6 +17,8 @@ from queue import SimpleQueue
 
 import pytest
 import requests
+from local.server import serve
+from local.template import ROOT
 from werkzeug.wrappers import Request, Response
 
 from chatbot.bootstrap import channels
@@ -24,7 +26,6 @@ from chatbot.channels.description import ChannelDescription
 from local.cloud.template import ROOT
 from local.http.server import serve
 from local.stack import Options, Stack
-from local.template import ROOT
 from tests.e2e.toy_channel.inbound import SECRET
 from tests.e2e.toy_channel.outbound import TEXT_LIMIT
 from tests.leaks import LEAKS

@@ -174,4 +174,4 @@ def test_a_document_that_cannot_be_read(world: World, document: str) -> None:
 
 def test_no_parameter_at_all_is_no_error(world: World) -> None:
     world.ssm.values.clear()
-    assert not world.parameters("webhook").settings().telegram_on
+    assert not world.parameters("webhook").settings().telegram_bot_token

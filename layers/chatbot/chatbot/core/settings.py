@@ -184,14 +184,6 @@ class Settings:
         """The system prompts of `personas`, by name."""
         return _personas(self.personas)
 
-    @property
-    def telegram_on(self) -> bool:
-        return bool(self.telegram_bot_token)
-
-    @property
-    def messenger_on(self) -> bool:
-        return bool(self.messenger_page_id and self.messenger_app_secret)
-
 
 @dataclass(frozen=True)
 class SettingInfo:
