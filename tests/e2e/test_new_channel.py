@@ -17,8 +17,6 @@ from queue import SimpleQueue
 
 import pytest
 import requests
-from local.server import serve
-from local.template import ROOT
 from werkzeug.wrappers import Request, Response
 
 from chatbot.bootstrap import channels
