@@ -13,7 +13,17 @@ from chatbot.core.completion import Completion, PromptLine
 from chatbot.core.errors import Unfetchable
 from chatbot.core.files import File
 from chatbot.core.key import TurnKey
-from chatbot.core.message import Author, Envelope, Kind, Media, Message, Stop
+from chatbot.core.message import (
+    Author,
+    Command,
+    Envelope,
+    Handles,
+    Kind,
+    Media,
+    Message,
+    ReplyTo,
+    Stop,
+)
 from chatbot.core.ports import (
     Channel,
     Counted,
@@ -410,12 +420,9 @@ class FakeChannel:
                 payload.get("author", "7"), payload.get("name", ""), payload.get("language", "")
             ),
             group=payload.get("group", False),
-            command=command.lower(),
-            arguments=arguments,
-            quote=payload.get("quote", ""),
-            callback=payload.get("callback", ""),
-            quoted=payload.get("quoted", ""),
-            replied_to=payload.get("replied_to", ""),
+            command=Command(command.lower(), arguments),
+            reply_to=ReplyTo(payload.get("replied_to", ""), payload.get("quoted", "")),
+            handles=Handles(payload.get("quote", ""), payload.get("callback", "")),
             rating=payload.get("rating", 0),
             media=tuple(Media(*each) for each in payload.get("media", ())),
             unfinished=payload.get("unfinished", False),

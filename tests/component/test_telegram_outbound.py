@@ -18,7 +18,7 @@ from chatbot.core.errors import (
     Undeliverable,
 )
 from chatbot.core.key import TurnKey
-from chatbot.core.message import Author, Kind, Message
+from chatbot.core.message import Author, Handles, Kind, Message
 from chatbot.core.ports import Channel, Settling
 from chatbot.core.settings import Seconds, Settings
 from chatbot.core.turn import Button, Origin, Part, Reply, State, Turn
@@ -76,7 +76,9 @@ def turn(conversation: str = "telegram:42", **fields: object) -> Turn:
 
 def message(conversation: str = "telegram:42", callback: str = "") -> Message:
     key = TurnKey.of(conversation, NOON, "000000000001:message")
-    return Message(key, "telegram", Kind.TEXT, "Hi", Author("42"), callback=callback)
+    return Message(
+        key, "telegram", Kind.TEXT, "Hi", Author("42"), handles=Handles(callback=callback)
+    )
 
 
 def failure(channel: TelegramChannel, turn: Turn) -> ChatbotError:

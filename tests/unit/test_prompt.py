@@ -6,7 +6,7 @@ import pytest
 
 from chatbot.conversation import prompt
 from chatbot.core.key import TurnKey
-from chatbot.core.message import Author, Kind, Message
+from chatbot.core.message import Author, Kind, Message, ReplyTo
 from chatbot.core.settings import Seconds, Settings
 from chatbot.core.timeline import ConversationProfile, Timeline
 from chatbot.core.turn import Links, Origin, Reply, State, Turn, Usage
@@ -119,8 +119,10 @@ NOW = Message(key(0), "telegram", Kind.TEXT, "Why?", Author("7", "Ada"))
 
 
 def test_what_is_quoted_is_shown() -> None:
-    assert asked(replace(NOW, quoted="first\nsecond")) == ["> first\n> second\n\nWhy?"]
-    (shown,) = asked(replace(NOW, quoted="x" * 5000))
+    assert asked(replace(NOW, reply_to=ReplyTo(text="first\nsecond"))) == [
+        "> first\n> second\n\nWhy?"
+    ]
+    (shown,) = asked(replace(NOW, reply_to=ReplyTo(text="x" * 5000)))
     assert shown == f"> {'x' * prompt.LONGEST_QUOTE}…\n\nWhy?"
 
 
@@ -131,9 +133,9 @@ def test_what_is_replied_to_is_looked_up() -> None:
         key=TurnKey.of("messenger:7", NOON - 2000, "m_9:message"),
     )
     turns = (answered, said)
-    assert asked(replace(NOW, replied_to="m_2"), *turns)[-1] == "> Because.\n\nWhy?"
-    assert asked(replace(NOW, replied_to="m_9"), *turns)[-1] == "> I said so\n\nWhy?"
-    assert asked(replace(NOW, replied_to="m_3"), *turns)[-1] == "Why?"
+    assert asked(replace(NOW, reply_to=ReplyTo("m_2")), *turns)[-1] == "> Because.\n\nWhy?"
+    assert asked(replace(NOW, reply_to=ReplyTo("m_9")), *turns)[-1] == "> I said so\n\nWhy?"
+    assert asked(replace(NOW, reply_to=ReplyTo("m_3")), *turns)[-1] == "Why?"
 
 
 def test_in_a_group_everybody_has_a_name() -> None:

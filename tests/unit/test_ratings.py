@@ -229,4 +229,4 @@ def only(received: Received) -> Envelope:
 def check(message: Message, conversation: str, answer: str, rating: int) -> None:
     assert message.kind is Kind.RATING
     assert message.key.conversation == conversation
-    assert (message.replied_to, message.rating) == (answer, rating)
+    assert (message.reply_to.id, message.rating) == (answer, rating)

@@ -9,7 +9,7 @@ import pytest
 
 from chatbot.channels.telegram.inbound import Bot, TelegramInbound, place_of, read
 from chatbot.core.errors import Forged, Malformed, Unreadable
-from chatbot.core.message import Author, Envelope, Kind, Message, Stop
+from chatbot.core.message import Author, Envelope, Kind, Message, ReplyTo, Stop
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Received, Request
 from tests.fakes import NOON, FakeClock
@@ -215,8 +215,8 @@ def test_a_button_press_has_the_time_at_which_it_came() -> None:
     assert envelope.occurred_at == NOON
     assert envelope.conversation == "telegram:-100"
     pressed = read(envelope, BOT)
-    assert (pressed.kind, pressed.command, pressed.arguments) == (Kind.COMMAND, "reset", "now")
-    assert (pressed.callback, pressed.quote, pressed.author.id) == ("c1", "", "7")
+    assert (pressed.kind, *pressed.command) == (Kind.COMMAND, "reset", "now")
+    assert (pressed.handles.callback, pressed.handles.quote, pressed.author.id) == ("c1", "", "7")
 
 
 def test_a_message_is_read() -> None:
@@ -228,7 +228,7 @@ def test_a_message_is_read() -> None:
 
 def test_a_command_is_read() -> None:
     said = read_back(chat=GROUP, text="/Start@Ada_Bot from here")
-    assert (said.kind, said.command, said.arguments) == (Kind.COMMAND, "start", "from here")
+    assert (said.kind, *said.command) == (Kind.COMMAND, "start", "from here")
 
 
 @pytest.mark.parametrize(
@@ -246,8 +246,8 @@ def test_our_name_is_not_part_of_what_is_said(text: str, offset: int, meant: str
     entities = [{"type": "mention", "offset": offset, "length": 8}]
     said = read_back(chat=GROUP, text=text, entities=entities)
     assert said.text == meant
-    assert said.command == ("help" if "/help" in text else "")
-    assert (said.group, said.quote) == (True, "5")
+    assert said.command.name == ("help" if "/help" in text else "")
+    assert (said.group, said.handles.quote) == (True, "5")
 
 
 def test_several_mentions_go_and_other_names_stay() -> None:
@@ -357,7 +357,7 @@ def test_what_is_replied_to_comes_along(
     fields: dict[str, Any], quoted: str, replied_to: str
 ) -> None:
     read = read_back(text="And then?", **fields)
-    assert (read.text, read.quoted, read.replied_to) == ("And then?", quoted, replied_to)
+    assert (read.text, read.reply_to) == ("And then?", ReplyTo(replied_to, quoted))
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_reads_text_and_commands() -> None:
     said = read(envelope("hello"))
     assert (said.kind, said.text, said.author.id) == (Kind.TEXT, "hello", SESSION)
     command = read(envelope("/Reset now"))
-    assert (command.kind, command.command, command.arguments) == (Kind.COMMAND, "reset", "now")
+    assert (command.kind, *command.command) == (Kind.COMMAND, "reset", "now")
     assert command.key == envelope("").key
 
 

@@ -7,7 +7,7 @@ import hmac
 from chatbot.channels.command_syntax import parse_command
 from chatbot.channels.payload import need
 from chatbot.core.errors import Forged, Malformed, Unreadable
-from chatbot.core.message import Author, Envelope, Kind, Message
+from chatbot.core.message import Author, Command, Envelope, Handles, Kind, Message
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Received, Request, parse_json
 
@@ -41,14 +41,13 @@ class ToyInbound:
 def read(envelope: Envelope) -> Message:
     """What the message says. Raises Malformed."""
     text = need(envelope.payload, "text", str)
-    name, arguments = parse_command(text) or ("", "")
+    command = parse_command(text)
     return Message(
         key=envelope.key,
         channel=NAME,
-        kind=Kind.COMMAND if name else Kind.TEXT,
+        kind=Kind.COMMAND if command else Kind.TEXT,
         text=text,
         author=Author(need(envelope.payload, "from", str)),
-        quote=need(envelope.payload, "reply_to", str),
-        command=name,
-        arguments=arguments,
+        command=command or Command(),
+        handles=Handles(quote=need(envelope.payload, "reply_to", str)),
     )

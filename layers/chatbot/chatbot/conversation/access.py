@@ -47,7 +47,7 @@ class Access:
         if settings.access == "allowlist" and not known:
             self._journal.trouble("not_on_allowlist", channel=message.channel, person=person)
             return Refusal("not_allowed", {"id": person})
-        passes = timeline.profile.registered or message.command in _ALWAYS
+        passes = timeline.profile.registered or message.command.name in _ALWAYS
         if settings.access == "start" and not passes:
             return Refusal(self._ask_to_start(message, timeline), {})
         if len(message.words) > settings.max_input:

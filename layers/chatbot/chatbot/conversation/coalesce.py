@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from chatbot.core.key import TurnKey
-from chatbot.core.message import Kind, Message
+from chatbot.core.message import Kind, Message, ReplyTo
 from chatbot.core.timeline import Timeline
 from chatbot.core.turn import Links, Reply, State, Turn
 
@@ -26,8 +26,7 @@ def together(
         last, size = chosen[-1], size + len(message.text) + 1
         if (
             not _is_plain(message)
-            or message.quoted
-            or message.replied_to
+            or message.reply_to != ReplyTo()
             or message.author.id != first.author.id
             or message.key.sort <= last.key.sort
             or timeline.find(message.key)
@@ -66,4 +65,4 @@ def answering(turn: Turn | None, find: Callable[[TurnKey], Turn | None]) -> Turn
 
 
 def _is_plain(message: Message) -> bool:
-    return message.kind is Kind.TEXT and not (message.media or message.callback)
+    return message.kind is Kind.TEXT and not (message.media or message.handles.callback)

@@ -14,7 +14,7 @@ from chatbot.conversation.context import Context
 from chatbot.conversation.export import exported, exported_profile
 from chatbot.core.files import File, Made
 from chatbot.core.key import TurnKey
-from chatbot.core.message import Author, Kind, Message
+from chatbot.core.message import Author, Command, Kind, Message
 from chatbot.core.ports import Turns
 from chatbot.core.timeline import exchanges, is_exchange, until_break
 from chatbot.core.turn import Button, Links, Origin, Reply, Turn
@@ -56,7 +56,7 @@ Result = Say | Draw | AskAgain
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class Entry:
     """`ruling`: in a group it is for administrators."""
 
     run: Callable[[Context], Result]
@@ -68,7 +68,7 @@ def run(context: Context) -> Result:
 
     Raises Retryable.
     """
-    command = COMMANDS.get(context.message.command)
+    command = COMMANDS.get(context.message.command.name)
     if command is None:
         known = f"{context.say('unknown_command')}\n\n{_list_of_commands(context)}"
         return Say(Reply(known))
@@ -106,8 +106,8 @@ def _chat(context: Context) -> Result:
 def _image(context: Context) -> Result:
     if context.settings.image_model == "off":
         return _says(context, "images_off")
-    if context.message.arguments:
-        return Draw(context.message.arguments)
+    if context.message.command.arguments:
+        return Draw(context.message.command.arguments)
     context.choose(mode="image")
     return _says(context, "image_mode")
 
@@ -117,7 +117,7 @@ def _reset(context: Context) -> Result:
 
 
 def _new(context: Context) -> Result:
-    wish = context.message.arguments.lower()
+    wish = context.message.command.arguments.lower()
     if wish == "fresh":
         return _reset(context)
     if wish != "earlier":
@@ -139,7 +139,7 @@ def _history(context: Context) -> Result:
 
 
 def _persona(context: Context) -> Result:
-    personas, wish = context.settings.persona_prompts, context.message.arguments.lower()
+    personas, wish = context.settings.persona_prompts, context.message.command.arguments.lower()
     if not personas:
         return _says(context, "no_personas")
     names = {name.lower(): name for name in personas}
@@ -166,7 +166,7 @@ def _export(context: Context) -> Result:
 
 
 def _forget(context: Context) -> Result:
-    wish = context.message.arguments.lower()
+    wish = context.message.command.arguments.lower()
     if wish == "yes":
         older = context.history.older(context.message.key)
         context.files.delete([turn.reply.made.name for turn in older if turn.reply.made])
@@ -196,7 +196,7 @@ def _retry(context: Context) -> Result:
         return Draw(drawn, links)
     key = _first(context.history, last)
     again = replace(message, key=key, kind=Kind.TEXT, text=last.text, more=last.more)
-    return AskAgain(replace(again, command="", arguments=""), links)
+    return AskAgain(replace(again, command=Command()), links)
 
 
 def _picture_asked(turn: Turn) -> str:
@@ -232,17 +232,17 @@ def _list_of_commands(context: Context) -> str:
     return "\n".join(f"/{name} – {context.say(f'/{name}')}" for name in COMMANDS)
 
 
-COMMANDS: dict[str, Command] = {
-    "start": Command(_start),
-    "help": Command(_help),
-    "chat": Command(_chat),
-    "image": Command(_image),
-    "reset": Command(_reset, ruling=True),
-    "new": Command(_new, ruling=True),
-    "history": Command(_history),
-    "persona": Command(_persona, ruling=True),
-    "export": Command(_export, ruling=True),
-    "forget": Command(_forget, ruling=True),
-    "stop": Command(_stop),
-    "retry": Command(_retry),
+COMMANDS: dict[str, Entry] = {
+    "start": Entry(_start),
+    "help": Entry(_help),
+    "chat": Entry(_chat),
+    "image": Entry(_image),
+    "reset": Entry(_reset, ruling=True),
+    "new": Entry(_new, ruling=True),
+    "history": Entry(_history),
+    "persona": Entry(_persona, ruling=True),
+    "export": Entry(_export, ruling=True),
+    "forget": Entry(_forget, ruling=True),
+    "stop": Entry(_stop),
+    "retry": Entry(_retry),
 }

@@ -32,7 +32,7 @@ def build(context: Context, now: int) -> list[PromptLine]:
             break
         earlier = lines + earlier
     asked = _named(message.words, message.author, message.group)
-    quoted = message.quoted or _said_in(message.replied_to, timeline)
+    quoted = message.reply_to.text or _said_in(message.reply_to.id, timeline)
     if quoted:
         quoted = quoted if len(quoted) <= LONGEST_QUOTE else f"{quoted[:LONGEST_QUOTE]}…"
         lines_quoted = "\n".join(f"> {line}" for line in quoted.splitlines())

@@ -31,10 +31,10 @@ def keep_rating(message: Message, timeline: Timeline, history: Ratings, journal:
 
 def _rated(message: Message, timeline: Timeline, history: Ratings) -> Turn | None:
     """The page names the turn itself, the others one of its posts."""
-    if message.replied_to.startswith(TURN_PREFIX):
-        return history.find(replace(message.key, sort=message.replied_to))
+    if message.reply_to.id.startswith(TURN_PREFIX):
+        return history.find(replace(message.key, sort=message.reply_to.id))
     older = islice(history.older(message.key), LOOKED_BACK)
     places: tuple[Iterable[Turn], ...] = (timeline.turns, older)
     return next(
-        (turn for turns in places for turn in turns if message.replied_to in turn.posted), None
+        (turn for turns in places for turn in turns if message.reply_to.id in turn.posted), None
     )

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from chatbot.core.errors import Malformed
 from chatbot.core.key import TurnKey
@@ -95,17 +95,40 @@ class Media:
         return marks.get(self.kind, f"[document: {self.name}]" if self.name else "[document]")
 
 
+class Command(NamedTuple):
+    """A command: its name without slash and bot name, lower case ("" = none), and what follows."""
+
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyTo:
+    """What a message replies to: the platform's id of it, or its text where that was sent along."""
+
+    id: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Handles:
+    """What the platform wants back, in its own ids ("" = nothing).
+
+    `quote` is the message that the reply should quote; `callback` the button press that must be
+    acknowledged.
+    """
+
+    quote: str = ""
+    callback: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """An event as the conversation sees it, read from its envelope by its channel.
 
-    `command` is the name without slash and bot name, lower case; `arguments` what follows it.
-    `quote` is the platform's id of the message the reply should quote ("" = none);
-    `callback` the id of a button press that must be acknowledged ("" = none).
-    `quoted` is the text it replies to, where the platform sends that along, else `replied_to` is
-    the platform's id of that message. `rating` (1, 0, -1) is for the answer `replied_to`.
-    `more` are the texts of the messages that are answered with it; `unfinished` when its platform
-    cut a longer text, whose rest is on the way.
+    `rating` (1, 0, -1) is for the answer that `reply_to` names. `more` are the texts of the
+    messages that are answered with it; `unfinished` when its platform cut a longer text, whose rest
+    is on the way.
     """
 
     key: TurnKey
@@ -114,13 +137,10 @@ class Message:
     text: str
     author: Author
     group: bool = False
-    command: str = ""
-    arguments: str = ""
-    quote: str = ""
-    callback: str = ""
+    command: Command = Command()
     media: tuple[Media, ...] = ()
-    quoted: str = ""
-    replied_to: str = ""
+    reply_to: ReplyTo = ReplyTo()
+    handles: Handles = Handles()
     rating: int = 0
     more: str = ""
     unfinished: bool = False

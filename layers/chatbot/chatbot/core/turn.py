@@ -154,6 +154,6 @@ class Turn:
             reply=reply,
             state=State.ANSWERED,
             origin=origin,
-            quote=message.quote,
+            quote=message.handles.quote,
             more=message.more[:LONGEST_TEXT],
         )

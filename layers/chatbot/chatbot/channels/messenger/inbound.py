@@ -14,7 +14,7 @@ from chatbot.channels.messenger.content import media_of, told
 from chatbot.channels.messenger.description import MESSENGER
 from chatbot.channels.payload import need, want
 from chatbot.core.errors import Forged, Malformed, Unreadable
-from chatbot.core.message import Author, Envelope, Kind, Media, Message, Stop
+from chatbot.core.message import Author, Command, Envelope, Kind, Media, Message, ReplyTo, Stop
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Received, Request, Response, parse_json
 
@@ -118,7 +118,10 @@ def read(envelope: Envelope) -> Message:
     reaction = want(event, "reaction", dict)
     if reaction is not None:
         rated, rating = need(reaction, "mid", str), _rating(reaction) or 0
-        return Message(envelope.key, NAME, Kind.RATING, "", author, replied_to=rated, rating=rating)
+        reply_to = ReplyTo(rated)
+        return Message(
+            envelope.key, NAME, Kind.RATING, "", author, reply_to=reply_to, rating=rating
+        )
     text = _said(event)
     if envelope.event_id.endswith(f":{_ECHO}"):
         return Message(envelope.key, NAME, Kind.STAFF, text, author)
@@ -129,17 +132,15 @@ def read(envelope: Envelope) -> Message:
         media = tuple(media_of(message))
         text = " ".join([*(each.mark for each in media), *told(message), text]).strip()
     kind = Kind.COMMAND if command else Kind.TEXT if text.strip() else Kind.UNSUPPORTED
-    name, arguments = command or ("", "")
     return Message(
         envelope.key,
         NAME,
         kind,
         text,
         author,
-        command=name,
-        arguments=arguments,
+        command=command or Command(),
         media=media,
-        replied_to=want(want(message, "reply_to", dict), "mid", str) or "",
+        reply_to=ReplyTo(want(want(message, "reply_to", dict), "mid", str) or ""),
     )
 
 

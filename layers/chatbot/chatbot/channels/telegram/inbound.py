@@ -16,7 +16,17 @@ from chatbot.channels.telegram.description import TELEGRAM
 from chatbot.channels.text.split import utf16_length
 from chatbot.core.errors import Forged, Malformed, Unreadable
 from chatbot.core.key import TurnKey
-from chatbot.core.message import Author, Envelope, Kind, Media, Message, Stop
+from chatbot.core.message import (
+    Author,
+    Command,
+    Envelope,
+    Handles,
+    Kind,
+    Media,
+    Message,
+    ReplyTo,
+    Stop,
+)
 from chatbot.core.ports import Clock
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Received, Request, parse_json
@@ -144,9 +154,10 @@ def read(envelope: Envelope, bot: Bot, most: int = MAX_FILE) -> Message:
         text = _without_mentions(*_text(message), bot)
     group = _is_group(message)
     command = parse_command(text, bot.username)
-    name, arguments = command or ("", "")
     media: tuple[Media, ...] = ()
-    quoted, replied_to = ("", "") if callback else _replied(message)
+    handles = Handles(callback=need(callback, "id", str)) if callback else Handles()
+    if group and callback is None:
+        handles = Handles(quote=str(need(message, "message_id", int)))
     unfinished = utf16_length(_text(message)[0]) >= CUT_FROM and not (callback or command)
     if callback is None and command is None:
         media = tuple(media_of(message, most))
@@ -158,25 +169,22 @@ def read(envelope: Envelope, bot: Bot, most: int = MAX_FILE) -> Message:
         text=text,
         author=_author(source),
         group=group,
-        command=name,
-        arguments=arguments,
-        quote="" if callback or not group else str(need(message, "message_id", int)),
-        callback=need(callback, "id", str) if callback else "",
+        command=command or Command(),
         media=media,
-        quoted=quoted,
-        replied_to=replied_to,
+        reply_to=ReplyTo() if callback else _reply_to(message),
+        handles=handles,
         unfinished=unfinished,
     )
 
 
-def _replied(message: dict[str, Any]) -> tuple[str, str]:
-    """The text that the message quotes or answers, and the id of what it answers."""
+def _reply_to(message: dict[str, Any]) -> ReplyTo:
+    """What the message answers; its text is the part that was quoted, where one was."""
     replied = want(message, "reply_to_message", dict) or {}
     if "forum_topic_created" in replied:
         replied = {}
     quote = want(want(message, "quote", dict), "text", str)
     number = want(replied, "message_id", int)
-    return quote or _text(replied)[0], str(number) if number else ""
+    return ReplyTo(str(number) if number else "", quote or _text(replied)[0])
 
 
 def _thumb(key: TurnKey, reaction: dict[str, Any]) -> Message:
@@ -184,7 +192,7 @@ def _thumb(key: TurnKey, reaction: dict[str, Any]) -> Message:
     author = Author(str(want(who, "id", int) or ""))
     rated = str(need(reaction, "message_id", int))
     rating = _rating(reaction) or 0
-    return Message(key, NAME, Kind.RATING, "", author, replied_to=rated, rating=rating)
+    return Message(key, NAME, Kind.RATING, "", author, reply_to=ReplyTo(rated), rating=rating)
 
 
 def _rating(reaction: dict[str, Any]) -> int | None:

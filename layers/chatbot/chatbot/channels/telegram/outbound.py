@@ -60,8 +60,8 @@ class TelegramChannel(BaseChannel):
 
     def acknowledge(self, message: Message) -> None:
         """Take the clock off the button that was pressed (Bot API, answerCallbackQuery)."""
-        if message.callback:
-            self._courtesy("answerCallbackQuery", {"callback_query_id": message.callback})
+        if message.handles.callback:
+            self._courtesy("answerCallbackQuery", {"callback_query_id": message.handles.callback})
 
     def show_typing(self, message: Message, drawing: bool = False) -> None:
         place = place_of(message.key.conversation)

@@ -13,7 +13,7 @@ from chatbot.channels.web.description import WEB
 from chatbot.channels.web.session import access_cookie, is_open, session_of
 from chatbot.core.errors import Forged, Malformed, Unreadable
 from chatbot.core.key import TurnKey
-from chatbot.core.message import Author, Envelope, Kind, Message, Stop
+from chatbot.core.message import Author, Command, Envelope, Kind, Message, ReplyTo, Stop
 from chatbot.core.ports import Clock
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Received, Request, Response, parse_json
@@ -167,18 +167,23 @@ def read(envelope: Envelope) -> Message:
         rated = TurnKey.of("", envelope.occurred_at, event_id_of(need(payload, "id", str))).sort
         rating = want(payload, "rating", int) or 0
         return Message(
-            envelope.key, NAME, Kind.RATING, "", Author(author), replied_to=rated, rating=rating
+            envelope.key,
+            NAME,
+            Kind.RATING,
+            "",
+            Author(author),
+            reply_to=ReplyTo(rated),
+            rating=rating,
         )
     text = _text(payload)
-    name, arguments = parse_command(text) or ("", "")
+    command = parse_command(text)
     return Message(
         key=envelope.key,
         channel=NAME,
-        kind=Kind.COMMAND if name else Kind.TEXT,
+        kind=Kind.COMMAND if command else Kind.TEXT,
         text=text,
         author=Author(author, language=want(payload, "language", str) or ""),
-        command=name,
-        arguments=arguments,
+        command=command or Command(),
     )
 
 
