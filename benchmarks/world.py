@@ -23,10 +23,10 @@ from local.standins.people import Person, Post, Signer
 class Silent:
     """A journal that nobody reads."""
 
-    def hop(self, name: str, **facts: str | float) -> None:
+    def info(self, name: str, **facts: str | float) -> None:
         """Nothing."""
 
-    def trouble(self, name: str, **facts: str | float) -> None:
+    def warning(self, name: str, **facts: str | float) -> None:
         """Nothing."""
 
     def count(self, metric: str, value: float = 1, *, channel: str) -> None:

@@ -70,8 +70,8 @@ def forget(stack: Target, conversation: str) -> int:
     doomed = list(table.older(until))
     s3, bucket = stack.client("s3"), target.name_of(stack, "FilesBucket")
     for turn in doomed:
-        if turn.reply.made:
-            s3.delete_object(Bucket=bucket, Key=turn.reply.made.name)
+        if turn.reply.file:
+            s3.delete_object(Bucket=bucket, Key=turn.reply.file.name)
     table.erase(until)
     return len(doomed)
 

@@ -15,7 +15,7 @@ from ops.target import NoTarget, Target, name_of
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
-MEANINGS = {info.name: info.meaning for info in describe() if not info.by_template}
+MEANINGS = {info.name: info.meaning for info in describe()}
 SECRETS = tuple(info.name for info in describe() if info.readers)
 
 

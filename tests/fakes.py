@@ -61,18 +61,18 @@ class FakeClock:
 
 @dataclass
 class FakeJournal:
-    hops: list[tuple[str, dict[str, str | float]]] = field(default_factory=list)
-    troubles: list[tuple[str, dict[str, str | float]]] = field(default_factory=list)
+    infos: list[tuple[str, dict[str, str | float]]] = field(default_factory=list)
+    warnings: list[tuple[str, dict[str, str | float]]] = field(default_factory=list)
     metrics: Counter[tuple[str, str]] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def hop(self, name: str, **facts: str | float) -> None:
+    def info(self, name: str, **facts: str | float) -> None:
         with self._lock:
-            self.hops.append((name, facts))
+            self.infos.append((name, facts))
 
-    def trouble(self, name: str, **facts: str | float) -> None:
+    def warning(self, name: str, **facts: str | float) -> None:
         with self._lock:
-            self.troubles.append((name, facts))
+            self.warnings.append((name, facts))
 
     def count(self, metric: str, value: float = 1, *, channel: str) -> None:
         with self._lock:
@@ -455,7 +455,7 @@ class FakeChannel:
     def split(self, reply: Reply) -> Sequence[Part]:
         text, size = reply.text, self._limit
         parts = [Part(text[start : start + size]) for start in range(0, len(text), size)]
-        return [Part("", made=reply.made), *parts] if reply.made else parts
+        return [Part("", file=reply.file), *parts] if reply.file else parts
 
     def post(self, turn: Turn, part: Part) -> str:
         with self._lock:

@@ -93,6 +93,6 @@ def test_the_bench_notices(channel: str, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("chatbot.conversation.record.answering", None)
     with pytest.raises(Broken, match="the worker ends with HandBack"):
         Bench(now()).run(one)
-    monkeypatch.setattr("chatbot.bootstrap.webhook.enter", None)
+    monkeypatch.setattr("chatbot.bootstrap.webhook.handle", None)
     with pytest.raises(Broken, match="500"):
         Bench(now()).run(one)

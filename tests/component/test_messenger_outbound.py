@@ -149,7 +149,7 @@ def test_a_lost_courtesy_raises_nothing(
     graph.faults.add(Fault(kind, times=2))  # type: ignore[arg-type]
     channel.acknowledge(MESSAGE)
     channel.show_typing(MESSAGE)
-    assert [facts["call"] for _, facts in journal.hops] == ["mark_seen", "typing_on"]
+    assert [facts["call"] for _, facts in journal.infos] == ["mark_seen", "typing_on"]
 
 
 def coded(status: int, code: str, retry_after: int | None = None) -> Fault:

@@ -187,4 +187,4 @@ def test_a_lost_courtesy_is_a_line_and_no_error() -> None:
     courtesy("telegram", "typing", refused, journal)
     courtesy("telegram", "typing", lambda limit: Answer(400, {}, None), journal)
     courtesy("telegram", "typing", lambda limit: Answer(200, {}, None), journal)
-    assert [facts["reason"] for _, facts in journal.hops] == ["Timeout", "status 400"]
+    assert [facts["reason"] for _, facts in journal.infos] == ["Timeout", "status 400"]

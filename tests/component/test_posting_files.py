@@ -12,7 +12,7 @@ from chatbot.channels.messenger.outbound import MessengerChannel
 from chatbot.channels.telegram import outbound
 from chatbot.channels.telegram.outbound import TelegramChannel
 from chatbot.core.errors import FilesUnavailable, PostRefused, Undeliverable, Unfetchable
-from chatbot.core.files import File, Made
+from chatbot.core.files import File, StoredFile
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author, Kind, Media, Message
 from chatbot.core.settings import Settings
@@ -29,8 +29,8 @@ from tests.services import services
 
 TOKEN = "99:a-token"
 PNG = File(b"\x89PNG\r\n\x1a\n", "image/png")
-FOX = Made("folder/name.png", "image/png", "a red fox")
-EXPORT = Made("folder/name.json", "application/json", "conversation.json")
+FOX = StoredFile("folder/name.png", "image/png", "a red fox")
+EXPORT = StoredFile("folder/name.json", "application/json", "conversation.json")
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def posted(channel: TelegramChannel | MessengerChannel, reply: Reply) -> list[st
 
 
 def test_telegram_gets_a_photo_with_its_caption(bench: Bench, telegram: TelegramStandIn) -> None:
-    posted(bench.telegram, Reply("a **red** fox\n\nWhat next?", made=FOX))
+    posted(bench.telegram, Reply("a **red** fox\n\nWhat next?", file=FOX))
     photo, text = telegram.accepted
     assert photo.method == "sendPhoto"
     assert photo.params == {
@@ -108,7 +108,7 @@ def test_a_long_caption_goes_on_as_text(bench: Bench, telegram: TelegramStandIn)
 
 
 def test_telegram_gets_a_file_by_its_name(bench: Bench, telegram: TelegramStandIn) -> None:
-    group = turn("telegram:-100:3", Reply("All of it", made=EXPORT), quote="5")
+    group = turn("telegram:-100:3", Reply("All of it", file=EXPORT), quote="5")
     bench.telegram.post(group, bench.telegram.split(group.reply)[0])
     [call] = telegram.accepted
     assert call.method == "sendDocument"
@@ -121,7 +121,7 @@ def test_a_picture_too_large_for_a_photo_is_a_document(
     bench: Bench, telegram: TelegramStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbound, "PHOTO_LIMIT", 7)
-    posted(bench.telegram, Reply("a red fox", made=FOX))
+    posted(bench.telegram, Reply("a red fox", file=FOX))
     assert [call.method for call in telegram.accepted] == ["sendDocument"]
 
 
@@ -129,14 +129,14 @@ def test_a_caption_whose_formatting_is_refused_goes_plain(
     bench: Bench, telegram: TelegramStandIn
 ) -> None:
     telegram.faults.add(Fault("status", status=400))
-    posted(bench.telegram, Reply("a **red** fox", made=FOX))
+    posted(bench.telegram, Reply("a **red** fox", file=FOX))
     [call] = telegram.accepted
     assert call.params["caption"] == "a red fox"
     assert "caption_entities" not in call.params
 
 
 def test_messenger_gets_a_picture_then_its_words(bench: Bench, graph: GraphStandIn) -> None:
-    posted(bench.messenger, Reply("a red fox", (Button("Again", "/retry"),), made=FOX))
+    posted(bench.messenger, Reply("a red fox", (Button("Again", "/retry"),), file=FOX))
     picture, text = graph.accepted
     assert picture.params["filedata"] == Upload("name.png", "image/png", PNG.content)
     assert picture.params["message"]["attachment"]["type"] == "image"
@@ -146,7 +146,7 @@ def test_messenger_gets_a_picture_then_its_words(bench: Bench, graph: GraphStand
 
 
 def test_messenger_gets_a_file(bench: Bench, graph: GraphStandIn) -> None:
-    posted(bench.messenger, Reply("All of it", made=EXPORT))
+    posted(bench.messenger, Reply("All of it", file=EXPORT))
     file, _ = graph.accepted
     assert file.params["message"]["attachment"]["type"] == "file"
     assert file.params["filedata"].filename == "conversation.json"
@@ -155,7 +155,7 @@ def test_messenger_gets_a_file(bench: Bench, graph: GraphStandIn) -> None:
 def test_what_is_gone_is_said(bench: Bench, telegram: TelegramStandIn, graph: GraphStandIn) -> None:
     bench.files.files.clear()
     for channel in (bench.telegram, bench.messenger):
-        posted(channel, Reply("a red fox", made=FOX))
+        posted(channel, Reply("a red fox", file=FOX))
     gone = say("file_gone", "en")
     assert [call.params["text"] for call in telegram.accepted] == [f"{gone}\n\na red fox"]
     texts = [call.params["message"]["text"] for call in graph.accepted]
@@ -171,12 +171,12 @@ def test_a_bucket_that_is_away_is_a_post_that_never_left(
     bench.files.load = away  # type: ignore[method-assign]
     for channel in (bench.telegram, bench.messenger):
         with pytest.raises(PostRefused, match="SlowDown"):
-            posted(channel, Reply("a red fox", made=FOX))
+            posted(channel, Reply("a red fox", file=FOX))
     assert not telegram.accepted + graph.accepted
 
 
 def test_a_picture_is_read_back(bench: Bench, graph: GraphStandIn) -> None:
-    reply = Reply("", made=FOX)
+    reply = Reply("", file=FOX)
     asked = turn("messenger:42", reply, opened_at=time.time_ns() // 1_000_000)
     [part] = bench.messenger.split(reply)
     assert bench.messenger.find_posted(asked, part, ()) is None
@@ -248,4 +248,4 @@ def test_messenger_loads_from_metas_hosts_only(bench: Bench, url: str) -> None:
 def test_a_person_who_is_gone_gets_no_picture(bench: Bench, telegram: TelegramStandIn) -> None:
     telegram.mark(42, "blocked")
     with pytest.raises(Undeliverable):
-        posted(bench.telegram, Reply("a red fox", made=FOX))
+        posted(bench.telegram, Reply("a red fox", file=FOX))

@@ -107,8 +107,8 @@ def test_envelopes_arrive_whole_in_their_group(sqs: "SQSClient", urls: tuple[str
     [first] = [record for record in records if record.group == "telegram:1"]
     assert Envelope.from_json(first.body) == sent[0]
     assert "\uffff" not in first.body, "SQS refuses what XML 1.0 does not have"
-    assert "Grüße" not in repr(journal.hops)
-    assert [name for name, _ in journal.hops] == ["queued"] * 3
+    assert "Grüße" not in repr(journal.infos)
+    assert [name for name, _ in journal.infos] == ["queued"] * 3
 
 
 def test_groups_are_what_sqs_takes() -> None:
@@ -206,7 +206,7 @@ def test_an_envelope_too_large_is_counted_and_the_others_go() -> None:
     fake.sender(journal).send([huge, envelope("a", "a2"), envelope("b", "b1")])
     assert sorted(fake.accepted) == ["a2", "b1"]
     assert journal.metrics["Ignored", "telegram"] == 1
-    assert journal.troubles[0][0] == "too_large"
+    assert journal.warnings[0][0] == "too_large"
 
 
 def test_the_worker_deletes_what_is_done(sqs: "SQSClient", urls: tuple[str, str]) -> None:

@@ -140,7 +140,10 @@ def test_a_lost_courtesy_raises_nothing(
     telegram.faults.add(Fault(kind, times=2))  # type: ignore[arg-type]
     channel.acknowledge(message(callback="c1"))
     channel.show_typing(message())
-    assert [facts["call"] for _, facts in journal.hops] == ["answerCallbackQuery", "sendChatAction"]
+    assert [facts["call"] for _, facts in journal.infos] == [
+        "answerCallbackQuery",
+        "sendChatAction",
+    ]
 
 
 # Drafts
@@ -351,7 +354,7 @@ def test_a_refused_connection_does_not_tell_the_token(
         gone.show_typing(message())
     assert type(error) is PostRefused
     assert error.__suppress_context__
-    assert "a-token" not in f"{error!r} {caplog.text} {journal.hops}"
+    assert "a-token" not in f"{error!r} {caplog.text} {journal.infos}"
 
 
 def test_buttons_are_below_the_last_part(

@@ -15,7 +15,7 @@ from chatbot.adapters.dynamodb.turns import Table
 from chatbot.adapters.s3 import Bucket
 from chatbot.bootstrap.web import build
 from chatbot.channels.web.session import new_session, session_of, set_cookie
-from chatbot.core.files import File, Made
+from chatbot.core.files import File, StoredFile
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author
 from chatbot.core.turn import Button, Links, Origin, Reply, State, Turn
@@ -271,7 +271,7 @@ def test_what_stands_in_a_turn(call: Call, aws: Aws, table: str) -> None:
     put(aws, table, 2, links=Links(merged_into=first))
     put(aws, table, 3, links=Links(replaces=first), rating=-1)
     reply = Reply(
-        "Here.", (Button("Yes", "/yes"),), Made("folder/name.json", "text/json", "a.json")
+        "Here.", (Button("Yes", "/yes"),), StoredFile("folder/name.json", "text/json", "a.json")
     )
     put(aws, table, 4, reply=reply, links=Links(fresh_start=True, lifted_by=first, resumed=True))
     _, second, third, fourth = read(call)["turns"]

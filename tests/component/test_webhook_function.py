@@ -354,7 +354,7 @@ def test_an_unforeseen_error_is_a_500_and_no_words_are_logged(
     def broken(*args: object) -> None:
         raise KeyError("Grüße 😀")
 
-    monkeypatch.setattr("chatbot.bootstrap.webhook.enter", broken)
+    monkeypatch.setattr("chatbot.bootstrap.webhook.handle", broken)
     assert call(telegram(update()))["statusCode"] == 500
     written = capsys.readouterr().out
     assert "KeyError" in written

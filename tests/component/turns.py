@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Protocol
 
-from chatbot.core.files import Made
+from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author
 from chatbot.core.ports import History
@@ -53,7 +53,7 @@ RICH = make(
     reply=Reply(
         "What now?",
         (Button("Start fresh", "/new fresh"), Button("Früheres", "/new earlier")),
-        Made("folder/name.png", "image/png", "a red fox"),
+        StoredFile("folder/name.png", "image/png", "a red fox"),
     ),
     more="and this",
     links=Links(resumed=True, replaces="turn#0"),

@@ -27,13 +27,13 @@ def test_logs_and_metrics_are_searched(chat: Callable[[str], Chat], channel: str
 
 
 def test_a_leak_is_noticed(chat: Callable[[str], Chat], monkeypatch: pytest.MonkeyPatch) -> None:
-    enter = doors.enter
+    handle = doors.handle
     words = "A sentence that somebody logs"
 
     def talkative(request, *more):  # type: ignore[no-untyped-def]
         sys.stdout.write(f"{request.body!r}\n")
-        return enter(request, *more)
+        return handle(request, *more)
 
-    monkeypatch.setattr("chatbot.bootstrap.webhook.enter", talkative)
+    monkeypatch.setattr("chatbot.bootstrap.webhook.handle", talkative)
     chat("telegram").say(words)
     assert any(words in leak for leak in LEAKS.found())

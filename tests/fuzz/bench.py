@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from urllib3 import BaseHTTPResponse, HTTPResponse
 
-from chatbot.adapters.dynamodb import codec as items
+from chatbot.adapters.dynamodb import codec
 from chatbot.bootstrap import webhook
 from chatbot.channels.messenger.outbound import MessengerChannel
 from chatbot.channels.telegram.outbound import TelegramChannel
@@ -126,8 +126,8 @@ class Bench:
         conversation = RecordHandler(
             self._channels, history, answers, delivery, self._settings, self._journal, self._clock
         )
-        self._journal.troubles.clear()
-        self._journal.hops.clear()
+        self._journal.warnings.clear()
+        self._journal.infos.clear()
         self._platform.posts.clear()
         allowed: tuple[Outcome, ...] = (Done(),)
         if not case.documented:
@@ -136,7 +136,7 @@ class Bench:
         for envelope, body in zip(envelopes, self._queue.bodies, strict=True):
             self.sent += 1
             first = self._deliver(conversation, envelope, body)
-            expect(first in allowed, f"the worker ends with {first}: {self._journal.troubles}")
+            expect(first in allowed, f"the worker ends with {first}: {self._journal.warnings}")
         posts, asked = len(self._platform.posts), len(model.prompts)
         for envelope, body in zip(envelopes, self._queue.bodies, strict=True):
             again = self._deliver(conversation, envelope, body)
@@ -198,7 +198,7 @@ class _History(MemoryHistory):
     """As picky as DynamoDB."""
 
     def put(self, turn: Turn) -> None:
-        item = json.dumps(items.turn_to_item(turn), ensure_ascii=False)
+        item = json.dumps(codec.turn_to_item(turn), ensure_ascii=False)
         expect(len(item.encode()) <= _MOST_ITEM_BYTES, "the turn fits an item")
         expect(len(turn.key.sort.encode()) <= 1024, "the turn's key fits")
         expect(len(turn.key.conversation.encode()) <= 2048, "the conversation's key fits")

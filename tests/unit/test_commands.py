@@ -11,7 +11,7 @@ import pytest
 from chatbot.conversation.commands import COMMANDS, TURNS_SHOWN
 from chatbot.core import command_menu
 from chatbot.core.errors import ContentFiltered, FilesUnavailable, ModelRefused
-from chatbot.core.files import File, Made
+from chatbot.core.files import File, StoredFile
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author
 from chatbot.core.settings import Settings
@@ -219,8 +219,8 @@ def test_history_shortens_and_names_staff_and_pictures() -> None:
     world = World("long " * 200)
     say(world, "We close at nine", kind="staff")
     say(world, "Tell me more")
-    made = Made("folder/name.png", "image/png", "a red fox")
-    days_ago(world, 1, "draw", reply=Reply("a red fox", made=made))
+    made = StoredFile("folder/name.png", "image/png", "a red fox")
+    days_ago(world, 1, "draw", reply=Reply("a red fox", file=made))
     days_ago(world, 2, "from the platform's own memory", reply=Reply(""))
     text = say(world, "/history").reply.text
     assert "You: from the platform's own memory\n\nYou: draw" in text
@@ -259,7 +259,7 @@ def test_export_holds_everything() -> None:
     for number in range(60):
         days_ago(world, 10, f"old {number}")
     turn = say(world, "/export")
-    made = turn.reply.made
+    made = turn.reply.file
     assert made is not None
     assert made.title == "conversation.json"
     assert made.name == turn.key.file_name("json")
@@ -354,14 +354,14 @@ def test_retry_after_days_sees_what_the_message_saw() -> None:
 def test_retry_draws_again_what_was_drawn_or_refused() -> None:
     world = World(ContentFiltered("filter"))
     refused = say(world, "/image a red fox")
-    assert refused.reply.made is None
+    assert refused.reply.file is None
     drawn = say(world, "/retry")
-    assert drawn.reply.made is not None
+    assert drawn.reply.file is not None
     assert drawn.links.replaces == refused.key.sort
     again = say(world, "/retry")
-    assert again.reply.made is not None
+    assert again.reply.file is not None
     assert again.links.replaces == drawn.key.sort
-    assert again.reply.made.title == "a red fox"
+    assert again.reply.file.title == "a red fox"
     assert len(world.files.files) == 2
 
 

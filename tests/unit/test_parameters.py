@@ -128,7 +128,7 @@ def test_a_store_that_is_down_leaves_the_last_settings(world: World, error: Exce
     world.ssm.error = error
     world.clock.now += 60
     assert parameters.settings() is first
-    assert [name for name, _ in world.journal.troubles] == ["settings_not_refreshed"]
+    assert [name for name, _ in world.journal.warnings] == ["settings_not_refreshed"]
     parameters.settings()
     assert len(world.ssm.calls) == 2, "not asked again at every use"
     world.ssm.error = None
@@ -166,7 +166,7 @@ def test_a_document_that_cannot_be_read(world: World, document: str) -> None:
     world.ssm.values["/chatbot/SETTINGS"] = document
     world.clock.now += 60
     assert parameters.settings() is first
-    assert "secret words" not in repr(world.journal.troubles)
+    assert "secret words" not in repr(world.journal.warnings)
     with pytest.raises(ParametersUnavailable) as unavailable:
         world.parameters().settings()
     assert "secret words" not in str(unavailable.value)

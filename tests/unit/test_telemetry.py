@@ -24,8 +24,8 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 def test_a_hop_is_a_json_line(telemetry: Telemetry, capsys: pytest.CaptureFixture[str]) -> None:
     telemetry.begin(Context())
-    telemetry.hop("queued", channel="web", bytes=12)
-    telemetry.trouble("refused", channel="web")
+    telemetry.info("queued", channel="web", bytes=12)
+    telemetry.warning("refused", channel="web")
     hop, trouble = lines(capsys)
     assert (hop["message"], hop["level"], hop["channel"], hop["bytes"]) == (
         "queued",
@@ -43,7 +43,7 @@ def test_a_hop_is_a_json_line(telemetry: Telemetry, capsys: pytest.CaptureFixtur
 def test_facts_named_like_attributes_of_a_log_record(
     telemetry: Telemetry, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    telemetry.hop("x", thread=7, message="m", module="y")
+    telemetry.info("x", thread=7, message="m", module="y")
     [line] = lines(capsys)
     assert (line["message"], line["thread_"], line["message_"], line["module_"]) == (
         "x",
@@ -58,7 +58,7 @@ def test_threads_do_not_mix_facts_or_lose_metrics(
 ) -> None:
     def work(number: int) -> None:
         for _ in range(50):
-            telemetry.hop("step", worker=number, **{f"own{number}": number})
+            telemetry.info("step", worker=number, **{f"own{number}": number})
             telemetry.count("Received", channel="web")
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]

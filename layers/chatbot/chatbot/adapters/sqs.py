@@ -111,7 +111,7 @@ class Sender:
             return True
         envelope = parcel.envelope
         self._journal.count("Ignored", channel=envelope.channel)
-        self._journal.trouble("too_large", **_facts(envelope), bytes=parcel.size)
+        self._journal.warning("too_large", **_facts(envelope), bytes=parcel.size)
         return False
 
     def _send_batch(self, batch: Sequence[_Parcel]) -> list[_Parcel]:
@@ -123,7 +123,7 @@ class Sender:
             refused = self._try(waiting)
             for parcel in waiting:
                 if parcel not in refused:
-                    self._journal.hop("queued", **_facts(parcel.envelope), bytes=parcel.size)
+                    self._journal.info("queued", **_facts(parcel.envelope), bytes=parcel.size)
             if not refused:
                 return []
             waiting = refused
@@ -134,12 +134,12 @@ class Sender:
         try:
             answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
         except ClientError as error:
-            self._journal.trouble("batch_refused", reason=_code(error), entries=len(entries))
+            self._journal.warning("batch_refused", reason=_code(error), entries=len(entries))
             return parcels
         except BotoCoreError as error:
             raise QueueUnavailable(type(error).__name__) from error
         for failure in answer.get("Failed", []):
-            self._journal.trouble("entry_refused", reason=failure["Code"])
+            self._journal.warning("entry_refused", reason=failure["Code"])
         # Of a body that it cannot read the SDK makes an empty answer: that accepts nothing.
         taken = {entry["Id"] for entry in answer.get("Successful", [])}
         return [parcel for number, parcel in enumerate(parcels) if str(number) not in taken]

@@ -70,7 +70,7 @@ class Parameters:
             reason = str(error) if isinstance(error, InvalidSetting) else type(error).__name__
             if known is None:
                 raise ParametersUnavailable(reason) from None
-            self._journal.trouble("settings_not_refreshed", reason=reason)
+            self._journal.warning("settings_not_refreshed", reason=reason)
             self._fresh_until = self._clock() + RETRY_AFTER
             return known
         self._fresh_until = self._clock() + settings.settings_ttl

@@ -54,10 +54,10 @@ class Telemetry:
             self._cold = False
             self.count("ColdStart", channel="")
 
-    def hop(self, name: str, **facts: str | float) -> None:
+    def info(self, name: str, **facts: str | float) -> None:
         self._logger.info(name, extra=_free(facts), stacklevel=3)
 
-    def trouble(self, name: str, **facts: str | float) -> None:
+    def warning(self, name: str, **facts: str | float) -> None:
         self._logger.warning(name, extra=_free(facts), stacklevel=3)
 
     def crash(self, error: BaseException) -> None:

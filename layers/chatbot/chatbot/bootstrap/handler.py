@@ -33,7 +33,7 @@ def handler_of(
         except RequestRefused as refusal:
             return refuse(refusal, channel, telemetry)
         except Retryable as error:
-            telemetry.trouble("unavailable", error=type(error).__name__, reason=str(error))
+            telemetry.warning("unavailable", error=type(error).__name__, reason=str(error))
             return UNAVAILABLE
         except Exception as error:  # noqa: BLE001 - the runtime would log its text: people's words
             telemetry.crash(error)

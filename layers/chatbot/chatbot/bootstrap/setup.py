@@ -43,7 +43,7 @@ def build(environ: Mapping[str, str]) -> Handler:
             telemetry.crash(error)
             reports = _all(f"failed: {type(error).__name__}")
         answer = answer_to(event, reports)
-        telemetry.hop("setup", request=event.get("RequestType", ""), **reports)
+        telemetry.info("setup", request=event.get("RequestType", ""), **reports)
         _tell(event.get("ResponseURL", ""), answer)
         telemetry.flush()
         return answer
@@ -56,9 +56,9 @@ def build(environ: Mapping[str, str]) -> Handler:
                 if send(session, "PUT", url, timeout=_ANSWER, body=body).status < 300:
                     return
             except (PostRefused, AmbiguousPost) as error:
-                telemetry.trouble("not_told", reason=str(error))
+                telemetry.warning("not_told", reason=str(error))
             time.sleep(_PAUSE)
-        telemetry.trouble("cloudformation_not_told")
+        telemetry.warning("cloudformation_not_told")
 
     return handler
 

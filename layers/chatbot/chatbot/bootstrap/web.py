@@ -16,7 +16,7 @@ from chatbot.bootstrap.aws import client_config
 from chatbot.bootstrap.handler import handler_of
 from chatbot.channels.web.session import is_open
 from chatbot.edge.http import Handler, Request, Response
-from chatbot.edge.webhook import NOT_FOUND, Closed
+from chatbot.edge.webhook import NOT_FOUND, ClosedChannels
 from chatbot.site.pages import Website
 from chatbot.site.turns import file, messages
 
@@ -29,7 +29,8 @@ def build(environ: Mapping[str, str], folder: Path) -> Handler:
     dynamodb = boto3.client("dynamodb", config=config)
     website = Website(folder, environ.get("FILES_ORIGIN", ""))
     bucket = Bucket(environ.get("FILES_BUCKET", ""), config, environ.get("AWS_ENDPOINT_URL", ""))
-    closed = Closed(telemetry)
+    table_name = environ.get("TABLE_NAME", "")
+    closed = ClosedChannels(telemetry)
 
     def answer(request: Request) -> Response:
         settings = parameters.settings()
@@ -43,7 +44,7 @@ def build(environ: Mapping[str, str], folder: Path) -> Handler:
         if request.path == "/":
             return website.page(request, settings)
         if request.path == "/web/messages":
-            table = Table(dynamodb, settings.table_name, _now, settings.retention_days)
+            table = Table(dynamodb, table_name, _now, settings.retention_days)
             return messages(request, settings.web_session_key, table, locked)
         if request.path.startswith("/web/files/") and not locked:
             return file(request, settings.web_session_key, bucket) or NOT_FOUND

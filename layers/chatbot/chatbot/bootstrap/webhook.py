@@ -17,7 +17,7 @@ from chatbot.channels.description import ChannelDescription, load
 from chatbot.core.message import Stop
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Handler, Inbound, MakeInbound, Request, Response
-from chatbot.edge.webhook import NOT_FOUND, Closed, enter
+from chatbot.edge.webhook import NOT_FOUND, ClosedChannels, handle
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -66,7 +66,7 @@ class _Webhook:
         self._sender = sender
         self._stops = stops
         self._telemetry = telemetry
-        self._closed = Closed(telemetry)
+        self._closed = ClosedChannels(telemetry)
         self._channels: dict[str, tuple[ChannelDescription, MakeInbound]] = {}
         for channel in channels.CHANNELS:
             self._channels |= dict.fromkeys(channel.routes, (channel, load(channel.inbound)))
@@ -87,7 +87,7 @@ class _Webhook:
         if channel.name not in self._inbounds:
             self._inbounds[channel.name] = make(settings)
         inbound = self._inbounds[channel.name]
-        return enter(
+        return handle(
             request,
             inbound,
             self._sender,

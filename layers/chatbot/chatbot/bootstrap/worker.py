@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 
 from chatbot.adapters.dynamodb.turns import Table
-from chatbot.adapters.openai.media import Studio
+from chatbot.adapters.openai.media import OpenAIModel
 from chatbot.adapters.s3 import Bucket
 from chatbot.adapters.sqs import WorkerQueue
 from chatbot.adapters.ssm import Parameters
@@ -68,6 +68,7 @@ class _Worker:
         self._bucket = Bucket(
             environ.get("FILES_BUCKET", ""), config, environ.get("AWS_ENDPOINT_URL", "")
         )
+        self._table_name = environ.get("TABLE_NAME", "")
         self._settings: Settings | None = None
         self._batch: Batch | None = None
 
@@ -76,13 +77,13 @@ class _Worker:
         try:
             self._current()
         except ParametersUnavailable as unavailable:
-            self._telemetry.trouble("no_settings", error=type(unavailable).__name__)
+            self._telemetry.warning("no_settings", error=type(unavailable).__name__)
 
     def run(self, records: list[Record], deadline: int) -> list[str]:
         try:
             batch = self._current()
         except ParametersUnavailable as unavailable:
-            self._telemetry.trouble("no_settings", error=type(unavailable).__name__)
+            self._telemetry.warning("no_settings", error=type(unavailable).__name__)
             return self._hand_all_back(records)
         return batch.run(records, deadline)
 
@@ -90,7 +91,7 @@ class _Worker:
         try:
             self._queue.hide(records, 5)
         except QueueUnavailable:
-            self._telemetry.trouble("not_hidden", records=len(records))
+            self._telemetry.warning("not_hidden", records=len(records))
         return [record.message_id for record in records]
 
     def _current(self) -> Batch:
@@ -100,8 +101,8 @@ class _Worker:
         return self._batch
 
     def _compose(self, settings: Settings) -> Batch:
-        history = Table(self._dynamodb, settings.table_name, _now, settings.retention_days)
-        model, files = Studio(settings), self._bucket
+        history = Table(self._dynamodb, self._table_name, _now, settings.retention_days)
+        model, files = OpenAIModel(settings), self._bucket
         delivery = Delivery(
             history,
             settings,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from chatbot.core.errors import AmbiguousPost, FilesUnavailable, PostRefused
-from chatbot.core.files import File, Made
+from chatbot.core.files import File, StoredFile
 from chatbot.core.ports import Files, Journal
 from chatbot.core.turn import Part, Reply
 from chatbot.net.post import Answer, Upload
@@ -30,13 +30,13 @@ def courtesy(channel: str, name: str, call: Callable[[float], Answer], journal: 
     try:
         answer = call(COURTESY_TIMEOUT)
     except (PostRefused, AmbiguousPost) as error:
-        journal.hop("courtesy_lost", channel=channel, call=name, reason=str(error))
+        journal.info("courtesy_lost", channel=channel, call=name, reason=str(error))
         return
     if not answer.good:
-        journal.hop("courtesy_lost", channel=channel, call=name, reason=f"status {answer.status}")
+        journal.info("courtesy_lost", channel=channel, call=name, reason=f"status {answer.status}")
 
 
-def kept(files: Files, made: Made | None) -> File | None:
+def kept(files: Files, made: StoredFile | None) -> File | None:
     """What is to be posted, or None when it is gone. Raises PostRefused: nothing has left yet."""
     if made is None:
         return None
@@ -46,7 +46,7 @@ def kept(files: Files, made: Made | None) -> File | None:
         raise PostRefused(f"files: {error}") from None
 
 
-def upload_of(made: Made, file: File) -> Upload:
+def upload_of(made: StoredFile, file: File) -> Upload:
     """The file under the name that the person sees."""
     name = made.name.rpartition("/")[2] if made.is_picture else made.title
     return name, file.content, file.type

@@ -45,7 +45,7 @@ class Access:
         settings, person = self._settings, _person(message)
         known = {person, message.key.conversation} & {*settings.allowlist}
         if settings.access == "allowlist" and not known:
-            self._journal.trouble("not_on_allowlist", channel=message.channel, person=person)
+            self._journal.warning("not_on_allowlist", channel=message.channel, person=person)
             return Refusal("not_allowed", {"id": person})
         passes = timeline.profile.registered or message.command.name in _ALWAYS
         if settings.access == "start" and not passes:
@@ -71,7 +71,7 @@ class Access:
             counted = self._history.count_today(EVERYBODY, day, kind, "", most)
         if counted is not Counted.TOO_MANY:
             return None
-        self._journal.hop("limit_reached", channel=message.channel, limit=kind)
+        self._journal.info("limit_reached", channel=message.channel, limit=kind)
         hours, minutes = divmod(1440 - now // _MINUTE % 1440, 60)
         return Refusal(f"daily_{kind}", {"most": most, "hours": hours, "minutes": minutes})
 

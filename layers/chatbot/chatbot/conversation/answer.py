@@ -102,7 +102,7 @@ class Answers:
         """The sentence for when there is no answer; it stays out of later prompts."""
         self._journal.count("Failed", channel=message.channel)
         turn = Turn.of(message, self._sentence("fallback_text", message), Origin.FALLBACK)
-        self._journal.trouble("fallback", **facts(turn), reason=reason)
+        self._journal.warning("fallback", **facts(turn), reason=reason)
         return turn
 
     def _with_earlier(self, context: Context) -> Timeline:
@@ -116,9 +116,9 @@ class Answers:
             if found:
                 self._history.put_all(found)
         except TurnExists:
-            self._journal.hop("earlier_known", channel=message.channel)
+            self._journal.info("earlier_known", channel=message.channel)
         except PostRefused as refused:
-            self._journal.trouble("no_earlier", channel=message.channel, reason=refused.reason)
+            self._journal.warning("no_earlier", channel=message.channel, reason=refused.reason)
         return replace(timeline, turns=tuple(reversed(found)))
 
     def _command(self, context: Context) -> Turn:
@@ -143,7 +143,7 @@ class Answers:
         try:
             context = self._attachments.read(context)
         except Unfetchable as error:
-            self._journal.trouble("unread", channel=message.channel, reason=error.reason)
+            self._journal.warning("unread", channel=message.channel, reason=error.reason)
             name = error.reason if error.reason in UNREAD else "gone"
             return context.notice(name, most=self._settings.max_file_mb)
         except ModelRefused as refused:
@@ -169,7 +169,7 @@ class Answers:
             return self._refused(message, refused)
         if context.draws:
             caption += f"\n\n{context.say('next_picture')}"
-        return context.turn(Reply(caption, made=made), Origin.MODEL)
+        return context.turn(Reply(caption, file=made), Origin.MODEL)
 
     def _ask(self, context: Context) -> Turn:
         message, began = context.message, self._clock()
@@ -219,7 +219,7 @@ class Answers:
             ("TokensOut", completion.tokens_out),
         ):
             self._journal.count(metric, value, channel=turn.channel)
-        self._journal.hop(
+        self._journal.info(
             "model",
             **facts(turn),
             seconds=seconds,

@@ -65,7 +65,7 @@ class Batch:
                     return_when="FIRST_COMPLETED",
                 )
                 if not finished:
-                    self._journal.trouble("time_over", groups=len(pending))
+                    self._journal.warning("time_over", groups=len(pending))
                     self._end()
                 if pending:
                     # A quick conversation must not wait for a slow neighbour of its batch.
@@ -81,7 +81,7 @@ class Batch:
             return self._queue.hide(records, seconds)
         except QueueUnavailable:
             # The queue's own visibility is longer still: safe, only slower after a crash.
-            self._journal.trouble("no_lease", records=len(records))
+            self._journal.warning("no_lease", records=len(records))
             return set()
 
     def _run_group(
@@ -101,7 +101,7 @@ class Batch:
             try:
                 outcome = self._handler.handle(rest[0], deadline, confirm, rest[1:])
             except LeaseLost:
-                self._journal.trouble("lease_lost", group=group, records=len(rest))
+                self._journal.warning("lease_lost", group=group, records=len(rest))
                 return rest
             if isinstance(outcome, DeadLetter):
                 outcome = self._bury(rest[0], outcome)
@@ -117,7 +117,7 @@ class Batch:
         except QueueUnavailable:
             return HandBack(self._settings.retry_delay_max)
         self._journal.count("DeadLettered", channel="worker")
-        self._journal.trouble("dead_letter", reason=outcome.reason, message_id=record.message_id)
+        self._journal.warning("dead_letter", reason=outcome.reason, message_id=record.message_id)
         return Done()
 
     def _hand_back(
@@ -128,7 +128,7 @@ class Batch:
         try:
             self._queue.hide(rest, outcome.delay)
         except QueueUnavailable:
-            self._journal.trouble("not_hidden", records=len(rest))
+            self._journal.warning("not_hidden", records=len(rest))
         return rest
 
     def _delete_done(self, records: Sequence[Record], again: Sequence[Record]) -> None:
@@ -138,7 +138,7 @@ class Batch:
         try:
             self._queue.delete(done)
         except QueueUnavailable:
-            self._journal.trouble("not_deleted", records=len(done))
+            self._journal.warning("not_deleted", records=len(done))
 
     def _left(self, deadline: int) -> float:
         return (deadline - self._clock()) / 1000

@@ -12,7 +12,7 @@ from itertools import islice
 
 from chatbot.conversation.context import Context
 from chatbot.conversation.export import exported, exported_profile
-from chatbot.core.files import File, Made
+from chatbot.core.files import File, StoredFile
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author, Command, Kind, Message
 from chatbot.core.ports import Turns
@@ -160,16 +160,16 @@ def _export(context: Context) -> Result:
     person = exported_profile(context.timeline.profile)
     document = {"conversation": key.conversation, "person": person, "turns": turns[::-1]}
     content = json.dumps(document, ensure_ascii=False, indent=1).encode()
-    made = Made(key.file_name("json"), "application/json", "conversation.json")
-    context.files.keep(made.name, File(content, made.type))
-    return Say(Reply(context.say("export", turns=len(turns)), made=made))
+    export = StoredFile(key.file_name("json"), "application/json", "conversation.json")
+    context.files.keep(export.name, File(content, export.type))
+    return Say(Reply(context.say("export", turns=len(turns)), file=export))
 
 
 def _forget(context: Context) -> Result:
     wish = context.message.command.arguments.lower()
     if wish == "yes":
         older = context.history.older(context.message.key)
-        context.files.delete([turn.reply.made.name for turn in older if turn.reply.made])
+        context.files.delete([turn.reply.file.name for turn in older if turn.reply.file])
         days = context.history.erase(context.message.key)
         return replace(_says(context, "forgotten", days=days), wordless=True)
     if wish == "no":
@@ -191,7 +191,7 @@ def _retry(context: Context) -> Result:
     if last is None:
         return _says(context, "nothing_to_retry")
     links = Links(replaces=last.key.sort)
-    drawn = last.reply.made.title if last.reply.made else _picture_asked(last)
+    drawn = last.reply.file.title if last.reply.file else _picture_asked(last)
     if drawn:
         return Draw(drawn, links)
     key = _first(context.history, last)
@@ -219,7 +219,7 @@ def _shown(context: Context, turn: Turn) -> str:
     you, me = context.say("you"), context.say("me")
     if turn.origin is Origin.STAFF:
         return f"{me}: {_short(turn.text)}"
-    picture = "🖼 " if turn.reply.made else ""
+    picture = "🖼 " if turn.reply.file else ""
     answer = f"\n{me}: {picture}{_short(turn.reply.text)}" if turn.reply.text else ""
     return f"{you}: {_short(turn.words)}{answer}"
 

@@ -61,7 +61,7 @@ class Delivery:
         `pointers` are those of the messages that it answers too.
         """
         claim = attempt.new_claim()
-        silent = not (turn.reply.text or turn.reply.made)
+        silent = not (turn.reply.text or turn.reply.file)
         state = State.DELIVERED if silent else State.SENDING
         turn = replace(turn, state=state, claim=claim, opened_at=self._clock())
         store = partial(self._history.put, turn)
@@ -74,7 +74,7 @@ class Delivery:
                 return attempt.hand_back()
             if not _bears(found.turn, claim):
                 return self.resume(found.turn, channel, attempt)
-        self._journal.hop("stored", **facts(turn), origin=turn.origin.value, merged=len(pointers))
+        self._journal.info("stored", **facts(turn), origin=turn.origin.value, merged=len(pointers))
         if silent:
             return Done(len(pointers))
         try:
@@ -119,7 +119,7 @@ class Delivery:
         ):
             self._history.hold(turn.key, self._clock())
             self._journal.count("Held", channel=turn.channel)
-            self._journal.trouble("held", **facts(turn))
+            self._journal.warning("held", **facts(turn))
             return Done()
         claim = attempt.new_claim()
         try:
@@ -129,7 +129,7 @@ class Delivery:
             if found.turn is None or not _bears(found.turn, claim):
                 raise
             turn = found.turn
-        self._journal.hop("resumed", **facts(turn), parts_posted=len(turn.posted))
+        self._journal.info("resumed", **facts(turn), parts_posted=len(turn.posted))
         if open_part and channel.settling is Settling.READ_BACK:
             try:
                 turn = self._read_back(turn, channel, attempt)
@@ -177,7 +177,7 @@ class Delivery:
                 pause = refused.retry_after or self._settings.retry_delay * 2.0 ** (tried - 1)
                 if tried == _POST_TRIES or not attempt.can_post(pause):
                     return self._release(turn, attempt.hand_back(refused.retry_after))
-                self._journal.hop("post_refused", **facts(turn), pause=pause)
+                self._journal.info("post_refused", **facts(turn), pause=pause)
                 self._sleep(pause)
             except AmbiguousPost:
                 self._journal.count("Ambiguous", channel=turn.channel)
@@ -185,10 +185,10 @@ class Delivery:
             except Undeliverable as never:
                 self._history.save(replace(turn, state=State.UNDELIVERABLE))
                 self._journal.count("Undeliverable", channel=turn.channel)
-                self._journal.trouble("undeliverable", **facts(turn), reason=never.reason)
+                self._journal.warning("undeliverable", **facts(turn), reason=never.reason)
                 return Done()
             else:
-                self._journal.hop("posted", **facts(turn), part=len(turn.posted) + 1)
+                self._journal.info("posted", **facts(turn), part=len(turn.posted) + 1)
                 return platform_id
         raise AssertionError("the last try returns")
 
@@ -202,7 +202,7 @@ class Delivery:
         ends_at = self._clock() + int(seconds * 1000)
         claim = replace(turn.claim, ends_at=ends_at) if turn.claim else None
         self._history.save(replace(turn, claim=claim))
-        self._journal.trouble("ambiguous", **facts(turn), settled_in=seconds)
+        self._journal.warning("ambiguous", **facts(turn), settled_in=seconds)
         return HandBack(seconds)
 
     def _progress(self, turn: Turn, platform_id: str) -> Turn:
@@ -214,7 +214,7 @@ class Delivery:
     def _delivered(self, turn: Turn, attempt: Attempt) -> Done:
         self._insist(turn, lambda: self._history.mark_delivered(turn.key, turn.posted))
         seconds = attempt.age()
-        self._journal.hop("delivered", **facts(turn), parts=len(turn.posted), seconds=seconds)
+        self._journal.info("delivered", **facts(turn), parts=len(turn.posted), seconds=seconds)
         self._journal.count("Answered", channel=turn.channel)
         self._journal.count("AnswerSeconds", seconds, channel=turn.channel)
         return Done()
@@ -241,7 +241,7 @@ class Delivery:
                 self._sleep(0.1 * 2**tried)
             else:
                 return
-        self._journal.trouble("not_recorded", **facts(turn))
+        self._journal.warning("not_recorded", **facts(turn))
 
 
 def facts(turn: Turn) -> dict[str, str | float]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chatbot.core.timeline import ConversationProfile
-from chatbot.core.turn import Turn
+from chatbot.core.turn import Reply, Turn
 
 
 def exported(turn: Turn) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def exported(turn: Turn) -> dict[str, Any]:
         "channel": turn.channel,
         "author": asdict(turn.author),
         "text": turn.text,
-        "reply": asdict(turn.reply),
+        "reply": _reply(turn.reply),
         "state": turn.state,
         "origin": turn.origin,
         "claim": None,
@@ -35,6 +35,11 @@ def exported(turn: Turn) -> dict[str, Any]:
         "rating": turn.rating,
         **asdict(usage),
     }
+
+
+def _reply(reply: Reply) -> dict[str, Any]:
+    fields = asdict(reply)
+    return {{"file": "made"}.get(name, name): field for name, field in fields.items()}
 
 
 def exported_profile(profile: ConversationProfile) -> dict[str, Any]:

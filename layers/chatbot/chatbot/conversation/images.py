@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chatbot.conversation.attempt import Deadline
 from chatbot.core.errors import ModelUnavailable
-from chatbot.core.files import Made
+from chatbot.core.files import StoredFile
 from chatbot.core.message import Message
 from chatbot.core.ports import Clock, Files, Journal, Model
 from chatbot.core.settings import Settings
@@ -25,7 +25,7 @@ class Images:
         self._journal = journal
         self._clock = clock
 
-    def draw(self, message: Message, words: str, deadline: Deadline) -> Made:
+    def draw(self, message: Message, words: str, deadline: Deadline) -> StoredFile:
         """The picture of `words` for `message`, paid once: an earlier attempt's is taken.
 
         Raises ModelUnavailable, ModelRefused, ContentFiltered, FilesUnavailable.
@@ -41,4 +41,4 @@ class Images:
             self._journal.count("Images", channel=message.channel)
             took = (self._clock() - began) / 1000
             self._journal.count("ImageSeconds", took, channel=message.channel)
-        return Made(name, file.type, words)
+        return StoredFile(name, file.type, words)

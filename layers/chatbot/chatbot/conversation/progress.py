@@ -83,7 +83,7 @@ class Progress:
     def _lost(self, call: str, error: Exception) -> None:
         ours = isinstance(error, ChatbotError)
         reason = str(error) if ours else type(error).__name__  # another's may hold people's words
-        self._journal.hop("courtesy_lost", channel=self._message.channel, call=call, reason=reason)
+        self._journal.info("courtesy_lost", channel=self._message.channel, call=call, reason=reason)
 
     def _run(self) -> None:
         self._channel.acknowledge(self._message)

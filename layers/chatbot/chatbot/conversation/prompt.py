@@ -97,7 +97,7 @@ def _lines(turn: Turn, group: bool) -> Iterator[PromptLine]:
         yield PromptLine("assistant", turn.text)
         return
     yield PromptLine("user", _named(turn.words, turn.author, group))
-    if turn.reply.made:
-        yield PromptLine("assistant", f"[picture: {turn.reply.made.title}]")
+    if turn.reply.file:
+        yield PromptLine("assistant", f"[picture: {turn.reply.file.title}]")
     elif turn.origin is Origin.MODEL and turn.reply.text:
         yield PromptLine("assistant", turn.reply.text)

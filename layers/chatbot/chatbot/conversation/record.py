@@ -71,7 +71,7 @@ class RecordHandler:
             return DeadLetter("malformed")
         channel = self._channels.get(envelope.channel)
         if channel is None:
-            self._journal.trouble("channel_off", channel=envelope.channel)
+            self._journal.warning("channel_off", channel=envelope.channel)
             return DeadLetter("channel_off") if attempt.given_up() else attempt.hand_back()
         key, counted = envelope.key, False
         try:
@@ -119,7 +119,7 @@ class RecordHandler:
 
     def _at_rest(self, turn: Turn) -> Outcome | None:
         if turn.settled:
-            self._journal.hop("already_answered", **facts(turn))
+            self._journal.info("already_answered", **facts(turn))
             return Done()
         return self._delivery.wait_for_claim(turn)
 
@@ -145,7 +145,7 @@ class RecordHandler:
     ) -> Outcome:
         """Answer the first of `records`, with those that follow it where they belong together."""
         if envelope.key.sort < timeline.profile.forgotten_before:
-            self._journal.hop("forgotten", channel=envelope.channel, event_id=envelope.event_id)
+            self._journal.info("forgotten", channel=envelope.channel, event_id=envelope.event_id)
             return Done()
         messages = [channel.read(envelope)]
         if messages[0].kind is Kind.RATING:
@@ -180,12 +180,12 @@ class RecordHandler:
         try:
             self._history.lower_try(key)
         except HistoryUnavailable:
-            self._journal.trouble("try_not_lowered", event_id=key.event_id)
+            self._journal.warning("try_not_lowered", event_id=key.event_id)
 
     def _say_again(self, envelope: Envelope, error: Exception, delay: float) -> None:
         """The type alone: an error's text is not ours to vouch for."""
         self._journal.count("TriedAgain", channel=envelope.channel)
-        self._journal.trouble(
+        self._journal.warning(
             "again",
             channel=envelope.channel,
             conversation=envelope.conversation,

@@ -14,7 +14,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class StoredFile:
     """A picture or file of ours in the bucket, under `name`; `type` is its media type."""
 
     name: str

@@ -294,10 +294,10 @@ class Queue(Protocol):
 class Journal(Protocol):
     """Logs and metrics. Values are ids, sizes, times and fixed words: never people's words."""
 
-    def hop(self, name: str, **facts: str | float) -> None:
+    def info(self, name: str, **facts: str | float) -> None:
         """One line of the structured log."""
 
-    def trouble(self, name: str, **facts: str | float) -> None:
+    def warning(self, name: str, **facts: str | float) -> None:
         """The same, as a warning."""
 
     def count(self, metric: str, value: float = 1, *, channel: str) -> None:

@@ -35,11 +35,6 @@ def _secret(meaning: str, *readers: str) -> Any:
     return field(default="", repr=False, metadata={"meaning": meaning, "readers": readers})
 
 
-def _place(meaning: str) -> Any:
-    """Set by template.yaml alone."""
-    return field(default="", metadata={"meaning": meaning, "by_template": True})
-
-
 @dataclass(frozen=True)
 class Settings:
     """All settings, parsed. A channel whose secrets are empty is off."""
@@ -171,13 +166,6 @@ class Settings:
         90, "Days a turn is kept; a message can wait 28 in queue and dead letters", min=30
     )
     settings_ttl: Seconds = _setting(Seconds(300), "Parameters are read again after this long")
-    # Where things are
-    parameter_path: str = _place("Path of the parameters in the parameter store")
-    table_name: str = _place("Conversation table")
-    queue_url: str = _place("Message queue")
-    dead_letter_queue_url: str = _place("Dead-letter queue")
-    files_bucket: str = _place("Bucket of made pictures and files")
-    files_origin: str = _place("Where a browser gets them from")
 
     @property
     def persona_prompts(self) -> dict[str, str]:
@@ -187,17 +175,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class SettingInfo:
-    """A row of README's table. `readers` are the functions that read it when it is a secret.
-
-    `by_template` where no operator sets it.
-    """
+    """A row of README's table. `readers` are the functions that read it when it is a secret."""
 
     name: str
     type: str
     default: str
     meaning: str
     readers: tuple[str, ...]
-    by_template: bool
 
 
 def describe() -> Iterator[SettingInfo]:
@@ -211,7 +195,6 @@ def describe() -> Iterator[SettingInfo]:
             default=_default_text(item.default, hint),
             meaning=item.metadata["meaning"],
             readers=item.metadata.get("readers", ()),
-            by_template=item.metadata.get("by_template", False),
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from chatbot.core.files import Made
+from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author, Message
 
@@ -30,7 +30,7 @@ class Reply:
 
     text: str
     buttons: tuple[Button, ...] = ()
-    made: Made | None = None
+    file: StoredFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Part:
     text: str
     entities: tuple[Mapping[str, Any], ...] = ()
     buttons: tuple[Button, ...] = ()
-    made: Made | None = None
+    file: StoredFile | None = None
 
 
 class State(StrEnum):

@@ -36,14 +36,14 @@ def refuse(
     if isinstance(refusal, Forged):
         size = {} if body is None else {"bytes": len(body)}
         journal.count("Refused", channel=channel)
-        journal.trouble("refused", channel=channel, reason=refusal.reason, **size)
+        journal.warning("refused", channel=channel, reason=refusal.reason, **size)
     elif body is not None:
         journal.count("Ignored", channel=channel)
         if not explain:
             digest = hashlib.sha256(body).hexdigest()
             facts = {"channel": channel, "reason": refusal.reason, "digest": digest}
-            journal.trouble("unreadable", **facts, bytes=len(body))
+            journal.warning("unreadable", **facts, bytes=len(body))
             return Response()
-        journal.hop("ignored", channel=channel, reason=refusal.reason, events=1)
+        journal.info("ignored", channel=channel, reason=refusal.reason, events=1)
         told["now"] = time.time_ns() // 1_000_000
     return Response.of_json(told, refusal.status)

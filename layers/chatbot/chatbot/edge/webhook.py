@@ -27,7 +27,7 @@ class EnvelopeSender(Protocol):
         """Raises QueueUnavailable unless every envelope was accepted."""
 
 
-class Closed:
+class ClosedChannels:
     """Answers for channels that are off because their secrets are missing."""
 
     def __init__(self, journal: Journal) -> None:
@@ -38,11 +38,11 @@ class Closed:
         """404; the log says once why. `missing` names settings."""
         if channel not in self._told:
             self._told.add(channel)
-            self._journal.trouble("channel_off", channel=channel, missing=missing)
+            self._journal.warning("channel_off", channel=channel, missing=missing)
         return NOT_FOUND
 
 
-def enter(
+def handle(
     request: Request,
     inbound: Inbound,
     sender: EnvelopeSender,
@@ -65,9 +65,9 @@ def enter(
     try:
         for stop in received.stops:
             put_stop(stop)
-            journal.hop("stop", channel=channel, conversation=stop.conversation)
+            journal.info("stop", channel=channel, conversation=stop.conversation)
     except HistoryUnavailable as error:
-        journal.trouble("history_unavailable", channel=channel, reason=str(error))
+        journal.warning("history_unavailable", channel=channel, reason=str(error))
         return UNAVAILABLE
     return _enqueue(received, channel, sender, journal)
 
@@ -82,11 +82,11 @@ def _enqueue(
         ignored["no usable key"] = unstorable
     for reason, events in ignored.items():
         journal.count("Ignored", events, channel=channel)
-        journal.hop("ignored", channel=channel, reason=reason, events=events)
+        journal.info("ignored", channel=channel, reason=reason, events=events)
     try:
         sender.send(envelopes)
     except QueueUnavailable as error:
-        journal.trouble("queue_unavailable", channel=channel, reason=str(error))
+        journal.warning("queue_unavailable", channel=channel, reason=str(error))
         return UNAVAILABLE
     if envelopes:
         journal.count("Received", len(envelopes), channel=channel)

@@ -87,10 +87,10 @@ def messages(request: Request, key: str, reader: TurnReader, locked: bool = Fals
 
 def _shown(turn: Turn) -> Mapping[str, Any]:
     reply = turn.reply
-    made = reply.made and {
-        "url": f"/web/files/{reply.made.name.rpartition('/')[2]}",
-        "type": reply.made.type,
-        "title": reply.made.title,
+    made = reply.file and {
+        "url": f"/web/files/{reply.file.name.rpartition('/')[2]}",
+        "type": reply.file.type,
+        "title": reply.file.title,
     }
     formatted = safe_html if turn.origin is Origin.MODEL else plain_html
     return {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from chatbot.core.files import Made
+from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author
 from chatbot.core.timeline import ConversationProfile
@@ -51,7 +51,7 @@ def key_of(key: TurnKey) -> dict[str, AttributeValueTypeDef]:
 def turn_to_item(turn: Turn) -> dict[str, AttributeValueTypeDef]:
     links, usage = turn.links, turn.usage
     claim = turn.claim or Claim("", 0)
-    made = turn.reply.made
+    made = turn.reply.file
     plain: dict[str, Plain] = {
         "kind": "pointer" if links.merged_into else "break" if links.fresh_start else "turn",
         "channel": turn.channel,
@@ -89,7 +89,7 @@ def item_to_turn(item: Item) -> Turn:
     reply = Reply(
         text(item, "reply"),
         tuple(map(Button, buttons[::2], buttons[1::2])),
-        Made(*made) if made else None,
+        StoredFile(*made) if made else None,
     )
     return Turn(
         key=TurnKey(text(item, "pk"), text(item, "sk")),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from chatbot.adapters.dynamodb import codec as items
-from chatbot.adapters.dynamodb.table import ConditionFailed, Rows
+from chatbot.adapters.dynamodb import codec
+from chatbot.adapters.dynamodb.table import ConditionFailed, TableClient
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Stop
 from chatbot.core.ports import Counted
@@ -26,20 +26,20 @@ _A_DAY = 86400
 _DRAFT_LASTS = 30_000  # milliseconds; while it is written, it is repeated
 
 
-class Marks:
+class StateItems:
     """Its part of ports.History. Every method may raise HistoryUnavailable.
 
     `clock` tells epoch milliseconds. Items expire `retention_days` after they were put, drafts,
     stops and counts sooner.
     """
 
-    def __init__(self, rows: Rows, clock: Callable[[], int], retention_days: int) -> None:
-        self._rows = rows
+    def __init__(self, rows: TableClient, clock: Callable[[], int], retention_days: int) -> None:
+        self._client = rows
         self._clock = clock
         self._retention = retention_days * _A_DAY
 
     def save_profile(self, conversation: str, profile: ConversationProfile) -> None:
-        self._rows.update(
+        self._client.update(
             TurnKey(conversation, PROFILE),
             "SET registered = :registered, asked = :asked, persona = :persona, "
             "#n = :name, #l = :language, #m = :mode, expires_at = :expiry",
@@ -60,15 +60,15 @@ class Marks:
         values: dict[str, Plain] = {":one": 1, ":expiry": self._expiry(), ":event": key.sort}
         try:
             update = "SET n = n + :one, expires_at = :expiry"
-            item = self._rows.update(tries, update, values, "event = :event")
+            item = self._client.update(tries, update, values, "event = :event")
         except ConditionFailed:
             update = "SET n = :one, expires_at = :expiry, event = :event"
-            item = self._rows.update(tries, update, values)
-        return items.number(item, "n")
+            item = self._client.update(tries, update, values)
+        return codec.number(item, "n")
 
     def lower_try(self, key: TurnKey) -> None:
         try:
-            self._rows.update(
+            self._client.update(
                 TurnKey(key.conversation, TRIES),
                 "SET n = n - :one",
                 {":one": 1, ":zero": 0, ":event": key.sort},
@@ -94,37 +94,37 @@ class Marks:
             values[":most"] = most
         try:
             update = f"SET expires_at = :expiry{keep} ADD #k :one"
-            self._rows.update(key, update, values, f"{once}#d = :day", names)
+            self._client.update(key, update, values, f"{once}#d = :day", names)
             return Counted.NOW
         except ConditionFailed as failed:
-            if items.text(failed.item, "date") == day:
-                known = event in items.texts(failed.item, "counted")
+            if codec.text(failed.item, "date") == day:
+                known = event in codec.texts(failed.item, "counted")
                 return Counted.BEFORE if known else Counted.TOO_MANY
         others = [name for name in ("messages", "images") if name != kind]
         update = "SET #d = :day, #k = :one, counted = :events, expires_at = :expiry REMOVE "
         try:
             fresh = "attribute_not_exists(#d) OR #d <> :day"
-            self._rows.update(key, update + ", ".join(others), first, fresh, names)
+            self._client.update(key, update + ", ".join(others), first, fresh, names)
         except ConditionFailed:  # another began the day
             return self.count_today(person, day, kind, event, most)
         return Counted.NOW
 
     def save_draft(self, key: TurnKey, text: str) -> None:
         draft = TurnKey(key.conversation, DRAFT)
-        _keep(self._rows, draft, self._clock(), event=key.sort, text=text)
+        _keep(self._client, draft, self._clock(), event=key.sort, text=text)
 
     def draft_of(self, conversation: str) -> tuple[str, str] | None:
         """Event id and text of what is being written, until its turn is stored."""
-        draft = self._rows.get(TurnKey(conversation, DRAFT))
-        key = TurnKey(conversation, items.text(draft, "event"))
-        if items.number(draft, "at") < self._clock() - _DRAFT_LASTS or self._rows.get(key):
+        draft = self._client.get(TurnKey(conversation, DRAFT))
+        key = TurnKey(conversation, codec.text(draft, "event"))
+        if codec.number(draft, "at") < self._clock() - _DRAFT_LASTS or self._client.get(key):
             return None
-        return key.event_id, items.text(draft, "text")
+        return key.event_id, codec.text(draft, "text")
 
     def stop_requested(self, key: TurnKey, preview: str) -> bool:
-        stop = self._rows.get(TurnKey(key.conversation, STOP))
-        event = items.text(stop, "event")
-        any_before = not event and items.number(stop, "at") >= key.occurred_at
+        stop = self._client.get(TurnKey(key.conversation, STOP))
+        event = codec.text(stop, "event")
+        any_before = not event and codec.number(stop, "at") >= key.occurred_at
         return bool(stop) and (any_before or (event != "" and event in {key.event_id, preview}))
 
     def _expiry(self) -> int:
@@ -134,10 +134,10 @@ class Marks:
 def put_stop(client: DynamoDBClient, table_name: str, stop: Stop) -> None:
     """Leave the wish where `stop_wished` finds it. Raises HistoryUnavailable."""
     key = TurnKey(stop.conversation, STOP)
-    _keep(Rows(client, table_name), key, stop.at, event=stop.event)
+    _keep(TableClient(client, table_name), key, stop.at, event=stop.event)
 
 
-def _keep(rows: Rows, key: TurnKey, at: int, **plain: Plain) -> None:
+def _keep(rows: TableClient, key: TurnKey, at: int, **plain: Plain) -> None:
     """In place of what was there; for a day."""
     plain = {**plain, "at": at, "expires_at": at // 1000 + _A_DAY}
-    rows.put(items.key_of(key) | {name: items.value(each) for name, each in plain.items() if each})
+    rows.put(codec.key_of(key) | {name: codec.value(each) for name, each in plain.items() if each})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from chatbot.adapters.dynamodb import codec as items
+from chatbot.adapters.dynamodb import codec
 from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.key import TurnKey
 
@@ -29,7 +29,7 @@ class ConditionFailed(Exception):
         self.item = item
 
 
-class Rows:
+class TableClient:
     """Every read is strongly consistent; every method may raise HistoryUnavailable.
 
     `client` may be shared by threads.
@@ -44,7 +44,7 @@ class Rows:
         with _dynamodb("GetItem"):
             answer = self._client.get_item(
                 TableName=self._table,
-                Key=items.key_of(key),
+                Key=codec.key_of(key),
                 ConsistentRead=True,
                 ReturnConsumedCapacity="TOTAL",
             )
@@ -61,10 +61,10 @@ class Rows:
         **more: Any,
     ) -> Iterator[tuple[Sequence[Item], bool]]:
         """Items of a conversation and whether they are its last; sort keys `between`, inclusive."""
-        condition, values = "pk = :pk", {":pk": items.value(conversation)}
+        condition, values = "pk = :pk", {":pk": codec.value(conversation)}
         if between:
             condition += " AND sk BETWEEN :low AND :high"
-            values |= {":low": items.value(between[0]), ":high": items.value(between[1])}
+            values |= {":low": codec.value(between[0]), ":high": codec.value(between[1])}
         while True:
             with _dynamodb("Query"):
                 page = self._client.query(
@@ -124,9 +124,9 @@ class Rows:
         with _dynamodb("UpdateItem"):
             answer = self._client.update_item(
                 TableName=self._table,
-                Key=items.key_of(key),
+                Key=codec.key_of(key),
                 UpdateExpression=update,
-                ExpressionAttributeValues={n: items.value(each) for n, each in values.items()},
+                ExpressionAttributeValues={n: codec.value(each) for n, each in values.items()},
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **optional,

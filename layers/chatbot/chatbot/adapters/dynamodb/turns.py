@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from chatbot.adapters.dynamodb import codec as items
-from chatbot.adapters.dynamodb.state import DAY, PROFILE, Marks
-from chatbot.adapters.dynamodb.table import ConditionFailed, Rows
+from chatbot.adapters.dynamodb import codec
+from chatbot.adapters.dynamodb.state import DAY, PROFILE, StateItems
+from chatbot.adapters.dynamodb.table import ConditionFailed, TableClient
 from chatbot.core.key import TURN_PREFIX, TurnKey
 from chatbot.core.ports import TurnExists
 from chatbot.core.timeline import Timeline
@@ -33,7 +33,7 @@ _LONGEST_SORT_KEY = 1024  # bytes, DynamoDB's limit
 _CLAIM_OVER = "#s = :sending AND (attribute_not_exists(claim_token) OR claim_ends < :now)"
 
 
-class Table(Marks):
+class Table(StateItems):
     """Fulfils ports.History. Every method may raise HistoryUnavailable.
 
     `client` may be shared by threads; `clock` tells epoch milliseconds. Items expire
@@ -44,19 +44,19 @@ class Table(Marks):
     def __init__(
         self, client: DynamoDBClient, table_name: str, clock: Callable[[], int], retention_days: int
     ) -> None:
-        super().__init__(Rows(client, table_name), clock, retention_days)
+        super().__init__(TableClient(client, table_name), clock, retention_days)
 
     def read(self, conversation: str, turns: int) -> Timeline:
         found: list[Item] = []
         complete = True
-        pages = self._rows.pages(conversation, forward=False, Limit=turns + _ROOM)
+        pages = self._client.pages(conversation, forward=False, Limit=turns + _ROOM)
         for page, last in pages:
             found += page
             complete = last
             if _shown(found) >= turns:
                 break
-        profile = next((item for item in found if items.text(item, "sk") == PROFILE), {})
-        return Timeline(items.item_to_profile(profile), tuple(_turns(found)), complete)
+        profile = next((item for item in found if codec.text(item, "sk") == PROFILE), {})
+        return Timeline(codec.item_to_profile(profile), tuple(_turns(found)), complete)
 
     def turns_after(self, conversation: str, after: str, limit: int) -> tuple[Turn, ...]:
         """The `limit` turns that follow the sort key `after`, oldest first.
@@ -81,28 +81,28 @@ class Table(Marks):
         ):
             return ()
         # BETWEEN includes both ends, of which one is a turn.
-        pages = self._rows.pages(conversation, (low, high), forward=forward, Limit=limit + 1)
+        pages = self._client.pages(conversation, (low, high), forward=forward, Limit=limit + 1)
         found, _ = next(pages)
         return tuple(turn for turn in _turns(found) if turn.key.sort not in (low, high))[:limit]
 
     def find(self, key: TurnKey) -> Turn | None:
-        return _turn_or_none(self._rows.get(key))
+        return _turn_or_none(self._client.get(key))
 
     def older(self, before: TurnKey) -> Iterator[Turn]:
         between = (TURN_PREFIX, before.sort)
-        pages = self._rows.pages(before.conversation, between, forward=False, Limit=_PAGE)
+        pages = self._client.pages(before.conversation, between, forward=False, Limit=_PAGE)
         return (turn for page, _ in pages for turn in _turns(page) if turn.key != before)
 
     def put(self, turn: Turn) -> None:
         with _turn_exists():
-            self._rows.put_new(self._new(turn))
+            self._client.put_new(self._new(turn))
 
     def put_all(self, turns: Sequence[Turn]) -> None:
         with _turn_exists():
-            self._rows.put_all_new([self._new(turn) for turn in turns])
+            self._client.put_all_new([self._new(turn) for turn in turns])
 
     def _new(self, turn: Turn) -> Item:
-        return items.turn_to_item(turn) | {"expires_at": items.value(self._expiry())}
+        return codec.turn_to_item(turn) | {"expires_at": codec.value(self._expiry())}
 
     def take_over(self, found: Turn, claim: Claim, now: int) -> Turn:
         values: dict[str, Plain] = {
@@ -171,7 +171,7 @@ class Table(Marks):
         for turn in self.older(before):
             if turn.links.fresh_start and turn.links.lifted_by in ("", before.sort):
                 values: dict[str, Plain] = {":by": before.sort}
-                self._rows.update(turn.key, "SET lifted_by = :by", values)
+                self._client.update(turn.key, "SET lifted_by = :by", values)
                 lifted = True
             elif lifted and turn.origin is not Origin.COMMAND:
                 return
@@ -181,25 +181,27 @@ class Table(Marks):
 
         The tombstone comes first: what it covers is never answered again, whatever follows."""
         tombstone = {
-            **items.key_of(TurnKey(before.conversation, PROFILE)),
-            "forgotten_before": items.value(before.sort),
-            "expires_at": items.value(self._expiry()),
+            **codec.key_of(TurnKey(before.conversation, PROFILE)),
+            "forgotten_before": codec.value(before.sort),
+            "expires_at": codec.value(self._expiry()),
         }
-        self._rows.put(tombstone)
-        pages = self._rows.pages(before.conversation, ProjectionExpression="pk, sk, event")
-        self._rows.delete([item for page, _ in pages for item in page if _is_covered(item, before)])
+        self._client.put(tombstone)
+        pages = self._client.pages(before.conversation, ProjectionExpression="pk, sk, event")
+        self._client.delete(
+            [item for page, _ in pages for item in page if _is_covered(item, before)]
+        )
         return BACKUP_DAYS
 
     def rate(self, key: TurnKey, rating: int) -> None:
         with suppress(ConditionFailed):
             values: dict[str, Plain] = {":rating": rating}
-            self._rows.update(key, "SET rating = :rating", values, "attribute_exists(pk)")
+            self._client.update(key, "SET rating = :rating", values, "attribute_exists(pk)")
 
     def _change(self, key: TurnKey, update: str, condition: str, values: dict[str, Plain]) -> Turn:
         """The turn after the change. Raises TurnExists with what stands there where it must not."""
         with _turn_exists():
-            item = self._rows.update(key, update, values, condition, {"#s": "state"})
-        return items.item_to_turn(item)
+            item = self._client.update(key, update, values, condition, {"#s": "state"})
+        return codec.item_to_turn(item)
 
 
 @contextmanager
@@ -212,7 +214,7 @@ def _turn_exists() -> Iterator[None]:
 
 def _turns(page: Iterable[Item]) -> Iterator[Turn]:
     return (
-        items.item_to_turn(item) for item in page if items.text(item, "sk").startswith(TURN_PREFIX)
+        codec.item_to_turn(item) for item in page if codec.text(item, "sk").startswith(TURN_PREFIX)
     )
 
 
@@ -222,18 +224,18 @@ def _is_covered(item: Item, before: TurnKey) -> bool:
     What was counted today stays for the day, or nobody would have a limit.
     And the deaths of the very event that forgets have to be remembered.
     """
-    name = items.text(item, "sk")
+    name = codec.text(item, "sk")
     if name.startswith(TURN_PREFIX):
         return name < before.sort
-    return name not in (PROFILE, DAY) and items.text(item, "event") != before.sort
+    return name not in (PROFILE, DAY) and codec.text(item, "event") != before.sort
 
 
 def _shown(page: Iterable[Item]) -> int:
     """How many are turns of their own."""
     return sum(
-        items.text(item, "sk").startswith(TURN_PREFIX) and "leader" not in item for item in page
+        codec.text(item, "sk").startswith(TURN_PREFIX) and "leader" not in item for item in page
     )
 
 
 def _turn_or_none(item: Item) -> Turn | None:
-    return items.item_to_turn(item) if item else None
+    return codec.item_to_turn(item) if item else None

@@ -15,7 +15,7 @@ MOST_BYTES = 20_000_000
 """Of a picture that a server names by its address."""
 
 
-class Studio(ChatModel):
+class OpenAIModel(ChatModel):
     """IMAGE_MODEL and TRANSCRIBE_MODEL of the server that OPENAI_MODEL is on."""
 
     def draw(self, prompt: str, seconds: float) -> File:

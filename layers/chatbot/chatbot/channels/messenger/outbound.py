@@ -70,20 +70,20 @@ class MessengerChannel(BaseChannel):
         )
 
     def split(self, reply: Reply) -> Sequence[Part]:
-        made = [Part("", made=reply.made)] if reply.made else []
+        made = [Part("", file=reply.file)] if reply.file else []
         words = parts_of(reply.text, TEXT_LIMIT, len, formatting=False)
         return with_buttons([*made, *words], reply)
 
     def post(self, turn: Turn, part: Part) -> str:
         """See ports.Channel. The metadata names the turn, and marks the echo as our own."""
         metadata = f"{OWN_METADATA}{turn.key.event_id}"  # at most 1000 characters
-        file = kept(self._files, part.made)
+        file = kept(self._files, part.file)
         message: dict[str, Any] = {"metadata": metadata}
         files: dict[str, Upload] = {}
-        if part.made and file:
-            kind = "image" if part.made.is_picture else "file"
+        if part.file and file:
+            kind = "image" if part.file.is_picture else "file"
             message["attachment"] = {"type": kind, "payload": {"is_reusable": False}}
-            files["filedata"] = upload_of(part.made, file)
+            files["filedata"] = upload_of(part.file, file)
         else:
             message["text"] = part.text or say("file_gone", self._settings.language)
         if part.buttons:
@@ -103,7 +103,7 @@ class MessengerChannel(BaseChannel):
     def find_posted(self, turn: Turn, part: Part, known: Iterable[str]) -> str | None:
         """See ports.Channel. Created times are whole seconds; the oldest match counts."""
         recorded, since = set(known), turn.opened_at // 1000
-        posted = part.text.strip(), part.made is not None
+        posted = part.text.strip(), part.file is not None
         fitting = (
             each.id
             for each in self._read_back(turn.key)

@@ -131,17 +131,17 @@ class TelegramChannel(BaseChannel):
         return status in ("creator", "administrator")
 
     def split(self, reply: Reply) -> Sequence[Part]:
-        if reply.made is None:
+        if reply.file is None:
             return with_buttons(_parts(reply.text, TEXT_LIMIT), reply)
         caption, _, rest = reply.text.partition("\n\n")
         first, *more = _parts(caption, CAPTION_LIMIT) or [Part("")]
-        parts = [replace(first, made=reply.made), *more, *_parts(rest, TEXT_LIMIT)]
+        parts = [replace(first, file=reply.file), *more, *_parts(rest, TEXT_LIMIT)]
         return with_buttons(parts, reply)
 
     def post(self, turn: Turn, part: Part) -> str:
         """See ports.Channel. In groups the first part quotes the message it answers."""
-        file = kept(self._files, part.made)
-        if part.made and file is None:
+        file = kept(self._files, part.file)
+        if part.file and file is None:
             gone = say("file_gone", turn.author.language or self._settings.language)
             part = Part(f"{gone}\n\n{part.text}".strip(), buttons=part.buttons)
         method, prefix, upload = _form(part, file)
@@ -161,7 +161,7 @@ class TelegramChannel(BaseChannel):
         answer = self._api.call(method, fields, self._settings.post_timeout, upload)
         mended = _mended(fields, answer)
         if mended:
-            self._journal.hop("posting_again", channel=NAME, status=answer.status)
+            self._journal.info("posting_again", channel=NAME, status=answer.status)
             left = deadline - time.monotonic()
             if left < _LEAST_TIME:
                 raise PostRefused("no time to post again")
@@ -183,11 +183,11 @@ def _parts(text: str, limit: int) -> list[Part]:
 
 def _form(part: Part, file: File | None) -> tuple[str, str, dict[str, Upload]]:
     """The method, what its text is called ("" = text), and the file by what it is called."""
-    if part.made is None or file is None:
+    if part.file is None or file is None:
         return "sendMessage", "", {}
-    shown = part.made.is_picture and len(file.content) <= PHOTO_LIMIT
+    shown = part.file.is_picture and len(file.content) <= PHOTO_LIMIT
     kind = "photo" if shown else "document"
-    return f"send{kind.title()}", "caption", {kind: upload_of(part.made, file)}
+    return f"send{kind.title()}", "caption", {kind: upload_of(part.file, file)}
 
 
 def _keyboard(buttons: Iterable[Button]) -> dict[str, Any]:

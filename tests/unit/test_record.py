@@ -286,7 +286,7 @@ def test_logs_hold_no_words() -> None:
     world = World("secret answer", RuntimeError("secret error"))
     world.handle(world.envelope("secret question", name="secret name"))
     world.handle(world.envelope("secret question", name="secret name"))
-    assert "secret" not in repr(world.journal.hops) + repr(world.journal.troubles)
+    assert "secret" not in repr(world.journal.infos) + repr(world.journal.warnings)
 
 
 def test_a_stopped_answer_is_kept_as_far_as_it_came() -> None:

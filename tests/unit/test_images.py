@@ -11,7 +11,7 @@ from chatbot.core.errors import (
     ModelRefused,
     ModelUnavailable,
 )
-from chatbot.core.files import File, Made
+from chatbot.core.files import File, StoredFile
 from chatbot.core.timeline import ConversationProfile
 from chatbot.core.translations import say
 from chatbot.core.turn import Origin
@@ -30,10 +30,10 @@ def test_a_command_draws_at_once() -> None:
     envelope = world.envelope("/image a red\n fox")
     assert isinstance(world.handle(envelope), Done)
     turn = world.turn(envelope)
-    assert turn.reply.made == Made(envelope.key.file_name("png"), "image/png", "a red fox")
+    assert turn.reply.file == StoredFile(envelope.key.file_name("png"), "image/png", "a red fox")
     assert (turn.reply.text, turn.origin) == ("a red fox", Origin.MODEL)
     assert len(turn.posted) == 2
-    assert world.files.files[turn.reply.made.name].content.endswith(b"a red fox")
+    assert world.files.files[turn.reply.file.name].content.endswith(b"a red fox")
     assert (world.journal.counted("Images"), len(world.model.prompts)) == (1, 0)
 
 

@@ -16,7 +16,7 @@ from chatbot.core.errors import (
 from chatbot.core.message import Envelope, Stop
 from chatbot.edge.http import Received, Request, Response
 from chatbot.edge.refusal import refuse
-from chatbot.edge.webhook import MAX_EVENT_ID, MAX_TIME, Closed, enter
+from chatbot.edge.webhook import MAX_EVENT_ID, MAX_TIME, ClosedChannels, handle
 from tests.fakes import FakeJournal
 
 REQUEST = Request("POST", "/telegram", body=b"some words of a person")
@@ -57,37 +57,37 @@ class StubSender:
 def test_what_was_received_is_queued_counted_and_acknowledged() -> None:
     journal, sender = FakeJournal(), StubSender()
     received = Received((envelope(), envelope("2:message")), ("echo", "read", "echo"))
-    assert enter(REQUEST, StubInbound(received), sender, no_stop, journal) == Response()
+    assert handle(REQUEST, StubInbound(received), sender, no_stop, journal) == Response()
     assert [sent.event_id for sent in sender.sent] == ["1:message", "2:message"]
     assert journal.metrics["Received", "telegram"] == 2
     assert journal.metrics["Ignored", "telegram"] == 3
-    assert ("ignored", {"channel": "telegram", "reason": "echo", "events": 2}) in journal.hops
+    assert ("ignored", {"channel": "telegram", "reason": "echo", "events": 2}) in journal.infos
 
 
 def test_the_channels_own_answer_is_given() -> None:
     answer = Response(202, "{}")
     received = Received((envelope(),), response=answer)
-    assert enter(REQUEST, StubInbound(received), StubSender(), no_stop, FakeJournal()) is answer
+    assert handle(REQUEST, StubInbound(received), StubSender(), no_stop, FakeJournal()) is answer
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_forgery_is_refused_counted_and_its_body_kept_out_of_the_log(status: int) -> None:
     journal, sender = FakeJournal(), StubSender()
-    response = enter(REQUEST, StubInbound(Forged("signature", status)), sender, no_stop, journal)
+    response = handle(REQUEST, StubInbound(Forged("signature", status)), sender, no_stop, journal)
     assert response.status == status
     assert not sender.sent
     assert journal.metrics == {("Refused", "telegram"): 1}
-    assert "words" not in repr(journal.troubles)
+    assert "words" not in repr(journal.warnings)
 
 
 def test_the_unreadable_is_acknowledged_with_a_digest_in_the_log() -> None:
     journal = FakeJournal()
     assert (
-        enter(REQUEST, StubInbound(Unreadable("json")), StubSender(), no_stop, journal).status
+        handle(REQUEST, StubInbound(Unreadable("json")), StubSender(), no_stop, journal).status
         == 200
     )
     assert journal.metrics == {("Ignored", "telegram"): 1}
-    [(name, facts)] = journal.troubles
+    [(name, facts)] = journal.warnings
     assert name == "unreadable"
     assert facts["digest"] == hashlib.sha256(REQUEST.body).hexdigest()
     assert "words" not in repr(facts)
@@ -97,13 +97,13 @@ def test_the_unreadable_is_explained_to_a_page_with_the_time_here() -> None:
     journal = FakeJournal()
     inbound = StubInbound(Unreadable("text must not be empty", 413))
     before = time.time_ns() // 1_000_000
-    response = enter(REQUEST, inbound, StubSender(), no_stop, journal, explain=True)
+    response = handle(REQUEST, inbound, StubSender(), no_stop, journal, explain=True)
     told = json.loads(response.body)
     assert (response.status, told["error"]) == (413, "text must not be empty")
     assert before <= told["now"] <= time.time_ns() // 1_000_000
     assert journal.metrics == {("Ignored", "telegram"): 1}
     facts = {"channel": "telegram", "reason": "text must not be empty", "events": 1}
-    assert (journal.hops, journal.troubles) == ([("ignored", facts)], [])
+    assert (journal.infos, journal.warnings) == ([("ignored", facts)], [])
 
 
 def test_what_is_refused_before_any_channel_saw_it() -> None:
@@ -111,17 +111,17 @@ def test_what_is_refused_before_any_channel_saw_it() -> None:
     journal = FakeJournal()
     unreadable = refuse(Unreadable("base64"), "webhook", journal)
     assert (unreadable.status, json.loads(unreadable.body)) == (400, {"error": "base64"})
-    assert (dict(journal.metrics), journal.hops, journal.troubles) == ({}, [], [])
+    assert (dict(journal.metrics), journal.infos, journal.warnings) == ({}, [], [])
     forged = refuse(Forged("session"), "web", journal)
     assert (forged.status, json.loads(forged.body)) == (401, {"error": "session"})
     assert journal.metrics == {("Refused", "web"): 1}
-    assert journal.troubles == [("refused", {"channel": "web", "reason": "session"})]
+    assert journal.warnings == [("refused", {"channel": "web", "reason": "session"})]
 
 
 def test_a_queue_that_is_down_asks_the_platform_to_come_again() -> None:
     journal = FakeJournal()
     received = Received((envelope(),), response=Response(202))
-    response = enter(REQUEST, StubInbound(received), StubSender(up=False), no_stop, journal)
+    response = handle(REQUEST, StubInbound(received), StubSender(up=False), no_stop, journal)
     assert response.status == 503
     assert response.headers["retry-after"] == "2"
     assert not journal.counted("Received")
@@ -140,19 +140,19 @@ def test_a_queue_that_is_down_asks_the_platform_to_come_again() -> None:
 def test_a_key_that_no_table_can_hold_is_dropped_and_the_rest_goes_on(odd: Envelope) -> None:
     journal, sender = FakeJournal(), StubSender()
     received = Received((odd, envelope("good")))
-    assert enter(REQUEST, StubInbound(received), sender, no_stop, journal).status == 200
+    assert handle(REQUEST, StubInbound(received), sender, no_stop, journal).status == 200
     assert [sent.event_id for sent in sender.sent] == ["good"]
     assert journal.counted("Ignored") == 1
 
 
 def test_a_channel_that_is_off_says_why_once() -> None:
     journal = FakeJournal()
-    closed = Closed(journal)
+    closed = ClosedChannels(journal)
     answers = [closed.answer("telegram", "TELEGRAM_BOT_TOKEN") for _ in range(3)]
     assert [answer.status for answer in answers] == [404] * 3
-    assert len(journal.troubles) == 1
+    assert len(journal.warnings) == 1
     assert closed.answer("web", "WEB_SESSION_KEY").status == 404
-    assert len(journal.troubles) == 2
+    assert len(journal.warnings) == 2
 
 
 STOP = Stop("telegram:42", "", 7)
@@ -162,7 +162,7 @@ def test_a_wish_to_stop_is_written_down_and_never_queued() -> None:
     stops: list[Stop] = []
     sender = StubSender()
     received = Received((envelope(),), stops=(STOP,))
-    answer = enter(REQUEST, StubInbound(received), sender, stops.append, FakeJournal())
+    answer = handle(REQUEST, StubInbound(received), sender, stops.append, FakeJournal())
     assert answer.status == 200
     assert stops == [STOP]
     assert len(sender.sent) == 1
@@ -173,6 +173,6 @@ def test_a_table_that_does_not_answer_asks_the_platform_to_come_again() -> None:
         raise HistoryUnavailable("down")
 
     sender, received = StubSender(), Received((envelope(),), stops=(STOP,))
-    response = enter(REQUEST, StubInbound(received), sender, down, FakeJournal())
+    response = handle(REQUEST, StubInbound(received), sender, down, FakeJournal())
     assert (response.status, response.headers["retry-after"]) == (503, "2")
     assert not sender.sent

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from chatbot.adapters.openai.media import Studio
+from chatbot.adapters.openai.media import OpenAIModel
 from chatbot.core.completion import PromptLine
 from chatbot.core.errors import ChatbotError, ContentFiltered, ModelRefused, ModelUnavailable
 from chatbot.core.files import File
@@ -38,12 +38,14 @@ def server(standin: OpenAIStandIn) -> Iterator[Running]:
 
 
 @pytest.fixture
-def studio(server: Running) -> Studio:
-    return Studio(Settings(openai_api_key=KEY, openai_base_url=f"{server.url}/v1"))
+def studio(server: Running) -> OpenAIModel:
+    return OpenAIModel(Settings(openai_api_key=KEY, openai_base_url=f"{server.url}/v1"))
 
 
 @pytest.mark.parametrize("by_address", [False, True])
-def test_a_picture_in_either_form(standin: OpenAIStandIn, studio: Studio, by_address: bool) -> None:
+def test_a_picture_in_either_form(
+    standin: OpenAIStandIn, studio: OpenAIModel, by_address: bool
+) -> None:
     model: Model = studio
     standin.image_urls = by_address
     picture = model.draw("a red fox", 30)
@@ -53,7 +55,7 @@ def test_a_picture_in_either_form(standin: OpenAIStandIn, studio: Studio, by_add
     assert call.params == {"model": "gpt-image-2", "prompt": "a red fox"}
 
 
-def test_what_was_said(standin: OpenAIStandIn, studio: Studio) -> None:
+def test_what_was_said(standin: OpenAIStandIn, studio: OpenAIModel) -> None:
     assert studio.transcribe(OGG, 30) == standin.transcript
     [call] = standin.accepted
     file = call.params["file"]
@@ -62,11 +64,11 @@ def test_what_was_said(standin: OpenAIStandIn, studio: Studio) -> None:
 
 
 @pytest.mark.parametrize("kind", ["mpeg", "mp4", "wav", "flac", "webm"])
-def test_every_form_of_a_recording_that_we_know_is_taken(studio: Studio, kind: str) -> None:
+def test_every_form_of_a_recording_that_we_know_is_taken(studio: OpenAIModel, kind: str) -> None:
     assert studio.transcribe(File(b"sound", f"audio/{kind}"), 30)
 
 
-def test_pictures_are_shown_to_the_model(standin: OpenAIStandIn, studio: Studio) -> None:
+def test_pictures_are_shown_to_the_model(standin: OpenAIStandIn, studio: OpenAIModel) -> None:
     url = "data:image/png;base64," + base64.b64encode(b"png").decode()
     studio.answer([PromptLine("user", "What is this?", (url,))], 30, lambda text: True)
     [call] = standin.accepted
@@ -106,7 +108,7 @@ def test_pictures_are_shown_to_the_model(standin: OpenAIStandIn, studio: Studio)
 )
 def test_what_goes_wrong(
     standin: OpenAIStandIn,
-    studio: Studio,
+    studio: OpenAIModel,
     fault: Fault,
     meant: type[ChatbotError],
     reason: str,
@@ -120,7 +122,7 @@ def test_what_goes_wrong(
 
 
 def test_a_recording_that_nobody_understands_does_not_leak(
-    standin: OpenAIStandIn, studio: Studio
+    standin: OpenAIStandIn, studio: OpenAIModel
 ) -> None:
     standin.faults.add(Fault("status", status=400, match="audio/transcriptions"))
     with pytest.raises(ModelRefused, match="bad_request") as caught:
@@ -128,6 +130,6 @@ def test_a_recording_that_nobody_understands_does_not_leak(
     assert "confidence" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_the_filter_says_no(studio: Studio) -> None:
+def test_the_filter_says_no(studio: OpenAIModel) -> None:
     with pytest.raises(ContentFiltered):
         studio.draw("a crime [[filter]]", 30)

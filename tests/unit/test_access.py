@@ -52,7 +52,7 @@ def test_who_is_not_on_the_list_learns_the_id_and_so_does_the_operator() -> None
     world = World(access="allowlist", allowlist=("telegram:8",))
     world.handle(world.envelope("/start"))
     assert "telegram:7" in world.channel.received[0]
-    assert world.journal.troubles == [
+    assert world.journal.warnings == [
         ("not_on_allowlist", {"channel": "telegram", "person": "telegram:7"})
     ]
     assert not world.history.persons
