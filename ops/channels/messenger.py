@@ -22,11 +22,12 @@ def token(settings: Settings) -> Checked:
     name = "MESSENGER_PAGE_TOKEN"
     platform = _platform(settings)
     try:
-        page = str(platform.token_owner()["id"])
+        page = str(platform.ask(platform.api.as_page, "GET", "me")["id"])
         learned = (("MESSENGER_PAGE_ID", page),)
         if not (settings.messenger_app_id and settings.messenger_app_secret):
             return Checked(warning(name, "not checked without MESSENGER_APP_ID and _SECRET"))
-        told = platform.token_facts()
+        query = {"input_token": settings.messenger_page_token}
+        told = platform.ask(platform.api.as_app, "GET", "debug_token", params=query)["data"]
     except (PostRefused, AmbiguousPost, LookupError) as error:
         text = without_secrets(settings, f"refused: {error}")
         return Checked(broken(name, text, STORE_A_GOOD_ONE))
@@ -54,7 +55,7 @@ def webhook(settings: Settings, url: str) -> Iterator[Finding]:
         mend = "all of MESSENGER_* must be set; a change counts after SETTINGS_TTL"
         yield broken("Messenger handshake", "our webhook refuses the verify token", mend)
     yield _subscription(platform)
-    apps = platform.page("GET", "subscribed_apps")["data"]
+    apps = platform.ask(platform.api.page, "GET", "subscribed_apps")["data"]
     ours = [app for app in apps if str(app.get("id")) == settings.messenger_app_id]
     if ours and set(FIELDS) <= set(ours[0].get("subscribed_fields", ())):
         yield ok("Messenger page", "is subscribed to the app")

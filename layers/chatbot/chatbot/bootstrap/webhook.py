@@ -86,12 +86,5 @@ class _Webhook:
             self._settings, self._inbounds = settings, {}
         if channel.name not in self._inbounds:
             self._inbounds[channel.name] = make(settings)
-        inbound = self._inbounds[channel.name]
-        return handle(
-            request,
-            inbound,
-            self._sender,
-            self._stops.put,
-            self._telemetry,
-            channel.explains_refusals,
-        )
+        inbound, explain = self._inbounds[channel.name], channel.explains_refusals
+        return handle(request, inbound, self._sender, self._stops.put, self._telemetry, explain)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chatbot.channels.messenger.api import GraphApi, description_of
@@ -17,7 +17,7 @@ from chatbot.core.command_menu import MENU_COMMANDS
 from chatbot.core.errors import AmbiguousPost, PostRefused
 from chatbot.core.settings import Settings
 from chatbot.core.translations import LANGUAGES, say
-from chatbot.net.post import Session, send
+from chatbot.net.post import Answer, Session, send
 
 FIELDS = ["messages", "messaging_postbacks", "message_echoes", "message_reactions"]
 """Kinds of events that we want."""
@@ -39,7 +39,7 @@ class MessengerRegistration:
         self._settings = settings
         self._address = f"{url}/messenger"
         self._session = session
-        self._api = GraphApi(settings, session)
+        self.api = GraphApi(settings, session)
         self._tries = tries
 
     def register(self) -> str:
@@ -52,22 +52,24 @@ class MessengerRegistration:
             "verify_token": self._settings.messenger_verify_token,
             "fields": FIELDS,
         }
-        self.app("POST", "subscriptions", fields=subscription)
-        self.page("POST", "subscribed_apps", fields={"subscribed_fields": FIELDS})
-        self.page("POST", "messenger_profile", fields=_profile(self._settings.language))
+        self.ask(self.api.app, "POST", "subscriptions", fields=subscription)
+        self.ask(self.api.page, "POST", "subscribed_apps", fields={"subscribed_fields": FIELDS})
+        self.ask(
+            self.api.page, "POST", "messenger_profile", fields=_profile(self._settings.language)
+        )
         return f"page {self._settings.messenger_page_id}"
 
     def unregister(self) -> None:
-        self.app("DELETE", "subscriptions", fields={"object": "page"})
-        self.page("DELETE", "subscribed_apps")
-        self.page("DELETE", "messenger_profile", fields={"fields": _PROFILE})
+        self.ask(self.api.app, "DELETE", "subscriptions", fields={"object": "page"})
+        self.ask(self.api.page, "DELETE", "subscribed_apps")
+        self.ask(self.api.page, "DELETE", "messenger_profile", fields={"fields": _PROFILE})
 
     def points_here(self) -> bool:
         return self._address in [each.get("callback_url") for each in self.subscriptions()]
 
     def subscriptions(self) -> list[Mapping[str, Any]]:
         """The app's subscriptions to pages. Raises PostRefused, AmbiguousPost."""
-        found = self.app("GET", "subscriptions")["data"]
+        found = self.ask(self.api.app, "GET", "subscriptions")["data"]
         return [each for each in found if each.get("object") == "page"]
 
     def answers_handshake(self) -> bool:
@@ -86,33 +88,14 @@ class MessengerRegistration:
             return False
         return answer.status == 200 and answer.body == challenge
 
-    def page(self, method: str, edge: str, **request: Any) -> Mapping[str, Any]:
-        """What the Graph API answers about the page. Raises PostRefused, AmbiguousPost."""
-        return self._tries.twice(
-            lambda limit: self._api.page(method, edge, timeout=limit, **request), description_of
-        )
+    def ask(self, call: Callable[..., Answer], *where: str, **request: Any) -> Mapping[str, Any]:
+        """What the Graph API answers; `call` is one of `api`'s. Raises PostRefused, AmbiguousPost.
 
-    def app(self, method: str, edge: str, **request: Any) -> Mapping[str, Any]:
-        """What the Graph API answers about the app. Raises PostRefused, AmbiguousPost."""
+        `ask(api.app, "GET", "subscriptions")["data"]`
+        """
         return self._tries.twice(
-            lambda limit: self._api.app(method, edge, timeout=limit, **request), description_of
+            lambda limit: call(*where, timeout=limit, **request), description_of
         )
-
-    def token_owner(self) -> Mapping[str, Any]:
-        """Whose the page's token is (Graph API, /me). Raises PostRefused, AmbiguousPost."""
-        return self._tries.twice(
-            lambda limit: self._api.as_page("GET", "me", timeout=limit), description_of
-        )
-
-    def token_facts(self) -> Mapping[str, Any]:
-        """What the page's token is good for (/debug_token). Raises PostRefused, AmbiguousPost."""
-        query = {"input_token": self._settings.messenger_page_token}
-        answer = self._tries.twice(
-            lambda limit: self._api.as_app("GET", "debug_token", timeout=limit, params=query),
-            description_of,
-        )
-        facts: Mapping[str, Any] = answer["data"]
-        return facts
 
 
 def _profile(language: str) -> dict[str, Any]:
