@@ -20,6 +20,10 @@ run: .venv/.installed ## run the whole stack on this machine (PORT=8000)
 test: .venv/.installed ## unit, component and core end-to-end tests
 	$(PYTEST) -m 'not long' tests/unit tests/component tests/e2e tests/faults
 
+.PHONY: coverage
+coverage: .venv/.installed ## the same tests, and which lines and branches they leave out
+	$(PYTEST) --cov -m 'not long' tests/unit tests/component tests/e2e tests/faults
+
 .PHONY: test-long
 test-long: .venv/.installed ## the other end-to-end tests: streaming, pictures, limits, ops, …
 	$(PYTEST) -m long tests/e2e
@@ -63,7 +67,7 @@ storm: .venv/.installed ## 5,000 messages while all fails and workers are killed
 		$(if $(CONVERSATIONS),--conversations $(CONVERSATIONS))
 
 .PHONY: check
-check: lint types imports javascript templates scan test ## the gate: lint, types, imports, templates, scan, tests
+check: lint types imports javascript templates scan coverage ## the gate: style, types, imports, JavaScript, templates, scan, tests with coverage
 
 .PHONY: lint
 lint: .venv/.installed ## style and formatting
@@ -132,7 +136,7 @@ lock: .venv/.installed ## lock the requirements again (UPGRADE=--upgrade for new
 
 .PHONY: clean
 clean: ## remove what was built; the environment stays
-	rm -rf .aws-sam .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .aws-sam .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find benchmarks functions layers local ops scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.installed: scripts/environment.sh requirements/development.txt requirements/installer.txt \

@@ -73,7 +73,7 @@ def test_help_names_every_command_in_the_persons_language() -> None:
     [
         ("de", "", "en", "de"),
         ("de", "en", "de", "en"),
-        ("", "fr", "de", "de"),
+        ("", "xx", "de", "de"),
         ("", "", "en", "en"),
         ("", "pt-br", "xx", "en"),
     ],
@@ -319,6 +319,12 @@ def test_what_was_said_before_forgetting_is_never_answered() -> None:
     assert isinstance(world.handle(late), Done)
     assert len(world.history.all(CONVERSATION)) == 1
     assert not world.model.prompts
+
+
+def test_a_stop_that_was_queued_has_nothing_to_stop() -> None:
+    world = World()
+    assert say(world, "/stop").reply.text == TEXTS["nothing_to_stop"]["en"]
+    assert world.model.prompts == []
 
 
 def test_retry_answers_again_and_replaces_what_was_answered() -> None:

@@ -457,6 +457,6 @@ def test_words_without_markup_are_split_as_before(text: str, limit: int) -> None
 )  # fmt: skip
 @pytest.mark.parametrize("form", [on_telegram, on_messenger, safe_html])
 def test_no_input_takes_long(unit: str, form: Callable[[str], object]) -> None:
-    begun = time.perf_counter()
+    begun = time.thread_time()  # other programs' time does not count
     form(unit * (10_000 // len(unit)))
-    assert time.perf_counter() - begun < 3
+    assert time.thread_time() - begun < 3

@@ -6,7 +6,7 @@ import pytest
 
 from chatbot.channels.web.inbound import MAX_AHEAD, MAX_BODY, MAX_OLD, MAX_TEXT, WebInbound, read
 from chatbot.channels.web.outbound import WebChannel
-from chatbot.channels.web.session import COOKIE, set_cookie
+from chatbot.channels.web.session import ACCESS, COOKIE, is_open, set_cookie
 from chatbot.core.errors import Forged, Malformed, Unreadable
 from chatbot.core.message import Envelope, Kind, Stop
 from chatbot.core.ports import Settling
@@ -221,3 +221,42 @@ def test_a_typed_stop_is_heard_at_once_and_answered_like_a_command() -> None:
     assert received.stops == (Stop(f"web:{SESSION}", "", NOON),)
     assert len(received.envelopes) == 1
     assert receive(post()).stops == ()
+
+
+LOCKED = Settings(web_session_key=KEY, web_access="code", web_access_code="sesame")
+
+
+def knock(body: object, settings: Settings = LOCKED) -> Received:
+    request = replace(post(body), path="/web/access")
+    return WebInbound(settings, FakeClock()).receive(request)
+
+
+def test_who_knows_the_code_gets_a_cookie_and_sends_nothing() -> None:
+    received = knock({"code": "sesame"})
+    assert received.envelopes == ()
+    assert received.response is not None
+    assert received.response.status == 204
+    cookies = {ACCESS: received.response.headers["set-cookie"].partition(";")[0].partition("=")[2]}
+    assert is_open(cookies, LOCKED)
+
+
+@pytest.mark.parametrize(
+    ("body", "access"),
+    [
+        ({"code": "open"}, "code"),
+        ({"code": 7}, "code"),
+        ({}, "code"),
+        (b"\xff", "code"),
+        ({"code": "sesame"}, "open"),  # there is no door to open
+    ],
+)
+def test_a_wrong_code_is_refused(body: object, access: str) -> None:
+    with pytest.raises(Forged) as refusal:
+        knock(body, replace(LOCKED, web_access=access))
+    assert (str(refusal.value), refusal.value.status) == ("code", 403)
+
+
+def test_a_message_to_a_locked_page_is_refused() -> None:
+    with pytest.raises(Forged) as refusal:
+        WebInbound(LOCKED, FakeClock()).receive(post())
+    assert (str(refusal.value), refusal.value.status) == ("access", 403)
