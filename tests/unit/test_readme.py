@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from chatbot.core.settings import SettingInfo, describe
@@ -19,10 +18,3 @@ def row(info: SettingInfo) -> str:
 def test_every_setting_is_documented_as_it_is() -> None:
     expected = [row(info) for info in describe()]
     assert [line for line in README.splitlines() if line.startswith("| `")] == expected
-
-
-def test_every_linked_file_exists() -> None:
-    root = Path(__file__).parents[2]
-    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", README)
-    assert links
-    assert [link for link in links if not (root / link).exists()] == []
