@@ -1,4 +1,4 @@
-"""What a project holds beside its code: its version and its locks."""
+"""What a project holds beside its code: its version, its locks, the files that its host reads."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import yaml
 
 from chatbot import __version__
 from ops.__main__ import main
 
 ROOT = Path(__file__).parents[2]
+HOSTED = [ROOT / ".pre-commit-config.yaml", *sorted((ROOT / ".github").rglob("*.yml"))]
 
 
 def test_the_changelogs_newest_version_is_the_packages() -> None:
@@ -34,3 +36,37 @@ def test_what_npm_installs_is_locked_and_comes_from_any_registry() -> None:
     assert own["devDependencies"] == wanted
     assert all(package["integrity"].startswith("sha512-") for package in packages)
     assert not any("resolved" in package for package in packages)
+
+
+@pytest.mark.parametrize("path", HOSTED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_for_the_host_are_yaml(path: Path) -> None:
+    assert isinstance(yaml.safe_load(path.read_text(encoding="utf-8")), dict)
+
+
+def test_the_hosts_workflow_runs_the_script_that_runs_everywhere() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    steps = workflow["jobs"]["everything"]["steps"]
+    assert [step["run"] for step in steps if "run" in step] == ["bash .ci/run"]
+
+
+def test_hooks_call_what_the_gate_calls() -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
+    for hook in hooks:
+        assert hook["language"] == "system"
+        assert hook["entry"].replace(" --force-exclude", "") in makefile
+
+
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_every_linked_file_exists(name: str) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / name).read_text(encoding="utf-8"))
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_contributing_names_files_that_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:functions|layers|local|ops|tests|docs)/[\w./]*)`", text)
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []
