@@ -9,6 +9,8 @@ import gzip
 import json
 import math
 import os
+import re
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
@@ -25,7 +27,9 @@ from benchmarks.measured import Measured
 from benchmarks.rows import Row
 from benchmarks.world import http_event, queue_arn
 from chatbot.bootstrap import webhook, worker
-from chatbot.edge.http import Handler
+from chatbot.core.settings import Settings
+from chatbot.edge.http import Handler, Request
+from chatbot.site.pages import Website
 from local import config
 from local.cloud.aws import CREDENTIALS
 from local.cloud.event_source import to_event
@@ -154,9 +158,14 @@ def _keep(measured: Measured, tally: Tally) -> None:
 
 
 def _page_weight() -> Row:
-    folder = ROOT / "functions" / "web"
-    files = [folder / "index.html", *sorted((folder / "assets").iterdir())]
-    packed = {file.name: len(gzip.compress(file.read_bytes(), 9)) for file in files}
+    """The page and the files that it names, packed as they are served."""
+    site, settings = Website(ROOT / "functions" / "web"), Settings(web_session_key="key")
+    page = b64decode(site.page(Request("GET", "/"), settings).body)
+    packed = {"index.html": len(page)}
+    for path in sorted(re.findall(r"/assets/[\w.]+", gzip.decompress(page).decode())):
+        asset = site.asset(Request("GET", path), settings)
+        assert asset, path
+        packed[path.rpartition("/")[2]] = len(b64decode(asset.body))
     note = ", ".join(f"{name} {size / 1024:.1f}" for name, size in packed.items())
     return Row.of("page_weight", "KB", [(sum(packed.values()) / 1024, PAGE_KB)], note)
 
