@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import selectors
 import socket
 import threading
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import get_input_stream
 
@@ -46,16 +47,27 @@ class Running:
         self._start()
 
     def close(self) -> None:
-        """Stop listening. The port is free on return; requests in progress go on."""
-        self._server.shutdown()
+        """Stop listening; the port is free on return. Requests in progress die with the process."""
+        self._closing.close()
         self._thread.join()
         self._listener.close()
 
     def _start(self) -> None:
         fd = self._listener.fileno()
-        self._server = make_server(HOST, self.port, self._app, True, 1, _QuietHandler, fd=fd)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=[0.02], daemon=True)
+        self._closing, closed = socket.socketpair()
+        server = make_server(HOST, self.port, self._app, True, 1, _QuietHandler, fd=fd)
+        self._thread = threading.Thread(target=_serve, args=[server, closed], daemon=True)
         self._thread.start()
+
+
+def _serve(server: BaseWSGIServer, closed: socket.socket) -> None:
+    """Until the other end of `closed` is. `serve_forever` would look every so often."""
+    server.timeout = 0  # a connection may be gone again before it is taken
+    with server, closed, selectors.DefaultSelector() as selector:
+        selector.register(server, selectors.EVENT_READ)
+        selector.register(closed, selectors.EVENT_READ)
+        while all(key.fileobj is server for key, _ in selector.select()):
+            server.handle_request()
 
 
 def serve(app: WSGIApplication, port: int = 0) -> Running:
