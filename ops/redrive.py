@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 HIDDEN = 120
 """Seconds for which a letter that was received is ours."""
+PATIENCE = 2
+"""Seconds for which a deployed queue is asked for letters: it looks at all its servers."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +49,7 @@ def run(chosen: argparse.Namespace) -> int:
         stack.client("sqs"),
         target.name_of(stack, "QueueUrl"),
         target.name_of(stack, "DeadLetterQueueUrl"),
-        patience=0 if stack.local else 2,
+        patience=0 if stack.local else PATIENCE,
     )
     group = group_of(chosen.conversation) if chosen.conversation else ""
     count = 0
@@ -110,7 +112,7 @@ class Redrive:
         sqs: SQSClient,
         queue_url: str,
         dead_letter_queue_url: str,
-        patience: int = 2,
+        patience: int = PATIENCE,
         began: float | None = None,
     ) -> None:
         """`patience` is the longest wait for letters, in seconds; `began` is epoch seconds."""

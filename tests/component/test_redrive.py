@@ -20,6 +20,12 @@ from tests.fakes import NOON
 WORDS = "What was said to the bot"
 
 
+@pytest.fixture(autouse=True)
+def _nobody_writes_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto would wait for letters, too, and looks at all it has at once."""
+    monkeypatch.setattr("ops.redrive.PATIENCE", 0)
+
+
 def body(conversation: str, number: int) -> str:
     event_id = f"{number:012d}:message"
     return Envelope("telegram", conversation, event_id, NOON, {"text": WORDS}).to_json()
