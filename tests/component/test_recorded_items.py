@@ -1,0 +1,225 @@
+"""What an earlier version stored and queued means the same to this one (tests/recorded)."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatbot.adapters.dynamodb.turns import Table
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Envelope
+from tests.component.conftest import Aws
+from tests.component.turns import DAYS
+from tests.recorded.deployment import Deployment, changed, deployed
+
+RECORDED = Path(__file__).parents[1] / "recorded" / "v1"
+Deploy = Callable[[int], Deployment]
+
+
+def recorded(name: str) -> Any:
+    return json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))
+
+
+ITEMS: list[dict[str, Any]] = recorded("table")
+TURNS = [item for item in ITEMS if item["sk"]["S"].startswith("turn#")]
+EVENTS: list[dict[str, Any]] = recorded("events")
+QUEUED = [queued for event in EVENTS for queued in event["queued"]]
+
+
+class Reader:
+    """The conversation table by plain keys: all that here depends on how the domain is cut."""
+
+    def __init__(self, aws: Aws, now: int) -> None:
+        self._table = Table(aws.dynamodb, aws.names["ConversationTable"], lambda: now, DAYS)
+
+    @staticmethod
+    def turn_of(body: str) -> list[str]:
+        """The keys of the turn that an envelope's event is answered in."""
+        key = Envelope.from_json(body).key
+        return [key.conversation, key.sort]
+
+    @staticmethod
+    def file_name(pk: str, sk: str, ending: str) -> str:
+        return TurnKey(pk, sk).file_name(ending)
+
+    def read(self, pk: str, turns: int) -> list[str]:
+        return [turn.key.sort for turn in self._table.read(pk, turns).turns]
+
+    def found(self, pk: str, sk: str) -> bool:
+        turn = self._table.find(TurnKey(pk, sk))
+        return turn is not None and turn.key == TurnKey(pk, sk)
+
+    def older(self, pk: str, sk: str) -> list[str]:
+        return [turn.key.sort for turn in self._table.older(TurnKey(pk, sk))]
+
+    def between(self, pk: str, after: str, before: str) -> tuple[list[str], list[str]]:
+        """The turns that follow one sort key, and those that come before another."""
+        later = self._table.turns_after(pk, after, 100)
+        earlier = self._table.turns_before(pk, before, 100)
+        return [turn.key.sort for turn in later], [turn.key.sort for turn in earlier]
+
+    def write_again(self, pk: str, sk: str, delete: Callable[[], object]) -> None:
+        """Read a turn, and put it in its own place once `delete` has made room."""
+        turn = self._table.find(TurnKey(pk, sk))
+        assert turn
+        delete()
+        self._table.put(turn)
+
+    def tries(self, pk: str, sk: str) -> int:
+        return self._table.raise_try(TurnKey(pk, sk))
+
+    def stopped(self, pk: str, sk: str) -> bool:
+        return self._table.stop_requested(TurnKey(pk, sk), "no draft")
+
+
+@pytest.fixture
+def deploy(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy]:
+    """This version's functions, at a time in epoch milliseconds, over the recorded table."""
+    with ExitStack() as stack:
+
+        def at(now: int) -> Deployment:
+            deployment = stack.enter_context(deployed(aws, monkeypatch, now))
+            deployment.put_items(ITEMS)
+            return deployment
+
+        yield at
+
+
+def of_conversations(items: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Sort keys by conversation, oldest first."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for item in items:
+        found[item["pk"]["S"]].append(item["sk"]["S"])
+    return found
+
+
+def test_what_is_recorded_holds_every_kind_of_item() -> None:
+    """What is missing here would be believed to be readable."""
+    attributes = {name for item in TURNS for name in item}
+    assert attributes == set(
+        "pk sk expires_at kind channel author name language text reply buttons made state origin"
+        " claim_token claim_ends posted opened_at quote lifted_by leader more resumed replaces"
+        " rating model tokens_in tokens_out estimate".split()
+    )
+    for name, values in {
+        "kind": "turn break pointer",
+        "channel": "telegram messenger web",
+        "state": "answered sending delivered undeliverable held",
+        "origin": "model command fallback filtered notice staff",
+    }.items():
+        assert {item[name]["S"] for item in TURNS} == set(values.split())
+    others = {item["sk"]["S"] for item in ITEMS if item not in TURNS}
+    assert others == {"~state", "~try", "~draft", "~stop", "~day"}
+    kinds = {queued["turn"][1].rpartition(":")[2] for queued in QUEUED}
+    assert kinds == set("message callback reaction postback echo rating".split())
+
+
+def test_every_turn_is_found_in_its_place(deploy: Deploy, aws: Aws) -> None:
+    deploy(now := recorded("again")["at"])
+    reader = Reader(aws, now)
+    for pk, sorts in of_conversations(TURNS).items():
+        newest_first = sorts[::-1]
+        middle = len(sorts) // 2
+        assert reader.read(pk, 100) == newest_first
+        assert all(reader.found(pk, sk) for sk in sorts)
+        assert reader.older(pk, "turn#9") == newest_first
+        assert reader.older(pk, sorts[middle]) == sorts[:middle][::-1]
+        assert reader.between(pk, "turn#0", "turn#9") == (sorts, sorts)
+        assert reader.between(pk, "", sorts[middle]) == (sorts, sorts[:middle])
+        assert reader.between(pk, sorts[middle], "turn#0") == (sorts[middle + 1 :], [])
+
+
+def test_a_turn_that_is_read_is_written_as_it_was(deploy: Deploy, aws: Aws) -> None:
+    deployment = deploy(now := recorded("again")["at"])
+    reader, table = Reader(aws, now), aws.names["ConversationTable"]
+    for item in TURNS:
+        key = {"pk": item["pk"], "sk": item["sk"]}
+        delete = partial(aws.dynamodb.delete_item, TableName=table, Key=key)
+        reader.write_again(item["pk"]["S"], item["sk"]["S"], delete)
+    expires_at = {"expires_at": {"N": str(now // 1000 + DAYS * 86400)}}
+    written = [item for item in deployment.items() if item["sk"]["S"].startswith("turn#")]
+    # Empty values are written by changes to a turn alone.
+    assert written == [
+        {name: value for name, value in item.items() if value != {"L": []}} | expires_at
+        for item in TURNS
+    ]
+
+
+def test_tries_and_stops_count_on(deploy: Deploy, aws: Aws) -> None:
+    deploy(now := recorded("again")["at"])
+    reader = Reader(aws, now)
+    tries = [item for item in ITEMS if item["sk"]["S"] == "~try"]
+    assert [reader.tries(item["pk"]["S"], item["event"]["S"]) for item in tries] == [
+        int(item["n"]["N"]) + 1 for item in tries
+    ]
+    for item in [item for item in ITEMS if item["sk"]["S"] == "~stop"]:
+        pk, at = item["pk"]["S"], int(item["at"]["N"])
+        named = item.get("event", {"S": "other:message"})["S"]
+        assert reader.stopped(pk, f"turn#{at:013d}#{named}")
+        assert not reader.stopped(pk, f"turn#{at + 1:013d}#another:message")
+
+
+def test_events_are_queued_as_before(deploy: Deploy) -> None:
+    """With the ids that keep the queue from taking an event twice."""
+    deployment = deploy(EVENTS[0]["request"]["at"])
+    for event in EVENTS:
+        response = deployment.call(event["request"])
+        answer = {"status": response["statusCode"], "body": response["body"]}
+        if "cookies" in response:
+            answer["cookies"] = response["cookies"]
+        assert answer == event["answer"]
+        queued = deployment.drop(deployment.queued())
+        names = ("body", "group", "deduplication")
+        assert queued == [{name: each[name] for name in names} for each in event["queued"]]
+
+
+def test_envelopes_and_files_are_named_as_before() -> None:
+    assert [Reader.turn_of(queued["body"]) for queued in QUEUED] == [
+        queued["turn"] for queued in QUEUED
+    ]
+    with_files = [item for item in TURNS if "made" in item]
+    names = [item["made"]["L"][0]["S"] for item in with_files]
+    assert names == [
+        Reader.file_name(item["pk"]["S"], item["sk"]["S"], name.rpartition(".")[2])
+        for item, name in zip(with_files, names, strict=True)
+    ]
+
+
+def test_the_page_shows_the_same_to_the_same_cookie(deploy: Deploy) -> None:
+    deployment = deploy(0)
+    for page in recorded("pages"):
+        assert deployment.call(page["request"])["body"] == page["body"]
+
+
+def test_events_that_come_again_meet_their_turns(deploy: Deploy) -> None:
+    """What is open is brought to its end; nothing is answered anew, nor what was erased."""
+    again = recorded("again")
+    deployment = deploy(again["at"])
+    for queued in QUEUED:
+        if queued["group"] not in again["left_out"]:
+            deployment.enqueue(queued)
+    with deployment.watched() as seen:
+        while deployment.work():
+            pass
+    assert not deployment.handed_back
+    assert seen["prompts"] == seen["drawn"] == []
+    assert sorted(seen["posts"], key=json.dumps) == again["posts"]
+    assert changed(ITEMS, deployment.items()) == again["changed"]
+
+
+def test_conversations_go_on(deploy: Deploy) -> None:
+    """Prompts, /history, /export, and all that is written meanwhile are what they were."""
+    goes_on = recorded("next")
+    steps = goes_on["steps"]
+    deployment = deploy(steps[0]["request"]["at"])
+    for step in steps:
+        assert {"request": step["request"], **deployment.play(step["request"])} == step
+    assert changed(ITEMS, deployment.items()) == goes_on["changed"]
+    assert deployment.files() == goes_on["files"]
