@@ -4,6 +4,8 @@ export AWS_DEFAULT_REGION ?= eu-central-1
 export SAM_CLI_TELEMETRY = 0
 # What npm installed, on the Node that pip installed: the machine's own, if any, is not used.
 NODE = PATH="$(CURDIR)/node_modules/.bin:$(CURDIR)/.venv-node/bin:$$PATH"
+# Some containers set it: the dozens of processes of a test run would each compile all they import.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL = help
 .SUFFIXES:
@@ -18,11 +20,11 @@ run: .venv/.installed ## run the whole stack on this machine (PORT=8000)
 
 .PHONY: test
 test: .venv/.installed ## unit, component and core end-to-end tests
-	$(PYTEST) -m 'not long' tests/unit tests/component tests/e2e tests/faults
+	$(PYTEST) -n 3 --dist loadgroup -m 'not long' tests/unit tests/component tests/e2e tests/faults
 
 .PHONY: coverage
 coverage: .venv/.installed ## the same tests, and which lines and branches they leave out
-	$(PYTEST) --cov -m 'not long' tests/unit tests/component tests/e2e tests/faults
+	$(PYTEST) -n 3 --dist loadgroup --cov -m 'not long' tests/unit tests/component tests/e2e tests/faults
 
 .PHONY: test-long
 test-long: .venv/.installed ## the other end-to-end tests: streaming, pictures, limits, ops, …
