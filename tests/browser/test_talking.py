@@ -172,8 +172,8 @@ def test_one_answer_to_several_messages_stands_after_the_last(desktop: Visitor) 
     desktop.put(
         [
             {"text": "One", "answer": "To all three.", "more": "Two\nThree"},
-            {"text": "Two", "leader": 0},
-            {"text": "Three", "leader": 0},
+            {"text": "Two", "merged_into": 0},
+            {"text": "Three", "merged_into": 0},
             {"text": "Four", "answer": "To the fourth."},
         ]
     )

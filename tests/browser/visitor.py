@@ -14,7 +14,7 @@ from chatbot.adapters.dynamodb.turns import Table
 from chatbot.channels.web.session import session_of
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author
-from chatbot.core.turn import Origin, Reply, State, Turn
+from chatbot.core.turn import Links, Origin, Reply, State, Turn
 from local.stack import Stack
 
 CHROMIUM = "/usr/bin/chromium"
@@ -131,11 +131,12 @@ def key_of(conversation: str, number: int) -> TurnKey:
 
 
 def _turn(conversation: str, number: int, text: str, answer: str = "", **more: Any) -> Turn:
-    if "leader" in more:
-        more["leader"] = key_of(conversation, more["leader"]).sort
+    leads = more.pop("merged_into", None)
+    merged_into = "" if leads is None else key_of(conversation, leads).sort
+    links = Links(merged_into=merged_into, fresh_start=more.pop("fresh_start", False))
     turn = {"origin": Origin.MODEL, "author": Author("ada"), "state": State.DELIVERED, **more}
     key = key_of(conversation, number)
-    return Turn(key=key, channel="web", text=text, reply=Reply(answer), **turn)
+    return Turn(key=key, channel="web", text=text, reply=Reply(answer), links=links, **turn)
 
 
 @contextmanager

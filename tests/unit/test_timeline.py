@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +15,8 @@ from chatbot.core.message import Author
 from chatbot.core.timeline import ConversationProfile, Timeline, exchanges, until_break
 from chatbot.core.turn import Links, Origin, Reply, State, Turn
 from tests.fakes import NOON
+
+CASES = json.loads((Path(__file__).parents[1] / "timeline_cases.json").read_text())
 
 
 def key(number: int) -> TurnKey:
@@ -96,6 +101,28 @@ def test_no_more_than_the_most() -> None:
     turns = [turn(number) for number in range(9, 0, -1)]
     assert remembered(*turns, most=2) == [9, 8]
     assert remembered(*turns, most=0) == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_the_page_and_the_prompt_follow_one_rule(case: dict[str, Any]) -> None:
+    """The page's half of it is tests/browser/test_timeline.py."""
+    places = {each["id"]: number for number, each in enumerate(case["turns"])}
+    turns = [
+        turn(
+            places[each["id"]],
+            fresh_start=each.get("fresh_start", False),
+            lifted_by="x" if each.get("lifted") else "",
+            replaces=key(places[each["replaces"]]).sort if "replaces" in each else "",
+        )
+        for each in case["turns"]
+    ]
+    ids = [each["id"] for each in case["turns"]]
+    after_break = [*until_break(reversed(turns))]
+    start = len(turns) - len(after_break) - 1  # the fresh start itself opens the stretch
+    stretch = [*([turns[start]] if start >= 0 else []), *reversed(after_break)]
+    assert [ids[number] for number in numbers(stretch)] == case["stretch"]
+    shown = exchanges(reversed(stretch))
+    assert [ids[number] for number in numbers(shown)][::-1] == case["shown"]
 
 
 def test_a_timeline_knows_how_far_it_reaches() -> None:

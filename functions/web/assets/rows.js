@@ -1,6 +1,7 @@
 // What is to be seen, from top to bottom: a list of rows made of turns, messages and the draft.
 
 import { dayOf } from "./texts.js";
+import { replacedIn } from "./timeline.js";
 
 /** `turns` of one stretch, oldest first; `messages` of the outbox; the `draft`, or null.
  *  `open` is whether the conversation goes on: its last answer may then be asked for anew.
@@ -9,7 +10,7 @@ export function rowsOf(turns, messages, draft, open) {
   /** @type {Row[]} */
   const rows = [];
   const known = new Set(turns.map(({ id }) => id));
-  const replaced = new Set(turns.map(({ replaces }) => replaces));
+  const replaced = replacedIn(turns);
   const pending = messages.filter(({ id }) => !known.has(id));
   const last = open && pending.length === 0 && turns.at(-1);
   let day = "";

@@ -1,5 +1,7 @@
 // The conversation as the server has it: turns by id, and the stretches between fresh starts.
 
+import { stretchesOf } from "./timeline.js";
+
 const LONGEST_TITLE = 80;
 
 export class Turns {
@@ -40,16 +42,9 @@ export class Turns {
 
   /** Oldest first; the last one is the current one, with id "". @returns {Stretch[]} */
   get stretches() {
-    let current = /** @type {Turn[]} */ ([]);
-    const stretches = [current];
-    for (const turn of this.all) {
-      if (turn.fresh_start && !turn.lifted) {
-        current = [];
-        stretches.push(current);
-      }
-      current.push(turn);
-    }
-    const earlier = stretches.slice(0, -1).filter(isTalk);
+    const stretches = stretchesOf(this.all);
+    const current = stretches.pop() || [];
+    const earlier = stretches.filter(isTalk);
     return [
       ...earlier.map((turns) => ({ id: turns[turns.length - 1].id, ...described(turns) })),
       { id: "", ...described(current) },

@@ -1,0 +1,21 @@
+// Which turns count, by the same rule as core/timeline.py. tests/timeline_cases.json holds both to
+// it.
+
+/** `turns` from one fresh start to the next, oldest first. One that was lifted is none.
+ *  @param {Turn[]} turns */
+export function stretchesOf(turns) {
+  let current = /** @type {Turn[]} */ ([]);
+  const stretches = [current];
+  for (const turn of turns) {
+    if (turn.fresh_start && !turn.lifted) {
+      current = [];
+      stretches.push(current);
+    }
+    current.push(turn);
+  }
+  return stretches;
+}
+
+/** The ids of those whose message a later one answers anew. @param {Turn[]} turns */
+export const replacedIn = (turns) =>
+  new Set(turns.map(({ replaces }) => replaces).filter((id) => id !== ""));
