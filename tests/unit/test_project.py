@@ -56,17 +56,3 @@ def test_hooks_call_what_the_gate_calls() -> None:
     for hook in hooks:
         assert hook["language"] == "system"
         assert hook["entry"].replace(" --force-exclude", "") in makefile
-
-
-@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"])
-def test_every_linked_file_exists(name: str) -> None:
-    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / name).read_text(encoding="utf-8"))
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
-
-
-def test_contributing_names_files_that_exist() -> None:
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    named = re.findall(r"`((?:functions|layers|local|ops|tests|docs)/[\w./]*)`", text)
-    assert named
-    assert [path for path in named if not (ROOT / path).exists()] == []
