@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from chatbot.adapters.telemetry import Telemetry
 from chatbot.bootstrap.aws import client_config
 from chatbot.bootstrap.handler import handler_of
 from chatbot.channels.web.session import is_open
+from chatbot.core.ports import now_ms
 from chatbot.edge.http import Handler, Request, Response
 from chatbot.edge.webhook import NOT_FOUND, ClosedChannels
 from chatbot.site.pages import Website
@@ -44,14 +44,10 @@ def build(environ: Mapping[str, str], folder: Path) -> Handler:
         if request.path == "/":
             return website.page(request, settings)
         if request.path == "/web/messages":
-            table = Table(dynamodb, table_name, _now, settings.retention_days)
+            table = Table(dynamodb, table_name, now_ms, settings.retention_days)
             return messages(request, settings.web_session_key, table, locked)
         if request.path.startswith("/web/files/") and not locked:
             return file(request, settings.web_session_key, bucket) or NOT_FOUND
         return website.asset(request, settings) or NOT_FOUND
 
     return handler_of(answer, "web", telemetry)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +23,7 @@ from chatbot.conversation.batch import Batch, records_of
 from chatbot.conversation.delivery import Delivery
 from chatbot.conversation.record import RecordHandler
 from chatbot.core.errors import ParametersUnavailable, QueueUnavailable
-from chatbot.core.ports import Channel
+from chatbot.core.ports import Channel, now_ms
 from chatbot.core.settings import Settings
 from chatbot.core.work import Record
 from chatbot.edge.http import Handler
@@ -41,7 +40,7 @@ def build(environ: Mapping[str, str]) -> Handler:
 
     def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         telemetry.begin(context)
-        deadline = _now() + int(context.get_remaining_time_in_millis())
+        deadline = now_ms() + int(context.get_remaining_time_in_millis())
         try:
             again = worker.run(records_of(event), deadline)
         finally:
@@ -101,25 +100,25 @@ class _Worker:
         return self._batch
 
     def _compose(self, settings: Settings) -> Batch:
-        history = Table(self._dynamodb, self._table_name, _now, settings.retention_days)
+        history = Table(self._dynamodb, self._table_name, now_ms, settings.retention_days)
         model, files = OpenAIModel(settings), self._bucket
         delivery = Delivery(
             history,
             settings,
             self._telemetry,
-            _now,
+            now_ms,
             credential_refused=self._parameters.forget,
         )
         handler = RecordHandler(
             self._channels(settings, history, files),
             history,
-            Answers(history, model, files, settings, self._telemetry, _now),
+            Answers(history, model, files, settings, self._telemetry, now_ms),
             delivery,
             settings,
             self._telemetry,
-            _now,
+            now_ms,
         )
-        return Batch(handler, self._queue, settings, self._telemetry, _now)
+        return Batch(handler, self._queue, settings, self._telemetry, now_ms)
 
     def _channels(self, settings: Settings, history: Table, files: Bucket) -> dict[str, Channel]:
         """Those that are set up: what the others would need is not even loaded."""
@@ -130,7 +129,3 @@ class _Worker:
                 make: MakeOutbound = load(channel.outbound)
                 made[channel.name] = make(services)
         return made
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -6,6 +6,7 @@ Each consumer names the port that it needs; adapters, channels and the tests' fa
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], int]
 """Now, in epoch milliseconds."""
+
+
+def now_ms() -> int:
+    """Return the current time in epoch milliseconds: the `Clock` outside of tests."""
+    return time.time_ns() // 1_000_000
 
 
 # Channels

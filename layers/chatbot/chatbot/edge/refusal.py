@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from typing import Any
 
 from chatbot.core.errors import Forged, RequestRefused
-from chatbot.core.ports import Journal
+from chatbot.core.ports import Journal, now_ms
 from chatbot.edge.http import Response
 
 
@@ -45,5 +44,5 @@ def refuse(
             journal.warning("unreadable", **facts, bytes=len(body))
             return Response()
         journal.info("ignored", channel=channel, reason=refusal.reason, events=1)
-        told["now"] = time.time_ns() // 1_000_000
+        told["now"] = now_ms()
     return Response.of_json(told, refusal.status)

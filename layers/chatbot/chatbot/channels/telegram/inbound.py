@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import re
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +26,7 @@ from chatbot.core.message import (
     ReplyTo,
     Stop,
 )
-from chatbot.core.ports import Clock
+from chatbot.core.ports import Clock, now_ms
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Received, Request, parse_json
 
@@ -70,9 +69,7 @@ class TelegramInbound:
 
     name = NAME
 
-    def __init__(
-        self, settings: Settings, clock: Clock = lambda: time.time_ns() // 1_000_000
-    ) -> None:
+    def __init__(self, settings: Settings, clock: Clock = now_ms) -> None:
         self._secret = settings.telegram_webhook_secret.encode()
         self._bot = Bot.of(settings)
         self._clock = clock

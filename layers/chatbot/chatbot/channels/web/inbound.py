@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ from chatbot.channels.web.session import access_cookie, is_open, session_of
 from chatbot.core.errors import Forged, Malformed, Unreadable
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author, Command, Envelope, Kind, Message, ReplyTo, Stop
-from chatbot.core.ports import Clock
+from chatbot.core.ports import Clock, now_ms
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Received, Request, Response, parse_json
 
@@ -26,10 +25,6 @@ MAX_OLD = 24 * 3_600_000
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}")
 _RATING = "rating"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def conversation_of(session: str) -> str:
@@ -48,7 +43,7 @@ class WebInbound:
 
     name = NAME
 
-    def __init__(self, settings: Settings, clock: Clock = _now) -> None:
+    def __init__(self, settings: Settings, clock: Clock = now_ms) -> None:
         self._settings = settings
         self._clock = clock
 
