@@ -119,14 +119,14 @@ def _to_ask() -> Iterator[tuple[str, str]]:
         if channel.token:
             yield channel.token.upper(), ""
     for channel in CHANNELS:
-        yield from ((name.upper(), channel.token.upper()) for name in channel.given)
+        yield from ((name.upper(), channel.token.upper()) for name in channel.platform_settings)
 
 
 def _made(known: Mapping[str, str]) -> dict[str, str]:
     return {
         name.upper(): secrets.token_urlsafe(9 if name == "web_access_code" else 32)  # people type
         for channel in CHANNELS
-        for name in channel.made
+        for name in channel.generated_secrets
         if not known.get(name.upper()) and (not channel.token or known.get(channel.token.upper()))
     }
 
@@ -172,5 +172,5 @@ def missing(
 
 def _settings_of(channel: ChannelDescription) -> Iterator[str]:
     """What must be set for the channel to work, as fields of `Settings`."""
-    yield from filter(None, (channel.token, *channel.given, *channel.made))
+    yield from filter(None, (channel.token, *channel.platform_settings, *channel.generated_secrets))
     yield from (*channel.webhook_needs, *channel.worker_needs)

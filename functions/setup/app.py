@@ -1,4 +1,4 @@
-"""Registers the stack with the platforms when it is deployed, and unregisters it when deleted."""
+"""SetupFunction: registers the webhooks when the stack is deployed, unregisters on deletion."""
 
 import os
 

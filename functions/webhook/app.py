@@ -1,9 +1,9 @@
-"""Receives the platforms' webhooks and the page's messages, and queues them."""
+"""WebhookFunction: receives the platforms' webhooks and the page's messages, and queues them."""
 
 import gc
 import os
 
-gc.disable()  # what loads now stays: to look for garbage in it is an eighth of a cold start
+gc.disable()  # collecting while modules load, all of which stay, takes 1/8 of a cold start
 
 from chatbot.bootstrap.webhook import build  # noqa: E402
 

@@ -1,9 +1,9 @@
-"""WorkerFunction: answers the queue's messages. See chatbot/conversation/record.py."""
+"""WorkerFunction: answers queued messages; chatbot/conversation/record.py has the steps."""
 
 import gc
 import os
 
-gc.disable()  # what loads now stays: to look for garbage in it is an eighth of a cold start
+gc.disable()  # collecting while modules load, all of which stay, takes 1/8 of a cold start
 
 from chatbot.bootstrap.worker import build  # noqa: E402
 

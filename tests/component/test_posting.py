@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from chatbot.channels.posts import courtesy
+from chatbot.channels.posts import best_effort
 from chatbot.core.errors import AmbiguousPost, ChatbotError, PostRefused
 from chatbot.net import post as posting
 from chatbot.net.post import Answer, Session, send
@@ -128,7 +128,7 @@ def test_connections_are_kept_until_they_idled(
     with listening(twice, answering(GOOD)) as url:
         send(session, "POST", url, timeout=5)
         send(session, "POST", url, timeout=5)
-        monkeypatch.setattr(posting, "_IDLE", -1)
+        monkeypatch.setattr(posting, "_IDLE_SECONDS", -1)
         send(session, "POST", url, timeout=5)
     assert after == [b""]
 
@@ -178,13 +178,13 @@ def test_neither_text_nor_cause_nor_log_holds_the_address(
     assert all(error.__suppress_context__ and error.__cause__ is None for error in errors)
 
 
-def test_a_lost_courtesy_is_a_line_and_no_error() -> None:
+def test_a_failed_best_effort_call_is_logged_and_not_raised() -> None:
     journal = FakeJournal()
 
     def refused(limit: float) -> Answer:
         raise PostRefused("Timeout")
 
-    courtesy("telegram", "typing", refused, journal)
-    courtesy("telegram", "typing", lambda limit: Answer(400, {}, None), journal)
-    courtesy("telegram", "typing", lambda limit: Answer(200, {}, None), journal)
+    best_effort("telegram", "typing", refused, journal)
+    best_effort("telegram", "typing", lambda limit: Answer(400, {}, None), journal)
+    best_effort("telegram", "typing", lambda limit: Answer(200, {}, None), journal)
     assert [facts["reason"] for _, facts in journal.infos] == ["Timeout", "status 400"]

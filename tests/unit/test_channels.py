@@ -98,9 +98,9 @@ def test_each_function_may_read_what_a_channel_needs_there(channel: ChannelDescr
     for function, needs in (("webhook", channel.webhook_needs), ("worker", channel.worker_needs)):
         named = {name.upper() for name in needs}
         assert named & secrets <= set(secrets_of(function))
-    for name in (*channel.webhook_needs, *channel.worker_needs, *channel.given):
+    for name in (*channel.webhook_needs, *channel.worker_needs, *channel.platform_settings):
         assert hasattr(Settings, name)
-    assert {name.upper() for name in channel.made} <= secrets
+    assert {name.upper() for name in channel.generated_secrets} <= secrets
 
 
 def test_names_and_routes_are_each_channels_own() -> None:

@@ -72,7 +72,7 @@ def test_what_telegram_lets_us_fetch(message: dict[str, Any], media: Media | Non
     ],
 )
 def test_what_the_model_is_told(message: dict[str, Any], words: str) -> None:
-    assert " ".join(telegram.told(message)) == words
+    assert " ".join(telegram.placeholders_of(message)) == words
 
 
 def said(**message: Any) -> tuple[Kind, str, int]:
@@ -117,9 +117,9 @@ def test_what_messenger_brings(
 ) -> None:
     message = {"attachments": [{"type": kind, **({"payload": payload} if payload else {})}]}
     assert list(messenger.media_of(message)) == ([media] if media else [])
-    assert " ".join(messenger.told(message)) == words
+    assert " ".join(messenger.placeholders_of(message)) == words
 
 
 def test_a_video_with_words() -> None:
     message = {"text": "Look", "attachments": [{"type": "video", "payload": {}}]}
-    assert list(messenger.told(message)) == ["[video]"]
+    assert list(messenger.placeholders_of(message)) == ["[video]"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chatbot.channels.telegram.inbound import Bot, TelegramInbound, place_of, read
+from chatbot.channels.telegram.inbound import Bot, TelegramInbound, chat_fields, read
 from chatbot.core.errors import Forged, Malformed, Unreadable
 from chatbot.core.message import Author, Envelope, Kind, Message, ReplyTo, Stop
 from chatbot.core.settings import Settings
@@ -205,8 +205,8 @@ def test_a_topic_is_a_conversation_and_a_thread_of_replies_is_not() -> None:
     thread = message(GROUP, **NAMED, message_thread_id=3)
     assert envelope_of(update(message=topic)).conversation == "telegram:-100:3"
     assert envelope_of(update(message=thread)).conversation == "telegram:-100"
-    assert place_of("telegram:-100:3") == {"chat_id": -100, "message_thread_id": 3}
-    assert place_of("telegram:-100") == {"chat_id": -100}
+    assert chat_fields("telegram:-100:3") == {"chat_id": -100, "message_thread_id": 3}
+    assert chat_fields("telegram:-100") == {"chat_id": -100}
 
 
 def test_a_button_press_has_the_time_at_which_it_came() -> None:

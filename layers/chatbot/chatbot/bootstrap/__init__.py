@@ -1,1 +1,1 @@
-"""The composition roots, one a function: the only place where adapters meet."""
+"""Composition roots, one for each Lambda function: only here are adapters put together."""

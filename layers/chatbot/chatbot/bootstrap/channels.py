@@ -1,4 +1,4 @@
-"""The channels of the bot: a new one is a row here."""
+"""The list of the bot's channels; add a new channel's description here."""
 
 from __future__ import annotations
 

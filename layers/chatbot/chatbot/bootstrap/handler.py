@@ -1,4 +1,4 @@
-"""A function behind the HTTP API: event in, response out, whatever happens between."""
+"""The Lambda handler of the functions behind the HTTP API; it answers every request."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from chatbot.edge.webhook import UNAVAILABLE
 def handler_of(
     answer: Callable[[Request], Response], channel: str, telemetry: Telemetry
 ) -> Handler:
-    """What `answer` refuses is a 4xx, what is unavailable a 503, and what was unforeseen a 500.
+    """Return a Lambda handler that passes requests to `answer` and turns its errors into responses.
 
-    `channel` is what refusals that reach this place are counted under.
+    RequestRefused becomes a 4xx, Retryable a 503, any other exception a 500. A refusal is counted
+    in the metrics under `channel`.
     """
 
     def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def handler_of(
         except Retryable as error:
             telemetry.warning("unavailable", error=type(error).__name__, reason=str(error))
             return UNAVAILABLE
-        except Exception as error:  # noqa: BLE001 - the runtime would log its text: people's words
+        except Exception as error:  # noqa: BLE001 - Lambda would log its text, perhaps people's words
             telemetry.crash(error)
             return Response.of_json({"error": "internal"}, 500)
 

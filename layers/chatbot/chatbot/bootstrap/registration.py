@@ -1,7 +1,7 @@
-"""Tells the platforms where the stack is and what its bot can do, and takes that back.
+"""Register the stack's webhooks and the bot's commands with the platforms, and unregister them.
 
-Reports are one short text by the channel's title: `registered @name`, `off: no token`,
-`failed: …`; none holds a secret. They are the stack's outputs.
+The result is one short text for each channel's title: `registered @name`, `off: no token` or
+`failed: …`, without secrets. These texts are outputs of the CloudFormation stack.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ from chatbot.core.settings import Settings
 from chatbot.net.post import Session
 
 
-def registered() -> list[ChannelDescription]:
-    """The channels whose platforms are told of the stack."""
+def channels_to_register() -> list[ChannelDescription]:
+    """Return the channels that have to be registered with their platform."""
     return [channel for channel in channels.CHANNELS if channel.registration]
 
 
 def register(settings: Settings, url: str, session: Session, seconds: float) -> dict[str, str]:
-    """Register the stack at `url` wherever there is a token, within `seconds`."""
+    """Register the stack at `url` with every platform that has a token, within `seconds`.
+
+    Returns a report for each channel's title; errors of a platform are reports, not raised.
+    """
 
     def step(channel: ChannelDescription, registration: Registration) -> str:
         if not getattr(settings, channel.token):
@@ -36,7 +39,10 @@ def register(settings: Settings, url: str, session: Session, seconds: float) -> 
 
 
 def unregister(settings: Settings, url: str, session: Session, seconds: float) -> dict[str, str]:
-    """Only what still points to the stack at `url`: another may have taken over since."""
+    """Unregister the stack at `url` where the platform still calls it, within `seconds`.
+
+    A platform that calls another stack by now stays as it is. Returns reports as `register` does.
+    """
 
     def step(channel: ChannelDescription, registration: Registration) -> str:
         if not getattr(settings, channel.token) or not registration.points_here():
@@ -55,7 +61,7 @@ def _reports(
     seconds: float,
 ) -> dict[str, str]:
     tries, reports = Tries(seconds), {}
-    for channel in registered():
+    for channel in channels_to_register():
         make: MakeRegistration = load(channel.registration)
         try:
             report = step(channel, make(settings, url.rstrip("/"), session, tries))

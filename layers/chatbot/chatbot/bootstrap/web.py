@@ -1,4 +1,4 @@
-"""The web function: where the page's files and the conversation table meet."""
+"""The web function: serves the page, its turns and files over GET."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from chatbot.site.turns import file, messages
 
 
 def build(environ: Mapping[str, str], folder: Path) -> Handler:
-    """The function's handler; `folder` holds `index.html` and `assets/`."""
+    """Return the function's handler; `folder` contains `index.html` and `assets/`."""
     telemetry = Telemetry("web")
     config = client_config()
     parameters = Parameters(environ, "web", boto3.client("ssm", config=config), telemetry)

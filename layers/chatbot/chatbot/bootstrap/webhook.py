@@ -1,4 +1,4 @@
-"""The webhook: where the channels' inbound sides and the queue meet."""
+"""The webhook function: passes each request to its channel and queues what the channel accepts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def build(environ: Mapping[str, str]) -> Handler:
-    """The function's handler. Clients are made here, in Lambda's init phase."""
+    """Return the function's handler; the AWS clients are created here, in Lambda's init phase."""
     telemetry = Telemetry("webhook")
     config = client_config()
     parameters = Parameters(environ, "webhook", boto3.client("ssm", config=config), telemetry)
@@ -34,9 +34,10 @@ def build(environ: Mapping[str, str]) -> Handler:
 
 
 class _Stops:
-    """Writes wishes to stop into the table: so rare that no cold start loads what it takes.
+    """Writes requests to stop an answer into the table.
 
-    `session` is the one that made the other clients.
+    They are rare, so the DynamoDB client is created only for the first one and does not slow down
+    cold starts. `session` is the one that the other clients come from.
     """
 
     def __init__(self, environ: Mapping[str, str], session: boto3.Session | None) -> None:
@@ -46,7 +47,7 @@ class _Stops:
         self._client: DynamoDBClient | None = None
 
     def put(self, stop: Stop) -> None:
-        """Raises HistoryUnavailable."""
+        """Store the request to stop. Raises HistoryUnavailable."""
         from chatbot.adapters.dynamodb.state import put_stop
 
         if self._client is None:
@@ -57,7 +58,7 @@ class _Stops:
 
 
 class _Webhook:
-    """Keeps the inbound sides for as long as the settings stay the same."""
+    """Routes requests to inbound channels, which it keeps until the settings change."""
 
     def __init__(
         self, parameters: Parameters, sender: Sender, stops: _Stops, telemetry: Telemetry

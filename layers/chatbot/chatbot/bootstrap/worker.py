@@ -1,4 +1,4 @@
-"""The worker: where queue, table, model and platforms meet the conversation."""
+"""The worker function: connects the conversation with queue, table, model and platforms."""
 
 from __future__ import annotations
 
@@ -29,11 +29,16 @@ from chatbot.core.work import Record
 from chatbot.edge.http import Handler
 
 _CONNECTIONS = 16
-"""One for each conversation of a batch, the lease, and some to spare."""
+"""Size of each client's connection pool: one for each of a batch's ten conversations, one for the
+thread that extends the visibility timeout, and spare ones."""
 
 
 def build(environ: Mapping[str, str]) -> Handler:
-    """The function's handler. Clients are made here, in Lambda's init phase."""
+    """Return the function's handler; the AWS clients are created here, in Lambda's init phase.
+
+    The handler reports the records to be delivered again as `batchItemFailures` (AWS Lambda guide,
+    reporting batch item failures for Amazon SQS).
+    """
     telemetry = Telemetry("worker")
     worker = _Worker(environ, telemetry)
     worker.warm_up()
@@ -42,16 +47,16 @@ def build(environ: Mapping[str, str]) -> Handler:
         telemetry.begin(context)
         deadline = now_ms() + int(context.get_remaining_time_in_millis())
         try:
-            again = worker.run(records_of(event), deadline)
+            failed = worker.run(records_of(event), deadline)
         finally:
             telemetry.flush()
-        return {"batchItemFailures": [{"itemIdentifier": name} for name in again]}
+        return {"batchItemFailures": [{"itemIdentifier": name} for name in failed]}
 
     return handler
 
 
 class _Worker:
-    """Keeps what it has composed for as long as the settings stay the same."""
+    """Runs batches with objects that it composes again only when the settings change."""
 
     def __init__(self, environ: Mapping[str, str], telemetry: Telemetry) -> None:
         config = client_config().merge(Config(max_pool_connections=_CONNECTIONS))
@@ -72,21 +77,22 @@ class _Worker:
         self._batch: Batch | None = None
 
     def warm_up(self) -> None:
-        """Read the settings and compose now: no person waits for it in the init phase."""
+        """Read the settings and compose in the init phase, while no message waits for it."""
         try:
             self._current()
         except ParametersUnavailable as unavailable:
             self._telemetry.warning("no_settings", error=type(unavailable).__name__)
 
     def run(self, records: list[Record], deadline: int) -> list[str]:
+        """Process the records until `deadline` (epoch ms); return the ids of those to redeliver."""
         try:
             batch = self._current()
         except ParametersUnavailable as unavailable:
             self._telemetry.warning("no_settings", error=type(unavailable).__name__)
-            return self._hand_all_back(records)
+            return self._return_all(records)
         return batch.run(records, deadline)
 
-    def _hand_all_back(self, records: list[Record]) -> list[str]:
+    def _return_all(self, records: list[Record]) -> list[str]:
         try:
             self._queue.hide(records, 5)
         except QueueUnavailable:
@@ -121,11 +127,11 @@ class _Worker:
         return Batch(handler, self._queue, settings, self._telemetry, now_ms)
 
     def _channels(self, settings: Settings, history: Table, files: Bucket) -> dict[str, Channel]:
-        """Those that are set up: what the others would need is not even loaded."""
+        """Return the channels that have their settings; modules of the others are not imported."""
         services = Services(settings, self._telemetry, files, history.save_draft)
-        made: dict[str, Channel] = {}
+        outbounds: dict[str, Channel] = {}
         for channel in channels.CHANNELS:
             if not channel.missing(channel.worker_needs, settings):
                 make: MakeOutbound = load(channel.outbound)
-                made[channel.name] = make(services)
-        return made
+                outbounds[channel.name] = make(services)
+        return outbounds

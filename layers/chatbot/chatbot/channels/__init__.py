@@ -1,1 +1,1 @@
-"""One folder a platform: `inbound` (webhook side, light) and `outbound` (worker side)."""
+"""One folder for each platform: `inbound` runs in the webhook, `outbound` in the worker."""

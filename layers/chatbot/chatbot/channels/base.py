@@ -1,4 +1,4 @@
-"""What a channel's worker side is given, and what it need not write itself."""
+"""The services that outbound channels are given, and a base class with safe defaults."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from chatbot.core.turn import Part, Turn
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the worker offers its channels: each takes of it what it needs.
+    """What the worker gives to an outbound channel, which takes from it what it needs.
 
-    `save_draft` keeps an unfinished answer in the table, for clients that read it there.
+    `save_draft` stores an unfinished answer in the table, for clients that read it there.
     """
 
     settings: Settings
@@ -28,49 +28,49 @@ class Services:
 
 
 MakeOutbound = Callable[[Services], Channel]
-"""An `outbound` entry point: called again whenever the settings have changed."""
+"""The type of a channel's `outbound` entry point; called again whenever the settings change."""
 
 
 class BaseChannel:
-    """Safe defaults for all of ports.Channel but `name`, `read`, `split` and `post`.
+    """Implements ports.Channel except for `name`, `read`, `split` and `post`.
 
-    They say that the platform shows nothing of its own accord, sends no files, has no groups and
-    cannot be asked what was posted.
+    Its defaults suit a platform without seen marks, typing indicators and previews, without files
+    and groups, and without a way to find out what was posted.
     """
 
     settling = Settling.OPERATOR
 
     def acknowledge(self, message: Message) -> None:
-        """Nothing shows that a message was seen."""
+        """Do nothing: the platform has no seen marks."""
 
     def show_typing(self, message: Message, drawing: bool = False) -> None:
-        """Nothing shows that an answer is awaited."""
+        """Do nothing: the platform has no typing indicator."""
 
     def preview(self, message: Message, text: str) -> bool:
-        """There is no place for an unfinished answer."""
+        """Return False: the platform cannot show an unfinished answer."""
         return False
 
     def preview_id(self, key: TurnKey) -> str:
-        """A preview has no id of its own."""
+        """Return "": previews have no id."""
         return ""
 
     @property
     def mention(self) -> str:
-        """There are no groups."""
+        """Empty: there are no groups in which people would mention the bot."""
         return ""
 
     def load(self, media: Media) -> File:
-        """Nothing but text is sent. Raises Unfetchable."""
+        """Raise Unfetchable: people can send only text."""
         raise Unfetchable("unsupported")
 
     def earlier(self, message: Message, most: int) -> Sequence[Turn]:
-        """The platform does not tell."""
+        """Return nothing: earlier messages cannot be read."""
         return ()
 
     def is_administrator(self, message: Message) -> bool:
-        """There are no groups."""
+        """Return False: there are no groups."""
         return False
 
     def find_posted(self, turn: Turn, part: Part, known: Iterable[str]) -> str | None:
-        """The platform cannot be asked."""
+        """Return None: posted messages cannot be read."""
         return None

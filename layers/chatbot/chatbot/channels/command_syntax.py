@@ -1,4 +1,4 @@
-"""Commands typed with a slash."""
+"""Parse commands that people type, such as `/image a fox`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ _COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]+))?(?:\s+(.*))?",
 
 
 def is_stop(text: str, bot_username: str = "") -> bool:
-    """Whether `text` is /stop, which never goes through the queue."""
+    """Whether `text` is the command /stop, which bypasses the queue."""
     command = parse_command(text, bot_username)
     return command is not None and command.name == "stop"
 
 
 def parse_command(text: str, bot_username: str = "") -> Command | None:
-    """`/Image@Bot a fox` → Command("image", "a fox"); None when `text` is no command.
+    """Parse a command: `/Image@Bot a fox` becomes Command("image", "a fox").
 
-    The name is lower case and without slash; it is empty when the command names another bot,
-    which is known only where `bot_username` is (without @, any case).
+    Returns None when `text` is not a command. The name is lower case and without the slash. It is
+    "" for a command that is addressed to another bot than `bot_username`, which is without @ and in
+    any case; with an empty `bot_username`, every addressee is accepted.
     """
     match = _COMMAND.fullmatch(text.strip())
     if match is None:

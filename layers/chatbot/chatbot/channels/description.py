@@ -1,4 +1,4 @@
-"""What the rest of the bot knows of a channel: its name, routes, settings and classes."""
+"""Describes a channel to the rest of the bot: its name, routes, settings and classes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ChannelDescription:
-    """One channel, said once: the row of `bootstrap.channels.CHANNELS`.
+    """Everything that the bot has to know of a channel; listed in `bootstrap.channels.CHANNELS`.
 
-    Classes are named by entry points (`package.module:attribute`, the form of Python's packaging
-    metadata) and imported by `load` when they are used, so that the webhook never loads what
-    posts. A channel of two files is
+    Classes are named by entry points (`package.module:attribute`, as in Python's packaging
+    metadata). `load` imports them when they are used, so the webhook never imports outbound code.
+    A channel that consists of two modules:
 
         ChannelDescription(
             name="toy",
@@ -26,42 +26,43 @@ class ChannelDescription:
             outbound="chatbot.channels.toy.outbound:ToyChannel",
         )
 
-    Settings are named as fields of `Settings` (`telegram_bot_token`).
+    Settings are named by their fields in `Settings` (`telegram_bot_token`).
     """
 
     name: str
-    """In conversations (`telegram:42`), stored turns, logs and metrics: never changes."""
+    """Part of conversation ids (`telegram:42`), stored turns, logs and metrics; never change it."""
     title: str
-    """For people: in findings and, where there is a registration, the stack's outputs."""
+    """Name for people: in the operator's commands and in outputs of the stack."""
     routes: tuple[str, ...]
-    """Method and path of each request that the webhook passes on, as the template has them."""
+    """Method and path of each request that the webhook passes to it, as in template.yaml."""
     inbound: str
-    """Of a `MakeInbound` (edge.http): the webhook's side."""
+    """Entry point of a `MakeInbound` (edge.http), used by the webhook."""
     outbound: str
-    """Of a `MakeOutbound` (channels.base): the worker's side."""
+    """Entry point of a `MakeOutbound` (channels.base), used by the worker."""
     registration: str = ""
-    """Of a `MakeRegistration` (channels.registering); "" when nobody must be told of the stack."""
+    """Entry point of a `MakeRegistration` (channels.registering); "" when no platform has to know
+    the stack's URL."""
     webhook_needs: tuple[str, ...] = ()
-    """Settings without which the webhook answers 404."""
+    """Settings without which the webhook answers 404 on its routes."""
     worker_needs: tuple[str, ...] = ()
-    """Settings without which the worker has no such channel."""
+    """Settings without which the worker does not load the channel."""
     explains_refusals: bool = False
-    """How an authentic but unreadable request is answered: with its 4xx and the reason, which a
-    page can show, or with 200, since a platform would repeat what it got a 4xx for."""
+    """Whether an authentic but unreadable request gets a 4xx with the reason, which a page can
+    show, or an empty 200: a platform would repeat a request that got a 4xx."""
     token: str = ""
-    """The secret that says that the operator wants the channel: without it nothing else of the
-    channel is missed. "" when the channel has no operator's token."""
-    given: tuple[str, ...] = ()
-    """Settings beside the token that an operator copies from the platform."""
-    made: tuple[str, ...] = ()
-    """Secrets that nobody hands out: `ops secrets` makes them."""
+    """The secret from the platform that turns the channel on: without it, `ops` reports no other
+    setting of the channel as missing. "" when the channel needs no token."""
+    platform_settings: tuple[str, ...] = ()
+    """Further settings that the operator copies from the platform."""
+    generated_secrets: tuple[str, ...] = ()
+    """Secrets that `ops secrets` generates."""
 
     def missing(self, needs: tuple[str, ...], settings: Settings) -> list[str]:
-        """Those of `needs` that are not set, by the names that operators know."""
+        """Return those of `needs` that are not set, in upper case as the operator sets them."""
         return [need.upper() for need in needs if not getattr(settings, need)]
 
 
 def load(entry_point: str) -> Any:
-    """What `package.module:attribute` names. Raises ImportError, AttributeError."""
+    """Import `package.module:attribute`. Raises ImportError, AttributeError."""
     module, _, attribute = entry_point.partition(":")
     return getattr(import_module(module), attribute)

@@ -1,4 +1,4 @@
-"""Reads fields of a platform's JSON, so that a wrong shape is one error and not five."""
+"""Read fields of a platform's JSON; anything unexpected raises the one error Malformed."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ T = TypeVar("T")
 
 
 def want(data: Any, name: str, kind: type[T]) -> T | None:
-    """The field, or None when there is none. Raises Malformed when it is of another type."""
+    """Return the optional field, or None when it is absent or `data` is not an object.
+
+    Raises Malformed when the field has another type than `kind`.
+    """
     value = data.get(name) if isinstance(data, dict) else None
-    # A bool is an int to isinstance, and never to a platform.
+    # isinstance takes a bool for an int; in JSON they are different types.
     if value is not None and type(value) is not kind:
         raise Malformed(f"{name}: expected {kind.__name__}")
     return value
 
 
 def need(data: Any, name: str, kind: type[T]) -> T:
-    """The field. Raises Malformed when it is absent, empty text or of another type."""
+    """Return the required field. Raises Malformed when it is absent, "" or of another type."""
     value = want(data, name, kind)
     if value is None or value == "":
         raise Malformed(f"{name}: missing")

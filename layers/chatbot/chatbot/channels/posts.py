@@ -1,4 +1,4 @@
-"""What all channels that post share."""
+"""Helpers for outbound channels that post messages."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from chatbot.core.ports import Files, Journal
 from chatbot.core.turn import Part, Reply
 from chatbot.net.post import Answer, Upload
 
-COURTESY_TIMEOUT = 3.0
-"""Seconds for calls that the answer does not depend on (typing, seen marks)."""
+BEST_EFFORT_TIMEOUT = 3.0
+"""Seconds for calls that the answer does not depend on (typing indicator, seen mark)."""
 
 
 def with_buttons(parts: Sequence[Part], reply: Reply) -> Sequence[Part]:
-    """The reply's buttons stand below its last part."""
+    """Return the parts with the reply's buttons below the last one."""
     if not reply.buttons:
         return parts
     return [*parts[:-1], *(replace(part, buttons=reply.buttons) for part in parts[-1:])]
 
 
-def courtesy(channel: str, name: str, call: Callable[[float], Answer], journal: Journal) -> None:
-    """A call that the answer does not depend on; its failure is a line in the log.
+def best_effort(channel: str, name: str, call: Callable[[float], Answer], journal: Journal) -> None:
+    """Make a call that the answer does not depend on; a failure is logged and not raised.
 
-    `call` is given the seconds that it may take.
+    `call` takes the seconds that it may last; `name` is for the log.
     """
     try:
-        answer = call(COURTESY_TIMEOUT)
+        answer = call(BEST_EFFORT_TIMEOUT)
     except (PostRefused, AmbiguousPost) as error:
         journal.info("courtesy_lost", channel=channel, call=name, reason=str(error))
         return
@@ -36,17 +36,20 @@ def courtesy(channel: str, name: str, call: Callable[[float], Answer], journal: 
         journal.info("courtesy_lost", channel=channel, call=name, reason=f"status {answer.status}")
 
 
-def kept(files: Files, made: StoredFile | None) -> File | None:
-    """What is to be posted, or None when it is gone. Raises PostRefused: nothing has left yet."""
-    if made is None:
+def load_file(files: Files, stored: StoredFile | None) -> File | None:
+    """Load the file to post; None when there is none or it has expired.
+
+    Raises PostRefused when the bucket is unavailable: nothing was posted, so it may be tried again.
+    """
+    if stored is None:
         return None
     try:
-        return files.load(made.name)
+        return files.load(stored.name)
     except FilesUnavailable as error:
         raise PostRefused(f"files: {error}") from None
 
 
-def upload_of(made: StoredFile, file: File) -> Upload:
-    """The file under the name that the person sees."""
-    name = made.name.rpartition("/")[2] if made.is_picture else made.title
+def upload_of(stored: StoredFile, file: File) -> Upload:
+    """Return the file as an upload, under the name that the person sees."""
+    name = stored.name.rpartition("/")[2] if stored.is_picture else stored.title
     return name, file.content, file.type

@@ -1,4 +1,4 @@
-"""What all channels share that tell a platform where the stack is."""
+"""Helpers for channels that register the stack's webhook with their platform."""
 
 from __future__ import annotations
 
@@ -15,34 +15,37 @@ _PAUSE = 1.0
 
 
 class Registration(Protocol):
-    """What the stack has registered at one platform. Each method may be called again and again.
+    """Registers the stack's webhook and the bot's commands with one platform.
 
-    All raise PostRefused, AmbiguousPost, and LookupError or TypeError for an answer of an unknown
-    form.
+    Every method may be repeated. Each raises PostRefused, AmbiguousPost, and LookupError or
+    TypeError when the platform's answer has an unexpected form.
     """
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Settings, as fields of `Settings`, without which there is nothing to register."""
+        """Fields of `Settings` that must be set to register, besides the token."""
 
     def register(self) -> str:
-        """Tell the platform the stack's address and what its bot can do; as what: `@name`."""
+        """Register the stack's webhook and the bot's commands; return the bot's name (`@name`)."""
 
     def unregister(self) -> None:
-        """Take that back."""
+        """Remove what `register` has set."""
 
     def points_here(self) -> bool:
-        """Whether the platform calls this stack: another may have taken over."""
+        """Whether the platform calls this stack, and not another that registered later."""
 
 
 class Tries:
-    """Calls that do nothing twice when they are repeated, all of them over within `seconds`."""
+    """Makes idempotent calls with a retry, all of them within `seconds` from now."""
 
     def __init__(self, seconds: float) -> None:
         self._ends = time.monotonic() + seconds
 
     def once(self, call: Callable[[float], Answer]) -> Answer:
-        """`call` is given the seconds that it may take. Raises PostRefused, AmbiguousPost."""
+        """Make a call, which takes the seconds that it may last, without a retry.
+
+        Raises PostRefused, also when no time is left, and AmbiguousPost.
+        """
         left = self._ends - time.monotonic()
         if left <= 0:
             raise PostRefused("no time left")
@@ -51,9 +54,10 @@ class Tries:
     def twice(
         self, call: Callable[[float], Answer], description_of: Callable[[Answer], str]
     ) -> Mapping[str, Any]:
-        """The JSON object of a good answer; called again when the first try found no good one.
+        """Make a call, with one retry after an error of network or server; return its JSON object.
 
-        Raises PostRefused with the status and the platform's own words.
+        `description_of` reads the platform's error message. Raises PostRefused with the status and
+        this message, and AmbiguousPost.
         """
         try:
             answer = self.once(call)
@@ -68,7 +72,7 @@ class Tries:
         return answer.body
 
     def wait_for(self, condition: Callable[[], bool]) -> bool:
-        """Ask every second whether it holds, while time is left for what comes after; if it did."""
+        """Poll every second until it holds; False when the time left is needed for later calls."""
         while not condition():
             if self._ends - time.monotonic() < 2 * _CALL:
                 return False
@@ -77,11 +81,11 @@ class Tries:
 
 
 MakeRegistration = Callable[[Settings, str, Session, Tries], Registration]
-"""A `registration` entry point; the text is the stack's address, without a slash at its end."""
+"""The type of a `registration` entry point; the text is the stack's URL, without a final slash."""
 
 
 def without_secrets(settings: Settings, text: str) -> str:
-    """`text` as it may be shown: Meta quotes a token that it cannot read."""
+    """Return `text` without secrets, cut to 200 characters: Meta quotes tokens it cannot parse."""
     for name in secrets_of("setup"):
         text = text.replace(getattr(settings, name.lower()) or "\0", "…")
     return text[:200]

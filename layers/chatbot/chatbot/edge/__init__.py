@@ -1,1 +1,1 @@
-"""What every request that comes in over HTTP shares: requests, responses, the webhook."""
+"""Incoming HTTP requests of all channels: their types, refusals and the webhook's steps."""

@@ -1,4 +1,4 @@
-"""A request and its answer as the functions behind the HTTP API see them (payload 2.0)."""
+"""Requests and responses of the HTTP API (API Gateway guide, payload format version 2.0)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from chatbot.core.message import Envelope, Stop
 from chatbot.core.settings import Settings
 
 Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
-"""A Lambda function behind the HTTP API: event and context in, response out."""
+"""A Lambda handler: takes event and context, returns the response."""
 
 MAX_DEPTH = 64
+"""Levels of nesting that a JSON body may have."""
 STRICT_HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -25,13 +26,13 @@ STRICT_HEADERS = {
     "strict-transport-security": "max-age=31536000",
     "x-content-type-options": "nosniff",
 }
-"""Of every response, errors included, that does not say otherwise."""
+"""Headers of every response, also of errors; a response may override single ones."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`headers` by lower-case name; `body` as it was on the wire."""
+    """An HTTP request; header names are lower case, `body` is the bytes as they were sent."""
 
     method: str
     path: str
@@ -42,9 +43,9 @@ class Request:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Request:
-        """Raises Unreadable when `isBase64Encoded` is set and the body is not."""
+        """Read an event of the HTTP API. Raises Unreadable for a body that is not valid base64."""
         text = event.get("body") or ""
-        # A lone surrogate cannot have been on the wire: it may only fail to verify, never raise.
+        # No client can send a lone surrogate; it must fail the signature check, not raise here.
         body = text.encode("utf-8", "surrogatepass")
         if event.get("isBase64Encoded"):
             try:
@@ -66,13 +67,13 @@ class Request:
 
     @property
     def scheme(self) -> str:
-        """What the person's browser spoke; the HTTP API always says so, the local stack may not."""
+        """Scheme of the client's URL; http without the header, which the HTTP API always sends."""
         return self.headers.get("x-forwarded-proto", "http").lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """`headers` by lower-case name; `base64` says that the body is bytes written like that."""
+    """An HTTP response; header names are lower case, a `base64` body is sent as decoded bytes."""
 
     status: int = 200
     body: str = ""
@@ -83,10 +84,12 @@ class Response:
     def of_json(
         cls, data: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
     ) -> Response:
+        """Return a response whose body is `data` as JSON."""
         body = json.dumps(data, separators=(",", ":"))
         return cls(status, body, {"content-type": "application/json", **(headers or {})})
 
     def to_event(self) -> dict[str, Any]:
+        """Return what the function returns to the HTTP API."""
         own = {name: text for name, text in self.headers.items() if name != "set-cookie"}
         event: dict[str, Any] = {
             "statusCode": self.status,
@@ -101,11 +104,12 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What a channel made of a request.
+    """The events that a channel found in a request.
 
-    `ignored` names why, once for each event that is not worth a worker's time; the words are
-    metric-safe. `response` is the answer once the envelopes are queued; None is a plain 200.
-    `stops` never go through the queue: what they are to stop holds up its conversation there.
+    `envelopes` are to be queued. `ignored` has a reason for each event that is not answered, such
+    as "bot": fixed words for the log, never a person's. `response` is sent once the envelopes are
+    queued; None stands for an empty 200. `stops` are requests to stop an answer. They bypass the
+    queue, where they would wait behind the very message whose answer they are to stop.
     """
 
     envelopes: tuple[Envelope, ...] = ()
@@ -115,25 +119,26 @@ class Received:
 
 
 class Inbound(Protocol):
-    """The webhook's side of a channel."""
+    """A channel in the webhook function: authenticates requests and finds the events in them."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The channel's name, as in its description."""
 
     def receive(self, request: Request) -> Received:
-        """Authenticate, then split. Raises Forged, Unreadable."""
+        """Authenticate the request, then split it into events. Raises Forged, Unreadable."""
 
 
 MakeInbound = Callable[[Settings], Inbound]
-"""An `inbound` entry point of a channel: called again whenever the settings have changed."""
+"""The type of a channel's `inbound` entry point; called again whenever the settings change."""
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
-    """The JSON object in `body`, safe to write as JSON again.
+    """Parse the JSON object in `body`, which can be written as JSON in UTF-8 again.
 
-    Half a surrogate pair becomes U+FFFD: it could never be stored or posted, and one cut emoji
-    must not cost the message. Raises Unreadable for anything but a JSON object in UTF-8, and for
-    NaN, infinities by name, and nesting beyond MAX_DEPTH.
+    A lone surrogate becomes U+FFFD: it can be neither stored nor posted, and a message must not be
+    lost because of an emoji that was cut in half. Raises Unreadable for anything but a JSON object
+    in UTF-8, for NaN and Infinity, and for nesting deeper than MAX_DEPTH.
     """
     try:
         data = json.loads(body.decode(), parse_constant=_no_constant)

@@ -1,4 +1,4 @@
-"""The one place where a refused request is answered, counted and logged."""
+"""Answer, count and log requests that were refused, for all functions behind the HTTP API."""
 
 from __future__ import annotations
 
@@ -18,20 +18,23 @@ def refuse(
     *,
     explain: bool = False,
 ) -> Response:
-    """The response to a request that `channel` refused; `body` is what a channel was sent.
+    """Return the response to a request that `channel` refused; count and log the refusal.
 
-    | refusal | sent to | response | count | log |
+    `body` is the request's body when it was sent to a channel's route, else None. `explain` is
+    `explains_refusals` of the channel's description.
+
+    | refusal | sent to | response | metric | log |
     |---|---|---|---|---|
     | `Forged` | anyone | its 401 or 403, `{"error"}` | Refused | warning `refused` |
     | `Unreadable` | a channel that explains | its 4xx, `{"error", "now"}` | Ignored | `ignored` |
     | `Unreadable` | any other channel | 200 | Ignored | warning `unreadable` |
     | `Unreadable` | no channel (`body` is None) | its 4xx, `{"error"}` | none | none |
 
-    A platform would repeat what it got a 4xx for, for a day, and hold back that chat meanwhile.
-    A page can show what was wrong; `now` is the time here in epoch milliseconds, by which it sees
-    that its clock is off. Of a body only size and digest are logged.
+    A platform would repeat a request that got a 4xx for a day and hold back that chat meanwhile.
+    A page can show what was wrong; `now` is the server's time in epoch milliseconds, from which
+    the page sees that its clock is wrong. Only size and digest of a body are logged.
     """
-    told: dict[str, Any] = {"error": refusal.reason}
+    content: dict[str, Any] = {"error": refusal.reason}
     if isinstance(refusal, Forged):
         size = {} if body is None else {"bytes": len(body)}
         journal.count("Refused", channel=channel)
@@ -44,5 +47,5 @@ def refuse(
             journal.warning("unreadable", **facts, bytes=len(body))
             return Response()
         journal.info("ignored", channel=channel, reason=refusal.reason, events=1)
-        told["now"] = now_ms()
-    return Response.of_json(told, refusal.status)
+        content["now"] = now_ms()
+    return Response.of_json(content, refusal.status)

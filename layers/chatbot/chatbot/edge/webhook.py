@@ -12,32 +12,36 @@ from chatbot.core.ports import Journal
 from chatbot.edge.http import Inbound, Received, Request, Response
 from chatbot.edge.refusal import refuse
 
-# Keys of the table: 1,024 bytes to sort by, less the prefix and the time; 2,048 to partition by.
+# Bytes. DynamoDB allows 1,024 for a sort key, which also holds a prefix and the time, and 2,048 for
+# a partition key (DynamoDB guide, quotas).
 MAX_EVENT_ID = 900
 MAX_CONVERSATION = 900
 MAX_TIME = 10**13
+"""Epoch milliseconds; sort keys hold 13 digits of them."""
 
 NOT_FOUND = Response.of_json({"error": "not found"}, 404)
 UNAVAILABLE = Response.of_json({"error": "unavailable"}, 503, {"retry-after": "2"})
-"""The platform, or the page, sends the same again after two seconds."""
+"""Makes the platform or the page repeat the request, after two seconds."""
 
 
 class EnvelopeSender(Protocol):
+    """The queue, as the webhook writes to it."""
+
     def send(self, envelopes: Sequence[Envelope]) -> None:
-        """Raises QueueUnavailable unless every envelope was accepted."""
+        """Enqueue the envelopes. Raises QueueUnavailable unless every one was accepted."""
 
 
 class ClosedChannels:
-    """Answers for channels that are off because their secrets are missing."""
+    """Answers requests to channels that are off because settings are missing."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def answer(self, channel: str, missing: str) -> Response:
-        """404; the log says once why. `missing` names settings."""
-        if channel not in self._told:
-            self._told.add(channel)
+        """Return 404; log the names of the `missing` settings once for each channel."""
+        if channel not in self._logged:
+            self._logged.add(channel)
             self._journal.warning("channel_off", channel=channel, missing=missing)
         return NOT_FOUND
 
@@ -50,12 +54,12 @@ def handle(
     journal: Journal,
     explain: bool = False,
 ) -> Response:
-    """Answer a request of `inbound`'s channel; never raises for a body that is merely bad.
+    """Receive the request with `inbound`, store stops, queue envelopes and return the response.
 
-    200, or the channel's own response, once everything is queued. What the channel refuses is
-    answered by `refuse`, which `explain` is for. 503 when the queue did not take every
-    envelope, or `put_stop` (which raises HistoryUnavailable) failed: what was taken is recognised
-    when the body comes again.
+    The response is the channel's own, else an empty 200, once everything is queued; for a refused
+    request it is that of `refuse`, which takes `explain`. It is a 503 when the queue did not accept
+    every envelope or `put_stop` raised HistoryUnavailable: the sender repeats the request, and the
+    envelopes that were accepted are recognised as duplicates by their ids.
     """
     channel = inbound.name
     try:
@@ -94,7 +98,7 @@ def _enqueue(
 
 
 def _storable(envelope: Envelope) -> bool:
-    """A key that the table cannot hold would come back from the queue for ever."""
+    """Whether the table can store its key: if not, the worker would receive it again and again."""
     return (
         0 <= envelope.occurred_at < MAX_TIME
         and 0 < len(envelope.event_id.encode("utf-8", "replace")) <= MAX_EVENT_ID

@@ -1,1 +1,1 @@
-"""HTTP requests to other servers: posts, guarded fetching, TLS."""
+"""Outgoing HTTP requests: calls of APIs, downloads from untrusted URLs, TLS."""

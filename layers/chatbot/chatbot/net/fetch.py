@@ -1,7 +1,7 @@
-"""Fetches a file that somebody else names, and only what was meant to be fetched.
+"""Download a file from a URL that is not trusted, guarded against server-side request forgery.
 
-An address comes from a person's message or a model server's answer: it may point at anything, also
-at what answers on this machine only (the Lambda runtime's API is on loopback).
+The URL comes from a person's message or a model server's answer. It may point at any server, also
+at one that only this machine can reach (the Lambda runtime's API listens on loopback).
 """
 
 from __future__ import annotations
@@ -34,14 +34,17 @@ _TYPES = (
     (rb"fLaC", "audio/flac"),
     (rb"\x1aE\xdf\xa3", "audio/webm"),
 )
-_NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 Resolve = Callable[[str], Collection[str]]
-"""The IPv4 addresses of a host. Raises OSError."""
+"""Returns the IPv4 addresses of a host. Raises OSError."""
 
 
 def type_of(content: bytes) -> str:
-    """The media type by the content itself; text is UTF-8. Raises Unfetchable when unknown."""
+    """Return the media type by the content alone, `text/plain` for UTF-8 text.
+
+    Raises Unfetchable for any other content.
+    """
     for magic, name in _TYPES:
         if re.match(magic, content, re.DOTALL):
             return name
@@ -49,13 +52,16 @@ def type_of(content: bytes) -> str:
         text = content.decode()
     except UnicodeDecodeError:
         text = "\0"
-    if not text.strip() or _NO_TEXT.search(text):
+    if not text.strip() or _CONTROL_CHARACTER.search(text):
         raise Unfetchable("unsupported")
     return "text/plain"
 
 
 def addresses_of(host: str) -> Collection[str]:
-    """Of IPv4 alone: IPv6 has too many ways to write an address of the other kind."""
+    """Resolve `host` to IPv4 addresses. Raises OSError.
+
+    IPv6 is left out: it has too many forms that embed a private IPv4 address.
+    """
     found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
 
@@ -69,12 +75,13 @@ def fetch(
     seconds: float,
     resolve: Resolve = addresses_of,
 ) -> File:
-    """What lies at `url`, at most `most` bytes, over https from a public address.
+    """Download `url` within `seconds`, over https and from a public address; no redirects.
 
-    `hosts` are those that may be asked, with a dot in front also all below it; None allows any.
-    Only what is on the server of one of `local`, base URLs that the operator has set to plain http,
-    is fetched as it is. Raises Unfetchable (its reason never the address), PostRefused when it may
-    work later.
+    `most` is the largest size in bytes. `hosts` are the allowed hosts: "example.com" is that one,
+    ".example.com" any of its subdomains; None allows every host. `local` are base URLs of the
+    operator's settings: a plain http URL on the same server as one of them is downloaded without
+    these checks. Raises Unfetchable, whose reason never contains the URL, and PostRefused when a
+    later try may succeed.
     """
     end = time.monotonic() + seconds
     try:
@@ -83,10 +90,10 @@ def fetch(
         own = any(origin == _origin(urlsplit(base)) for base in local if base[:5] == "http:")
     except ValueError:
         raise Unfetchable("address") from None
-    address = parts.hostname or "" if own else _checked(parts, hosts, resolve)
+    address = parts.hostname or "" if own else _public_address(parts, hosts, resolve)
     try:
-        content = b"".join(_read(parts, address, most, end))
-    except HTTPError as error:  # its text holds the address, and Telegram's holds the token
+        content = b"".join(_download(parts, address, most, end))
+    except HTTPError as error:  # its text contains the URL, and Telegram's contains the token
         raise PostRefused(type(error).__name__) from None
     return File(content, type_of(content))
 
@@ -95,12 +102,16 @@ def _origin(parts: SplitResult) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
 
 
-def _checked(parts: SplitResult, hosts: Collection[str] | None, resolve: Resolve) -> str:
-    """The address to connect to: asking for it again later could give another."""
+def _public_address(parts: SplitResult, hosts: Collection[str] | None, resolve: Resolve) -> str:
+    """Return the address to connect to, after all checks.
+
+    The caller connects to this very address: a second look-up of the host could return another.
+    Raises Unfetchable, PostRefused.
+    """
     scheme, host, port = _origin(parts)
     if scheme != "https" or port != _PORTS["https"] or parts.username is not None:
         raise Unfetchable("not_https")
-    if hosts is not None and not any(_covers(allowed, host) for allowed in hosts):
+    if hosts is not None and not any(_host_matches(allowed, host) for allowed in hosts):
         raise Unfetchable("foreign_host")
     try:
         addresses = [IPv4Address(address) for address in resolve(host)]
@@ -114,14 +125,14 @@ def _checked(parts: SplitResult, hosts: Collection[str] | None, resolve: Resolve
     return str(addresses[0])
 
 
-def _covers(allowed: str, host: str) -> bool:
+def _host_matches(allowed: str, host: str) -> bool:
     return host.endswith(allowed) if allowed.startswith(".") else host == allowed
 
 
-def _read(parts: SplitResult, address: str, most: int, end: float) -> Iterator[bytes]:
-    """Raises Unfetchable, PostRefused, HTTPError."""
+def _download(parts: SplitResult, address: str, most: int, end: float) -> Iterator[bytes]:
+    """Download in chunks. Raises Unfetchable, PostRefused, HTTPError."""
     target = parts.path + (f"?{parts.query}" if parts.query else "")
-    # A compressed answer could swell beyond all that was counted.
+    # Decompressed, a small response could exceed the limit that its bytes are counted against.
     headers = {"Host": parts.netloc.rpartition("@")[2], "Accept-Encoding": "identity"}
     limits = urllib3.Timeout(total=max(end - time.monotonic(), 0.1))
     with (
@@ -156,6 +167,6 @@ def _pool(parts: SplitResult, address: str) -> urllib3.HTTPConnectionPool:
     return urllib3.HTTPSConnectionPool(
         address,
         port,
-        server_hostname=host,  # `assert_hostname` would end the context's own check, for everyone
+        server_hostname=host,  # `assert_hostname` would turn off the check of the shared context
         ssl_context=trust(),
     )

@@ -1,7 +1,7 @@
-"""HTTP calls to a platform, sorted by what is known of their effect.
+"""HTTP calls of a platform's API, whose errors say whether the call may have had an effect.
 
-urllib3 puts the address into its errors' text, and Telegram's holds the token: nothing of it
-leaves this module, neither as text nor as a cause.
+urllib3's errors contain the URL, and Telegram's URLs contain the token. Therefore they never leave
+this module, neither as text nor as the cause of another error.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError
 from chatbot.core.errors import AmbiguousPost, ChatbotError, PostRefused
 from chatbot.net.tls import trust
 
-_CONNECTING = 0.3
-_IDLE = 20.0
+_CONNECT_SHARE = 0.3  # of the timeout
+_IDLE_SECONDS = 20.0
 _CONNECTIONS = 32
 
 Upload = tuple[str, bytes, str]
-"""Name, content and media type of a file."""
+"""Name, content and media type of a file to upload."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`body` is the JSON object that came back, None when none did; `retry_after` in seconds."""
+    """A response: `body` is its JSON object, None without one; `retry_after` is in seconds."""
 
     status: int
     body: Mapping[str, Any] | None
@@ -40,10 +40,14 @@ class Answer:
 
     @property
     def good(self) -> bool:
+        """Whether the call succeeded: status 2xx and a JSON object."""
         return 200 <= self.status < 300 and self.body is not None
 
     def refusal(self) -> ChatbotError | None:
-        """What the status means on every platform; None where its own codes must tell."""
+        """Return the error for this status where it means the same on every platform, else None.
+
+        PostRefused: the call had no effect. AmbiguousPost: it may have had one.
+        """
         if self.status == 429 or 300 <= self.status < 400:
             return PostRefused(f"status {self.status}", self.retry_after)
         if self.status >= 500 or (self.status < 300 and self.body is None):
@@ -52,23 +56,24 @@ class Answer:
 
 
 class Session(PoolManager):
-    """Connections that threads may share. It repeats nothing by itself: that would post twice.
+    """A pool of connections that threads may share; it never retries, which could post twice.
 
-    Forgets connections that idled: those of a frozen function are dead when it wakes. Found out
-    by posting, that would be one more post whose fate nobody knows.
+    It closes connections that were idle for 20 s: while Lambda freezes the function, servers close
+    theirs, and a post on a closed connection may or may not have been made.
     """
 
     def __init__(self) -> None:
         super().__init__(maxsize=_CONNECTIONS, retries=False, ssl_context=trust())
         self._used = 0.0
-        self._looking = threading.Lock()  # nobody takes a connection that is about to be closed
-        # At DEBUG urllib3 writes the path of every request.
+        self._lock = threading.Lock()  # no thread takes a connection that another is about to close
+        # At DEBUG urllib3 logs the path of every request.
         logging.getLogger("urllib3").setLevel(logging.WARNING)
 
     def urlopen(self, *args: Any, **kwargs: Any) -> BaseHTTPResponse:
-        with self._looking:
+        """Send a request as PoolManager does, on a connection that was not idle for long."""
+        with self._lock:
             now = time.time()
-            if now - self._used > _IDLE:
+            if now - self._used > _IDLE_SECONDS:
                 self.clear()
             self._used = now
         return super().urlopen(*args, **kwargs)
@@ -86,27 +91,30 @@ def send(
     fields: Mapping[str, Any] | None = None,
     files: Mapping[str, Upload] | None = None,
 ) -> Answer:
-    """One request, over within `timeout` seconds; `fields` go as JSON, beside `files` as a form.
+    """Make one request within `timeout` seconds and return the answer, whatever its status.
 
-    Raises PostRefused when it surely never left, AmbiguousPost when nobody knows.
+    `params` go into the query, `fields` into a JSON body, or with `files` into a multipart form.
+    Redirects are not followed.
+
+    Raises PostRefused when it surely had no effect, AmbiguousPost when it may have had one.
     """
     if not url.startswith(("http://", "https://")):
-        raise PostRefused("no address")  # urllib3 would take it for http
+        raise PostRefused("no address")  # urllib3 would default to http
     request: dict[str, Any] = {"headers": {**(headers or {})}, "body": body}
     if files:
         request = {"headers": headers, "fields": {**_as_form(fields or {}), **files}}
     elif fields is not None:
         request["headers"]["Content-Type"] = "application/json"
         request["body"] = json.dumps(fields).encode()
-    limits = Timeout(connect=timeout * _CONNECTING, read=timeout * (1 - _CONNECTING))
+    limits = Timeout(connect=timeout * _CONNECT_SHARE, read=timeout * (1 - _CONNECT_SHARE))
     target = f"{url}?{urlencode(params)}" if params else url
     try:
         response = session.request(method, target, timeout=limits, redirect=False, **request)
     except (ConnectTimeoutError, ValueError) as error:  # or no request could be formed
         raise PostRefused(type(error).__name__) from None
     except HTTPError as error:
-        # Also a connection that was closed while it was idle: that looks like one that was closed
-        # after the request had been read.
+        # This includes an idle connection that the server had closed: it cannot be told from one
+        # that was closed after the server had read the request.
         raise AmbiguousPost(type(error).__name__) from None
     header = response.headers.get("Retry-After", "")
     seconds = float(header) if re.fullmatch(r"\d{1,6}", header, re.ASCII) else None
@@ -114,7 +122,7 @@ def send(
 
 
 def _as_form(fields: Mapping[str, Any]) -> dict[str, str]:
-    """What is not text goes as JSON."""
+    """Form fields; a value that is not text is written as JSON."""
     return {
         name: field if isinstance(field, str) else json.dumps(field)
         for name, field in fields.items()

@@ -1,1 +1,1 @@
-"""The web page: its files, and the turns that it reads."""
+"""The web page: its HTML, scripts and styles, and the turns and files that it reads."""

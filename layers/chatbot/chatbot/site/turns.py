@@ -1,4 +1,4 @@
-"""`GET /web/messages`: the turns of the cookie's own conversation."""
+"""`GET /web/messages` and `GET /web/files/…`: turns and files of the cookie's conversation."""
 
 from __future__ import annotations
 
@@ -16,31 +16,43 @@ from chatbot.core.turn import Origin, Turn
 from chatbot.edge.http import Request, Response
 
 PAGE_TURNS = 50
+"""Most turns in one response."""
 
 _FILE = re.compile(r"/web/files/([0-9a-f]{32}\.[a-z]{3,5})")
 _CURSOR = re.compile(r"(\d{13})\.([A-Za-z0-9_:-]{1,80})")
 
 
 class TurnReader(Protocol):
+    """The conversation table, as the page reads it. Every method may raise HistoryUnavailable."""
+
     def turns_after(self, conversation: str, after: str, limit: int) -> tuple[Turn, ...]:
-        """Turns whose sort key follows `after`, oldest first; the newest `limit` when it is ""."""
+        """Return the first `limit` turns whose sort key follows `after`, oldest first.
+
+        For `after` "" these are the newest `limit` turns.
+        """
 
     def turns_before(self, conversation: str, before: str, limit: int) -> tuple[Turn, ...]:
-        """The newest `limit` turns whose sort key comes before `before`, oldest first."""
+        """Return the newest `limit` turns whose sort key precedes `before`, oldest first."""
 
     def draft_of(self, conversation: str) -> tuple[str, str] | None:
-        """Event id of the message that is being answered, and what is written so far."""
+        """Return event id of the message being answered, and the answer so far, or None."""
 
 
 class FileLinks(Protocol):
+    """The bucket, as the page reads it."""
+
     def link(self, name: str) -> str | None:
-        """A short-lived address of what is in the bucket; None when nothing is."""
+        """Return a presigned URL of the object, or None when there is none.
+
+        Raises FilesUnavailable.
+        """
 
 
 def file(request: Request, key: str, links: FileLinks) -> Response | None:
-    """`GET /web/files/{name}` leads to a file of the cookie's own conversation, and to no other.
+    """Answer `GET /web/files/{name}` with a redirect to a file of the cookie's own conversation.
 
-    None when there is no such file. Raises Forged (401), FilesUnavailable.
+    `key` is WEB_SESSION_KEY. Returns None when the conversation has no such file. Raises Forged
+    (401), FilesUnavailable.
     """
     session = session_of(request.cookies, key)
     if session is None:
@@ -51,14 +63,18 @@ def file(request: Request, key: str, links: FileLinks) -> Response | None:
 
 
 def messages(request: Request, key: str, reader: TurnReader, locked: bool = False) -> Response:
-    """`{"turns", "cursor", "earlier", "draft", "locked"}`, oldest first, at most PAGE_TURNS.
+    """Answer `GET /web/messages` with at most PAGE_TURNS turns, oldest first.
 
-    A turn's `html` is its answer, safe to be shown as it is; `answer` is the Markdown.
+    `key` is WEB_SESSION_KEY. The response is `{"turns", "cursor", "earlier", "draft", "locked"}`. A
+    turn's `answer` is Markdown; its `html` is the same as safe HTML. `draft` is the answer being
+    written, `{"id", "html"}` or null.
 
-    `?after=` takes a cursor, `<sent_at, 13 digits>.<id>`: turns come from there on; `?before=`
-    those before it; without either the newest. `earlier` is the cursor to read back from, "" at
-    the beginning. A turn is there as soon as its answer is stored, in its place by `sent_at`: a
-    page that awaits an answer reads from before its message. Nobody reads while `locked`.
+    A cursor is `<sent_at, 13 digits>.<event id>`. `?after=` asks for the turns after a cursor,
+    `?before=` for those before it; without either come the newest. `cursor` is to be used as the
+    next `after`, `earlier` as the next `before`; it is "" when there are no earlier turns. A turn
+    appears once its answer is stored, sorted by `sent_at`: a page that waits for an answer must
+    read from before its message. While `locked`, the response has no turns.
+
     Raises Forged (401), Unreadable (400), HistoryUnavailable.
     """
     session = session_of(request.cookies, key)
@@ -71,30 +87,30 @@ def messages(request: Request, key: str, reader: TurnReader, locked: bool = Fals
     if not locked and before:
         turns = reader.turns_before(conversation, end, PAGE_TURNS)
     elif not locked:
-        # Before the turns: an answer that is stored in between is better seen twice than never.
+        # Read before the turns: an answer stored in between then appears twice, rather than never.
         draft = reader.draft_of(conversation)
         turns = reader.turns_after(conversation, start, PAGE_TURNS)
     return Response.of_json(
         {
-            "turns": [_shown(turn) for turn in turns],
+            "turns": [_turn_json(turn) for turn in turns],
             "cursor": _cursor(turns[-1]) if turns else after,
             "earlier": _cursor(turns[0]) if len(turns) == PAGE_TURNS else "",
-            "draft": draft and {"id": _id(draft[0]), "html": safe_html(draft[1])},
+            "draft": draft and {"id": _message_id(draft[0]), "html": safe_html(draft[1])},
             "locked": locked,
         }
     )
 
 
-def _shown(turn: Turn) -> Mapping[str, Any]:
+def _turn_json(turn: Turn) -> Mapping[str, Any]:
     reply = turn.reply
-    made = reply.file and {
+    file_json = reply.file and {
         "url": f"/web/files/{reply.file.name.rpartition('/')[2]}",
         "type": reply.file.type,
         "title": reply.file.title,
     }
     formatted = safe_html if turn.origin is Origin.MODEL else plain_html
     return {
-        "id": _id(turn.key.event_id),
+        "id": _message_id(turn.key.event_id),
         "sent_at": turn.key.occurred_at,
         "text": turn.text,
         "answer": reply.text,
@@ -102,22 +118,22 @@ def _shown(turn: Turn) -> Mapping[str, Any]:
         "state": turn.state.value,
         "origin": turn.origin.value,
         "buttons": [asdict(button) for button in reply.buttons],
-        "made": made,
+        "made": file_json,
         "rating": turn.rating,
-        "merged_into": _id_of(turn.links.merged_into),
-        "replaces": _id_of(turn.links.replaces),
+        "merged_into": _linked_message_id(turn.links.merged_into),
+        "replaces": _linked_message_id(turn.links.replaces),
         "fresh_start": turn.links.fresh_start,
         "lifted": bool(turn.links.lifted_by),
         "resumed": turn.links.resumed,
     }
 
 
-def _id_of(sort: str) -> str:
-    """Of the turn at this sort key, "" for none."""
-    return _id(TurnKey("", sort).event_id) if sort else ""
+def _linked_message_id(sort: str) -> str:
+    """Message id of the turn at this sort key; "" for no turn."""
+    return _message_id(TurnKey("", sort).event_id) if sort else ""
 
 
-def _id(event: str) -> str:
+def _message_id(event: str) -> str:
     return event.removesuffix(event_id_of(""))
 
 

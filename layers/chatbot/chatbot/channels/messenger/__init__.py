@@ -1,1 +1,1 @@
-"""Messenger Platform (Graph API)."""
+"""The Facebook Messenger channel (Messenger Platform, on Meta's Graph API)."""

@@ -1,7 +1,7 @@
-"""The Graph API: how it is called, and what its answers mean.
+"""Client of Meta's Graph API.
 
-https://developers.facebook.com/docs/graph-api/guides/secure-requests: each call carries a token
-and the proof that its caller knows the app's secret. Error codes:
+Each call has an access token and the `appsecret_proof` that its caller knows the app's secret:
+https://developers.facebook.com/docs/graph-api/guides/secure-requests. Error codes:
 https://developers.facebook.com/docs/messenger-platform/error-codes.
 """
 
@@ -23,10 +23,10 @@ from chatbot.core.errors import (
 from chatbot.core.settings import Settings
 from chatbot.net.post import Answer, Session, send
 
-# Subcodes tell apart what shares a code.
+# By code and subcode, as different errors share a code.
 _TRANSIENT = (1, 2, 1200)
 _RATE_LIMITS = (4, 17, 32, 613, 80006)
-_NEVER = {
+_UNDELIVERABLE = {
     (10, 2018278): "outside_window",
     (10, 2018108): "unavailable",
     (200, 1545041): "unavailable",
@@ -36,10 +36,10 @@ _UNAVAILABLE, _TOKEN_DEAD, _NOT_ALLOWED, _NOT_APPROVED = 551, 190, 200, 2018028
 
 
 class GraphApi:
-    """Calls in the page's or the app's name. Threads may share it.
+    """Calls the Graph API with the token of the page or the app. Threads may share it.
 
-    `request` is what net.post.send takes: `timeout`, `params`, `fields`, `files`. Every call
-    raises PostRefused, AmbiguousPost.
+    `request` are arguments of net.post.send: `timeout`, `params`, `fields`, `files`. Every method
+    returns the answer whatever its status; it raises PostRefused, AmbiguousPost.
     """
 
     def __init__(self, settings: Settings, session: Session) -> None:
@@ -48,19 +48,19 @@ class GraphApi:
         self._session = session
 
     def page(self, method: str, edge: str, **request: Any) -> Answer:
-        """An edge of our page: `messages`, `conversations`, `subscribed_apps` …"""
+        """Call an edge of our page, such as `messages`, with the page's token."""
         return self.as_page(method, f"{self._settings.messenger_page_id}/{edge}", **request)
 
     def app(self, method: str, edge: str, **request: Any) -> Answer:
-        """An edge of our app: `subscriptions`."""
+        """Call an edge of our app, such as `subscriptions`, with the app's token."""
         return self.as_app(method, f"{self._settings.messenger_app_id}/{edge}", **request)
 
     def as_page(self, method: str, path: str, **request: Any) -> Answer:
-        """Any path, with the page's token."""
+        """Call any path with the page's token."""
         return self._call(method, path, self._settings.messenger_page_token, **request)
 
     def as_app(self, method: str, path: str, **request: Any) -> Answer:
-        """Any path, with the app's token."""
+        """Call any path with the app's token, `<app id>|<app secret>`."""
         settings = self._settings
         token = f"{settings.messenger_app_id}|{settings.messenger_app_secret}"
         return self._call(method, path, token, **request)
@@ -86,13 +86,14 @@ class GraphApi:
 
 
 def refusal_of(answer: Answer) -> ChatbotError:
-    """What an answer that is not good means: the platform's code tells more than the status.
+    """Return the error that an answer without success stands for.
 
-    PostRefused, CredentialRefused, Undeliverable or AmbiguousPost.
+    Meta's error code decides; the status does only for other codes. The error is a PostRefused,
+    CredentialRefused, Undeliverable or AmbiguousPost.
     """
     code, subcode = _codes(answer)
-    if (code, subcode) in _NEVER or code == _UNAVAILABLE:
-        return Undeliverable(_NEVER.get((code, subcode), "unavailable"))
+    if (code, subcode) in _UNDELIVERABLE or code == _UNAVAILABLE:
+        return Undeliverable(_UNDELIVERABLE.get((code, subcode), "unavailable"))
     if code in (_TOKEN_DEAD, _NOT_ALLOWED) or subcode == _NOT_APPROVED:
         return CredentialRefused(f"code {code}/{subcode}", answer.retry_after)
     if code in _RATE_LIMITS:
@@ -103,7 +104,7 @@ def refusal_of(answer: Answer) -> ChatbotError:
 
 
 def description_of(answer: Answer) -> str:
-    """What the platform says of the error, in words; "" when it says nothing."""
+    """Return the platform's error message; "" when there is none."""
     error = (answer.body or {}).get("error")
     text = error.get("message") if isinstance(error, dict) else None
     return text if isinstance(text, str) else ""

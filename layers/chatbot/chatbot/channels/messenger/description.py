@@ -1,4 +1,4 @@
-"""The row of the Messenger channel."""
+"""Description of the Messenger channel."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ MESSENGER = ChannelDescription(
     webhook_needs=("messenger_app_secret", "messenger_verify_token", "messenger_page_id"),
     worker_needs=("messenger_page_id", "messenger_app_secret"),
     token="messenger_page_token",  # noqa: S106 - a setting's name
-    given=("messenger_app_id", "messenger_app_secret"),
-    made=("messenger_verify_token",),
+    platform_settings=("messenger_app_id", "messenger_app_secret"),
+    generated_secrets=("messenger_verify_token",),
 )

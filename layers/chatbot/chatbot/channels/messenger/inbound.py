@@ -1,4 +1,4 @@
-"""Messenger events: authentic, worth an answer, and what they say (Messenger Platform, Webhooks).
+"""Authenticate webhook requests of Messenger and read their events (Messenger Platform, Webhooks).
 
 Signature and handshake are the same for all of Meta's platforms.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chatbot.channels.command_syntax import is_stop, parse_command
-from chatbot.channels.messenger.content import media_of, told
+from chatbot.channels.messenger.content import media_of, placeholders_of
 from chatbot.channels.messenger.description import MESSENGER
 from chatbot.channels.payload import need, want
 from chatbot.core.errors import Forged, Malformed, Unreadable
@@ -20,7 +20,7 @@ from chatbot.edge.http import Received, Request, Response, parse_json
 
 NAME = MESSENGER.name
 OWN_METADATA = "chatbot:"
-"""How the metadata of our own posts begins; their echoes bring it back."""
+"""Prefix of the metadata of our own posts; their echo events contain it too."""
 
 _ECHO = "echo"
 _THUMBS = {"like": 1, "dislike": -1}
@@ -31,7 +31,7 @@ _IGNORED = (
 
 
 class MessengerInbound:
-    """The webhook's side."""
+    """edge.http.Inbound for Messenger."""
 
     name = NAME
 
@@ -39,9 +39,10 @@ class MessengerInbound:
         self._settings = settings
 
     def receive(self, request: Request) -> Received:
-        """Handshake, or the events of a body in the order of their time.
+        """Answer the handshake, or return the events of a body in the order of their time.
 
-        Raises Forged, Unreadable. An event that cannot be read does not cost the others.
+        An event that cannot be read is ignored, as "unreadable"; the others are returned. Raises
+        Forged, Unreadable.
         """
         if request.method == "GET":
             return Received(response=handshake(request, self._settings.messenger_verify_token))
@@ -59,23 +60,23 @@ class MessengerInbound:
         )
 
     def _events(self, entry: Any) -> Iterator[Envelope | Stop | str]:
-        """Each event of an entry: its envelope, or why there is none."""
+        """Yield for each event its envelope, a request to stop, or the reason to ignore it."""
         try:
             ours = need(entry, "id", str) == self._settings.messenger_page_id
-            aside = {name: want(entry, name, list) or [] for name in ("standby", "changes")}
+            unwanted = {name: want(entry, name, list) or [] for name in ("standby", "changes")}
             events = want(entry, "messaging", list) or []
         except Malformed:
             yield "unreadable"
             return
-        for name, others in aside.items():
+        for name, others in unwanted.items():
             yield from [name] * len(others)
         for event in events:
             try:
-                yield self._sort(event) if ours else "foreign_page"
+                yield self._classify(event) if ours else "foreign_page"
             except Malformed:
                 yield "unreadable"
 
-    def _sort(self, event: Any) -> Envelope | Stop | str:
+    def _classify(self, event: Any) -> Envelope | Stop | str:
         person = need(need(event, "sender", dict), "id", str)
         occurred_at = need(event, "timestamp", int)
         message, postback = want(event, "message", dict), want(event, "postback", dict)
@@ -90,14 +91,14 @@ class MessengerInbound:
         elif postback is not None:
             kind, mid = "postback", want(postback, "mid", str) or str(occurred_at)
         elif "reaction" in event:
-            return self._sort_reaction(event, person, occurred_at)
+            return self._classify_reaction(event, person, occurred_at)
         else:
             return next((name for name in _IGNORED if name in event), "unknown_kind")
-        if kind != _ECHO and is_stop(_said(event)):
+        if kind != _ECHO and is_stop(_text_of(event)):
             return Stop(f"{NAME}:{person}", "", occurred_at)
         return Envelope(NAME, f"{NAME}:{person}", f"{mid}:{kind}", occurred_at, event)
 
-    def _sort_reaction(self, event: dict[str, Any], person: str, at: int) -> Envelope | str:
+    def _classify_reaction(self, event: dict[str, Any], person: str, at: int) -> Envelope | str:
         reaction = need(event, "reaction", dict)
         mid = need(reaction, "mid", str)
         if person == self._settings.messenger_page_id or _rating(reaction) is None:
@@ -111,7 +112,7 @@ class MessengerInbound:
 
 
 def read(envelope: Envelope) -> Message:
-    """What the event says. Raises Malformed."""
+    """Read the event of an envelope as a message. Raises Malformed."""
     person_of(envelope.conversation)
     event = envelope.payload
     author = Author(need(need(event, "sender", dict), "id", str))
@@ -122,7 +123,7 @@ def read(envelope: Envelope) -> Message:
         return Message(
             envelope.key, NAME, Kind.RATING, "", author, reply_to=reply_to, rating=rating
         )
-    text = _said(event)
+    text = _text_of(event)
     if envelope.event_id.endswith(f":{_ECHO}"):
         return Message(envelope.key, NAME, Kind.STAFF, text, author)
     command = parse_command(text)
@@ -130,7 +131,7 @@ def read(envelope: Envelope) -> Message:
     message = want(event, "message", dict)
     if message is not None and command is None:
         media = tuple(media_of(message))
-        text = " ".join([*(each.mark for each in media), *told(message), text]).strip()
+        text = " ".join([*(each.mark for each in media), *placeholders_of(message), text]).strip()
     kind = Kind.COMMAND if command else Kind.TEXT if text.strip() else Kind.UNSUPPORTED
     return Message(
         envelope.key,
@@ -144,8 +145,8 @@ def read(envelope: Envelope) -> Message:
     )
 
 
-def _said(event: Mapping[str, Any]) -> str:
-    """A payload that is a command counts more than its button's words. Raises Malformed."""
+def _text_of(event: Mapping[str, Any]) -> str:
+    """Text of the event; a button's payload if that is a command. Raises Malformed."""
     message = want(event, "message", dict)
     if message is not None:
         text = want(message, "text", str)
@@ -159,14 +160,14 @@ def _said(event: Mapping[str, Any]) -> str:
 
 
 def _rating(reaction: dict[str, Any]) -> int | None:
-    """0 for one that is taken back; None for what is no thumb (Webhooks, message_reactions)."""
+    """1 or -1, 0 for a thumb taken back, None for another emoji (Webhooks, message_reactions)."""
     if want(reaction, "action", str) == "unreact":
         return 0
     return _THUMBS.get(want(reaction, "reaction", str) or "")
 
 
 def person_of(conversation: str) -> str:
-    """The page-scoped id of the person. Raises Malformed."""
+    """Return the page-scoped id (PSID) of the person. Raises Malformed."""
     channel, _, person = conversation.partition(":")
     if channel != NAME or not person:
         raise Malformed("not a Messenger conversation")
@@ -174,7 +175,7 @@ def person_of(conversation: str) -> str:
 
 
 def handshake(request: Request, verify_token: str) -> Response:
-    """Meta's verification request (Graph API, Webhooks, Getting Started). Raises Forged."""
+    """Answer a verification request (Graph API, Webhooks, Getting Started). Raises Forged."""
     given = request.query.get("hub.verify_token", "").encode("utf-8", "surrogatepass")
     known = hmac.compare_digest(given, verify_token.encode())
     if not verify_token or not known or request.query.get("hub.mode") != "subscribe":
@@ -184,7 +185,10 @@ def handshake(request: Request, verify_token: str) -> Response:
 
 
 def check_signature(request: Request, app_secret: str) -> None:
-    """HMAC-SHA256 of the bytes as they came. Raises Forged; the SHA-1 header does not count."""
+    """Verify the HMAC-SHA256 of the raw body. Raises Forged.
+
+    The older header, with SHA-1, is ignored.
+    """
     given = request.headers.get("x-hub-signature-256", "").encode("utf-8", "surrogatepass")
     digest = hmac.digest(app_secret.encode(), request.body, "sha256").hex()
     if not app_secret or not hmac.compare_digest(given, f"sha256={digest}".encode()):

@@ -1,4 +1,4 @@
-"""Posts to Messenger (Messenger Platform, Send API), and says what became of each post."""
+"""Post answers to Messenger (Messenger Platform, Send API) and read the page's inbox."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chatbot.channels.base import BaseChannel, Services
 from chatbot.channels.messenger.api import GraphApi, refusal_of
 from chatbot.channels.messenger.inbound import NAME, OWN_METADATA, person_of, read
 from chatbot.channels.payload import need, want
-from chatbot.channels.posts import courtesy, kept, upload_of, with_buttons
+from chatbot.channels.posts import best_effort, load_file, upload_of, with_buttons
 from chatbot.channels.text.entities import parts_of
 from chatbot.core.errors import AmbiguousPost, Malformed, PostRefused, Undeliverable
 from chatbot.core.files import File
@@ -23,13 +23,13 @@ from chatbot.net.fetch import fetch
 from chatbot.net.post import Answer, Session, Upload
 
 TEXT_LIMIT = 2000
-"""Characters, of message.text."""
+"""Characters of `message.text` (Send API)."""
 FILE_HOSTS = (".fbcdn.net", ".fbsbx.com")
-"""Where Meta keeps what people send along."""
+"""Hosts from which Meta serves people's attachments."""
 
 
-class _Written(NamedTuple):
-    """A message as the page's inbox shows it; `created` in epoch seconds."""
+class _InboxMessage(NamedTuple):
+    """A message of the page's inbox; `created` in epoch seconds."""
 
     created: float
     id: str
@@ -39,7 +39,7 @@ class _Written(NamedTuple):
 
 
 class MessengerChannel(BaseChannel):
-    """The worker's side. Threads may share it."""
+    """ports.Channel for Messenger. Threads may share it."""
 
     name = NAME
     settling = Settling.READ_BACK
@@ -51,16 +51,19 @@ class MessengerChannel(BaseChannel):
         self._api = GraphApi(services.settings, session or Session())
 
     def read(self, envelope: Envelope) -> Message:
+        """See ports.Reader."""
         return read(envelope)
 
     def acknowledge(self, message: Message) -> None:
+        """Mark the conversation as seen (Send API, sender actions)."""
         self._show(message, "mark_seen")
 
     def show_typing(self, message: Message, drawing: bool = False) -> None:
+        """Show that the bot is typing (Send API, sender actions)."""
         self._show(message, "typing_on")
 
     def load(self, media: Media) -> File:
-        """See ports.Channel. The address came with the event, and is signed for a few days."""
+        """See ports.Reader. The URL came with the event; Meta has signed it for a few days."""
         return fetch(
             media.source,
             hosts=FILE_HOSTS,
@@ -70,14 +73,15 @@ class MessengerChannel(BaseChannel):
         )
 
     def split(self, reply: Reply) -> Sequence[Part]:
-        made = [Part("", file=reply.file)] if reply.file else []
-        words = parts_of(reply.text, TEXT_LIMIT, len, formatting=False)
-        return with_buttons([*made, *words], reply)
+        """See ports.Poster. A file is a part of its own, before the text."""
+        file_parts = [Part("", file=reply.file)] if reply.file else []
+        text_parts = parts_of(reply.text, TEXT_LIMIT, len, formatting=False)
+        return with_buttons([*file_parts, *text_parts], reply)
 
     def post(self, turn: Turn, part: Part) -> str:
-        """See ports.Channel. The metadata names the turn, and marks the echo as our own."""
+        """See ports.Poster. The metadata names the turn; its prefix marks the echo as our own."""
         metadata = f"{OWN_METADATA}{turn.key.event_id}"  # at most 1000 characters
-        file = kept(self._files, part.file)
+        file = load_file(self._files, part.file)
         message: dict[str, Any] = {"metadata": metadata}
         files: dict[str, Upload] = {}
         if part.file and file:
@@ -101,10 +105,10 @@ class MessengerChannel(BaseChannel):
             raise AmbiguousPost("answer without a message id") from None
 
     def find_posted(self, turn: Turn, part: Part, known: Iterable[str]) -> str | None:
-        """See ports.Channel. Created times are whole seconds; the oldest match counts."""
+        """See ports.Poster. Creation times are in whole seconds; returns the oldest match."""
         recorded, since = set(known), turn.opened_at // 1000
         posted = part.text.strip(), part.file is not None
-        fitting = (
+        matching = (
             each.id
             for each in self._read_back(turn.key)
             if each.by_page
@@ -112,10 +116,10 @@ class MessengerChannel(BaseChannel):
             and (each.text, each.file) == posted
             and each.id not in recorded
         )
-        return next(fitting, None)
+        return next(matching, None)
 
     def earlier(self, message: Message, most: int) -> Sequence[Turn]:
-        """See ports.Channel: what page and person wrote within HISTORY_MAX_AGE."""
+        """See ports.Reader. Returns what page and person wrote within HISTORY_MAX_AGE."""
         now, conversation = message.key.occurred_at // 1000, message.key.conversation
         found = [
             Turn(
@@ -133,8 +137,11 @@ class MessengerChannel(BaseChannel):
         ]
         return found[-most:]
 
-    def _read_back(self, key: TurnKey) -> list[_Written]:
-        """The newest messages, oldest first: Meta tells of 20 at most. Raises PostRefused."""
+    def _read_back(self, key: TurnKey) -> list[_InboxMessage]:
+        """Return the conversation's newest messages, oldest first. Raises PostRefused.
+
+        Meta returns at most 20 of them (Messenger Platform, Conversations API).
+        """
         query = {"platform": "messenger", "user_id": person_of(key.conversation)}
         query["fields"] = "messages.limit(20){id,created_time,from,to,message,attachments}"
         try:
@@ -142,16 +149,16 @@ class MessengerChannel(BaseChannel):
             answer = self._api.page("GET", "conversations", timeout=limit, params=query)
             if not answer.good:
                 raise refusal_of(answer)
-            return sorted(self._written(answer))
+            return sorted(self._inbox_messages(answer))
         except (AmbiguousPost, Undeliverable, Malformed) as error:
             raise PostRefused(f"read-back: {error}") from None
 
-    def _written(self, answer: Answer) -> Iterator[_Written]:
-        """Raises Malformed."""
+    def _inbox_messages(self, answer: Answer) -> Iterator[_InboxMessage]:
+        """Yield the messages of a conversation's answer. Raises Malformed."""
         for conversation in need(answer.body, "data", list):
             for message in need(need(conversation, "messages", dict), "data", list):
                 author = need(need(message, "from", dict), "id", str)
-                yield _Written(
+                yield _InboxMessage(
                     created=_seconds(need(message, "created_time", str)),
                     id=need(message, "id", str),
                     by_page=author == self._settings.messenger_page_id,
@@ -161,7 +168,9 @@ class MessengerChannel(BaseChannel):
 
     def _show(self, message: Message, action: str) -> None:
         fields = {"sender_action": action}
-        courtesy(NAME, action, lambda limit: self._send(message.key, fields, limit), self._journal)
+        best_effort(
+            NAME, action, lambda limit: self._send(message.key, fields, limit), self._journal
+        )
 
     def _send(
         self,

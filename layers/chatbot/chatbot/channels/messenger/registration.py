@@ -1,4 +1,4 @@
-"""Tells Meta where the stack is and what its page offers (Graph API, Webhooks; Messenger Profile).
+"""Register the stack's webhook and the page's menu with Meta (Graph API, Messenger Profile API).
 
 https://developers.facebook.com/docs/graph-api/webhooks/getting-started,
 https://developers.facebook.com/docs/messenger-platform/reference/messenger-profile-api.
@@ -20,13 +20,14 @@ from chatbot.core.translations import LANGUAGES, say
 from chatbot.net.post import Answer, Session, send
 
 FIELDS = ["messages", "messaging_postbacks", "message_echoes", "message_reactions"]
-"""Kinds of events that we want."""
-_PROFILE = ["persistent_menu", "get_started", "greeting"]  # the button cannot go before the menu
+"""Webhook fields to subscribe to."""
+# In this order: Meta refuses to delete the button while there is a menu.
+_PROFILE = ["persistent_menu", "get_started", "greeting"]
 _LOCALES = {"en": "en_US", "de": "de_DE"}  # Messenger Platform, Supported Locales
 
 
 class MessengerRegistration:
-    """registering.Registration."""
+    """registering.Registration for Messenger."""
 
     needs = (
         "messenger_app_id",
@@ -43,7 +44,7 @@ class MessengerRegistration:
         self._tries = tries
 
     def register(self) -> str:
-        """Subscribe app and page, once our own address answers: Meta calls it at once."""
+        """Subscribe app and page, once our own webhook answers: Meta calls it at once."""
         if not self._tries.wait_for(self.answers_handshake):
             raise PostRefused("our own address does not answer yet")
         subscription = {
@@ -60,21 +61,23 @@ class MessengerRegistration:
         return f"page {self._settings.messenger_page_id}"
 
     def unregister(self) -> None:
+        """Remove both subscriptions and the page's profile."""
         self.ask(self.api.app, "DELETE", "subscriptions", fields={"object": "page"})
         self.ask(self.api.page, "DELETE", "subscribed_apps")
         self.ask(self.api.page, "DELETE", "messenger_profile", fields={"fields": _PROFILE})
 
     def points_here(self) -> bool:
+        """Whether the app's subscription names this stack's webhook."""
         return self._address in [each.get("callback_url") for each in self.subscriptions()]
 
     def subscriptions(self) -> list[Mapping[str, Any]]:
-        """The app's subscriptions to pages. Raises PostRefused, AmbiguousPost."""
+        """Return the app's subscriptions to pages. Raises PostRefused, AmbiguousPost."""
         found = self.ask(self.api.app, "GET", "subscriptions")["data"]
         return [each for each in found if each.get("object") == "page"]
 
     def answers_handshake(self) -> bool:
-        """Whether our own webhook takes the verify token."""
-        challenge = {"challenge": uuid.uuid4().hex}  # an object: `send` reads nothing else
+        """Whether our own webhook accepts the verify token."""
+        challenge = {"challenge": uuid.uuid4().hex}  # an object, as `send` returns no other JSON
         query = {
             "hub.mode": "subscribe",
             "hub.verify_token": self._settings.messenger_verify_token,
@@ -88,18 +91,18 @@ class MessengerRegistration:
             return False
         return answer.status == 200 and answer.body == challenge
 
-    def ask(self, call: Callable[..., Answer], *where: str, **request: Any) -> Mapping[str, Any]:
-        """What the Graph API answers; `call` is one of `api`'s. Raises PostRefused, AmbiguousPost.
+    def ask(self, call: Callable[..., Answer], *path: str, **request: Any) -> Mapping[str, Any]:
+        """Call a method of `api` and return its JSON. Raises PostRefused, AmbiguousPost.
 
-        `ask(api.app, "GET", "subscriptions")["data"]`
+        Example: `ask(api.app, "GET", "subscriptions")["data"]`.
         """
         return self._tries.twice(
-            lambda limit: call(*where, timeout=limit, **request), description_of
+            lambda limit: call(*path, timeout=limit, **request), description_of
         )
 
 
 def _profile(language: str) -> dict[str, Any]:
-    """In each language; `language` is for people of any other."""
+    """The profile in each language; `language` is the default for people of any other."""
     locales = {"default": language, **{_LOCALES[each]: each for each in LANGUAGES}}
     return {
         "get_started": {"payload": "GET_STARTED"},

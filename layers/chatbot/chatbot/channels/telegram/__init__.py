@@ -1,1 +1,1 @@
-"""Telegram Bot API."""
+"""The Telegram channel (Bot API)."""

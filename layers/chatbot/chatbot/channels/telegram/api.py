@@ -1,6 +1,6 @@
-"""The Bot API: how it is called, and what its answers mean.
+"""Client of Telegram's Bot API: https://core.telegram.org/bots/api#making-requests.
 
-https://core.telegram.org/bots/api#making-requests. The token is part of every address.
+The token is part of every URL.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from chatbot.core.errors import ChatbotError, CredentialRefused, Malformed, Unde
 from chatbot.core.settings import Settings
 from chatbot.net.post import Answer, Session, Upload, send
 
-# What the descriptions of answers 400 and 403 hold, which have no codes.
-_NEVER = {
+# By parts of the description: answers with status 400 and 403 have no error codes.
+_UNDELIVERABLE = {
     "blocked by the user": "blocked",
     "user is deactivated": "deactivated",
     "kicked": "removed",
@@ -28,7 +28,7 @@ _NEVER = {
 
 
 class TelegramApi:
-    """Calls in the bot's name. Threads may share it."""
+    """Calls the Bot API with the bot's token. Threads may share it."""
 
     def __init__(self, settings: Settings, session: Session) -> None:
         self.base = settings.telegram_api_url.rstrip("/")
@@ -42,39 +42,42 @@ class TelegramApi:
         timeout: float,
         files: Mapping[str, Upload] | None = None,
     ) -> Answer:
-        """Call a method, within `timeout` seconds. Raises PostRefused, AmbiguousPost."""
+        """Call a method within `timeout` seconds; return the answer, whatever its status.
+
+        Raises PostRefused, AmbiguousPost.
+        """
         url = f"{self.base}/bot{self._token}/{method}"
         return send(self._session, "POST", url, timeout=timeout, fields=fields, files=files)
 
     def file_url(self, path: str) -> str:
-        """Where a file lies whose `file_path` getFile told. The address holds the token."""
+        """Return the URL of a `file_path` of getFile; the URL contains the token."""
         return f"{self.base}/file/bot{self._token}/{path}"
 
 
 def refusal_of(answer: Answer) -> ChatbotError:
-    """What an answer that is not good means.
+    """Return the error that an answer without success stands for.
 
-    PostRefused, CredentialRefused, Undeliverable or AmbiguousPost.
+    It is a PostRefused, CredentialRefused, Undeliverable or AmbiguousPost.
     """
     seconds = parameter_of(answer, "retry_after")
     if seconds is not None:
         answer = replace(answer, retry_after=float(seconds))
-    if answer.status in (401, 404):  # a token that is no token makes an address that is none
+    if answer.status in (401, 404):  # 404: a malformed token makes an unknown URL
         return CredentialRefused(f"status {answer.status}")
     description = description_of(answer).lower()
     other = "forbidden" if answer.status == 403 else "bad_request"
-    reason = next((why for text, why in _NEVER.items() if text in description), other)
+    reason = next((word for text, word in _UNDELIVERABLE.items() if text in description), other)
     return answer.refusal() or Undeliverable(reason)
 
 
 def description_of(answer: Answer) -> str:
-    """What the platform says of the error, in words; "" when it says nothing."""
+    """Return the platform's error message; "" when there is none."""
     text = (answer.body or {}).get("description")
     return text if isinstance(text, str) else ""
 
 
 def parameter_of(answer: Answer, name: str) -> int | None:
-    """A number of the answer's ResponseParameters."""
+    """Return a number of the answer's ResponseParameters, or None (Bot API)."""
     try:
         return want(want(answer.body, "parameters", dict), name, int)
     except Malformed:

@@ -1,4 +1,4 @@
-"""What a Telegram message brings besides text (Bot API, Message)."""
+"""Read a message's attachments (Bot API, Message)."""
 
 from __future__ import annotations
 
@@ -9,28 +9,34 @@ from chatbot.channels.payload import need, want
 from chatbot.core.message import Media
 
 MAX_FILE = 20_000_000
-"""Bytes that bots can fetch (Bot API, getFile)."""
+"""Largest file that bots can download, in bytes (Bot API, getFile)."""
 
 _RECORDINGS = ("voice", "audio", "video_note")
-_UNSEEN = ("animation", "video", "live_photo", "paid_media", "story", "game", "checklist")
+_UNREADABLE = ("animation", "video", "live_photo", "paid_media", "story", "game", "checklist")
 
 
 def media_of(message: dict[str, Any], most: int) -> Iterator[Media]:
-    """What can be fetched; of a picture the largest size that fits, else the smallest."""
+    """Yield the attachments that can be downloaded.
+
+    Of a picture's sizes it is the largest of at most `most` bytes, else the smallest.
+    """
     sizes = [_media("photo", size) for size in want(message, "photo", list) or []]
     by_size = sorted(sizes, key=lambda size: size.size)
     yield from ([size for size in by_size if size.size <= most] or by_size[:1])[-1:]
     for name in _RECORDINGS:
         if name in message:
             yield _media("audio", need(message, name, dict))
-    if "document" in message and "animation" not in message:  # which comes as a document too
+    if (
+        "document" in message and "animation" not in message
+    ):  # an animation is sent as a document too
         yield _media("document", need(message, "document", dict))
 
 
-def told(message: dict[str, Any]) -> Iterator[str]:
-    """What the model is told of things that are neither text nor files.
+def placeholders_of(message: dict[str, Any]) -> Iterator[str]:
+    """Yield a text for each attachment that is not a file, which the model reads in its place.
 
-    What it cannot see is named only where there are words with it: alone it gets a sentence.
+    What the model cannot read has one only beside a caption: alone, it makes the message
+    `Kind.UNSUPPORTED`.
     """
     sticker, dice = want(message, "sticker", dict), want(message, "dice", dict)
     if sticker is not None:
@@ -51,7 +57,7 @@ def told(message: dict[str, Any]) -> Iterator[str]:
         options = [want(option, "text", str) or "" for option in want(poll, "options", list) or []]
         yield f"[poll: {want(poll, 'question', str)} {' / '.join(options)}]"
     if want(message, "caption", str):
-        yield from (f"[{name}]" for name in _UNSEEN if name in message)
+        yield from (f"[{name}]" for name in _UNREADABLE if name in message)
 
 
 def _media(kind: str, file: dict[str, Any]) -> Media:

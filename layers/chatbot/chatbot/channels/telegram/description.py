@@ -1,4 +1,4 @@
-"""The row of the Telegram channel."""
+"""Description of the Telegram channel."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ TELEGRAM = ChannelDescription(
     webhook_needs=("telegram_bot_token", "telegram_webhook_secret"),
     worker_needs=("telegram_bot_token",),
     token="telegram_bot_token",  # noqa: S106 - a setting's name
-    made=("telegram_webhook_secret",),
+    generated_secrets=("telegram_webhook_secret",),
 )

@@ -1,4 +1,4 @@
-"""Telegram updates: authentic, worth an answer, and what they say (Bot API, Update)."""
+"""Authenticate webhook requests of Telegram and read their updates (Bot API, Update)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from chatbot.channels.command_syntax import is_stop, parse_command
 from chatbot.channels.payload import need, want
-from chatbot.channels.telegram.content import MAX_FILE, media_of, told
+from chatbot.channels.telegram.content import MAX_FILE, media_of, placeholders_of
 from chatbot.channels.telegram.description import TELEGRAM
 from chatbot.channels.text.split import utf16_length
 from chatbot.core.errors import Forged, Malformed, Unreadable
@@ -46,26 +46,28 @@ _CONTENT = frozenset(
 )
 _THUMBS = {"👍": 1, "👎": -1}
 CUT_FROM = 4_000
-"""UTF-16 units: apps cut a longer text at some space before 4096, and send its rest at once."""
+"""UTF-16 units of a message that may be incomplete: apps split a text that exceeds 4096 at a space
+before that length, and send the rest at once."""
 _CONVERSATION = re.compile(rf"{NAME}:(-?\d+)(?::(\d+))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """Who we are in a group; `username` is without @, "" where it is not known."""
+    """The bot's own account; `username` is without @, "" when it is unknown."""
 
     id: int
     username: str
 
     @classmethod
     def of(cls, settings: Settings) -> Bot:
+        """Read it from the settings: the token begins with the bot's id."""
         number = settings.telegram_bot_token.partition(":")[0]
         username = settings.telegram_bot_username.removeprefix("@")
         return cls(int(number) if number.isdecimal() else 0, username)
 
 
 class TelegramInbound:
-    """The webhook's side."""
+    """edge.http.Inbound for Telegram."""
 
     name = NAME
 
@@ -75,23 +77,23 @@ class TelegramInbound:
         self._clock = clock
 
     def receive(self, request: Request) -> Received:
-        """The one update of a webhook call (Bot API, setWebhook). Raises Forged, Unreadable."""
+        """Read the update of a webhook request (Bot API, setWebhook). Raises Forged, Unreadable."""
         given = request.headers.get(_SECRET_HEADER, "").encode("utf-8", "surrogatepass")
         if not self._secret or not hmac.compare_digest(given, self._secret):
             raise Forged("secret_token")
         update = parse_json(request.body)
         try:
-            sorted_ = self._sort(update)
+            result = self._classify(update)
         except Malformed:
             raise Unreadable("shape") from None
-        if isinstance(sorted_, str):
-            return Received(ignored=(sorted_,))
-        if isinstance(sorted_, Stop):
-            return Received(stops=(sorted_,))
-        return Received((sorted_,))
+        if isinstance(result, str):
+            return Received(ignored=(result,))
+        if isinstance(result, Stop):
+            return Received(stops=(result,))
+        return Received((result,))
 
-    def _sort(self, update: dict[str, Any]) -> Envelope | Stop | str:
-        """The envelope, or why there is none."""
+    def _classify(self, update: dict[str, Any]) -> Envelope | Stop | str:
+        """Return the envelope, a request to stop, or the reason to ignore the update."""
         update_id = need(update, "update_id", int)
         stopped = want(update, "stopped_message_generation", dict)
         if stopped is not None:
@@ -99,7 +101,7 @@ class TelegramInbound:
             return Stop(_conversation(place), str(need(stopped, "draft_id", int)), self._clock())
         reaction = want(update, "message_reaction", dict)
         if reaction is not None:
-            return self._sort_reaction(update_id, reaction, update)
+            return self._classify_reaction(update_id, reaction, update)
         callback = want(update, "callback_query", dict)
         message = want(update, "message", dict) if callback is None else callback.get("message")
         if message is None:
@@ -109,10 +111,10 @@ class TelegramInbound:
         if callback is not None:
             if not want(callback, "data", str):
                 return "callback_without_data"
-            # The message is the old question: its date is not the press's.
+            # The message is the one with the button: its date is not that of the button's press.
             kind, occurred_at = "callback", self._clock() // 1000 * 1000
         else:
-            reason = _why_not(message, self._bot)
+            reason = _ignore_reason(message, self._bot)
             if reason:
                 return reason
             kind, occurred_at = "message", need(message, "date", int) * 1000
@@ -122,7 +124,7 @@ class TelegramInbound:
             return Stop(conversation, "", occurred_at)
         return Envelope(NAME, conversation, f"{update_id:012d}:{kind}", occurred_at, update)
 
-    def _sort_reaction(
+    def _classify_reaction(
         self, update_id: int, reaction: dict[str, Any], update: dict[str, Any]
     ) -> Envelope | str:
         if _rating(reaction) is None:
@@ -134,14 +136,14 @@ class TelegramInbound:
 
 
 def read(envelope: Envelope, bot: Bot, most: int = MAX_FILE) -> Message:
-    """What the update says, without our own name in it. Raises Malformed.
+    """Read the update of an envelope as a message, without mentions of the bot. Raises Malformed.
 
-    Of a picture, the largest size that has at most `most` bytes counts.
+    Of a picture's sizes it takes the largest of at most `most` bytes.
     """
-    place_of(envelope.conversation)
+    chat_fields(envelope.conversation)
     reaction = want(envelope.payload, "message_reaction", dict)
     if reaction is not None:
-        return _thumb(envelope.key, reaction)
+        return _rating_message(envelope.key, reaction)
     callback = want(envelope.payload, "callback_query", dict)
     if callback is not None:
         source, message = callback, need(callback, "message", dict)
@@ -158,7 +160,7 @@ def read(envelope: Envelope, bot: Bot, most: int = MAX_FILE) -> Message:
     unfinished = utf16_length(_text(message)[0]) >= CUT_FROM and not (callback or command)
     if callback is None and command is None:
         media = tuple(media_of(message, most))
-        text = " ".join([*(each.mark for each in media), *told(message), text]).strip()
+        text = " ".join([*(each.mark for each in media), *placeholders_of(message), text]).strip()
     return Message(
         key=envelope.key,
         channel=NAME,
@@ -175,7 +177,7 @@ def read(envelope: Envelope, bot: Bot, most: int = MAX_FILE) -> Message:
 
 
 def _reply_to(message: dict[str, Any]) -> ReplyTo:
-    """What the message answers; its text is the part that was quoted, where one was."""
+    """The message that this one replies to, with the quoted part of its text, else all of it."""
     replied = want(message, "reply_to_message", dict) or {}
     if "forum_topic_created" in replied:
         replied = {}
@@ -184,7 +186,7 @@ def _reply_to(message: dict[str, Any]) -> ReplyTo:
     return ReplyTo(str(number) if number else "", quote or _text(replied)[0])
 
 
-def _thumb(key: TurnKey, reaction: dict[str, Any]) -> Message:
+def _rating_message(key: TurnKey, reaction: dict[str, Any]) -> Message:
     who = want(reaction, "user", dict) or want(reaction, "actor_chat", dict)
     author = Author(str(want(who, "id", int) or ""))
     rated = str(need(reaction, "message_id", int))
@@ -193,7 +195,7 @@ def _thumb(key: TurnKey, reaction: dict[str, Any]) -> Message:
 
 
 def _rating(reaction: dict[str, Any]) -> int | None:
-    """0 for a thumb taken back; None for what is no thumb (Bot API, MessageReactionUpdated)."""
+    """1 or -1, 0 for a thumb taken back, None for others (Bot API, MessageReactionUpdated)."""
     now, before = (
         [_THUMBS[each["emoji"]] for each in need(reaction, name, list) if _is_thumb(each)]
         for name in ("new_reaction", "old_reaction")
@@ -205,8 +207,11 @@ def _is_thumb(reaction: Any) -> bool:
     return want(reaction, "emoji", str) in _THUMBS
 
 
-def place_of(conversation: str) -> dict[str, int]:
-    """`chat_id`, and in a topic `message_thread_id`, as methods take them. Raises Malformed."""
+def chat_fields(conversation: str) -> dict[str, int]:
+    """Return the fields that address the conversation in calls of the Bot API. Raises Malformed.
+
+    `telegram:-100:3`, a topic, is `{"chat_id": -100, "message_thread_id": 3}`.
+    """
     match = _CONVERSATION.fullmatch(conversation)
     if match is None:
         raise Malformed("not a Telegram conversation")
@@ -216,36 +221,36 @@ def place_of(conversation: str) -> dict[str, int]:
 
 def _conversation(message: dict[str, Any]) -> str:
     conversation = f"{NAME}:{need(need(message, 'chat', dict), 'id', int)}"
-    # Replies in groups without topics bear a thread id as well.
+    # Replies in groups without topics have a thread id as well.
     if want(message, "is_topic_message", bool):
         conversation += f":{need(message, 'message_thread_id', int)}"
     return conversation
 
 
-def _why_not(message: dict[str, Any], bot: Bot) -> str:
-    """Why the message is not worth a worker's time, or ""."""
+def _ignore_reason(message: dict[str, Any], bot: Bot) -> str:
+    """Reason to ignore the message; "" when it is to be answered."""
     if want(message, "is_automatic_forward", bool):
         return "automatic_forward"
-    # Anonymous administrators write under a bot's id, with the chat as their sender.
+    # Anonymous administrators write under a bot's id, with the chat as `sender_chat`.
     anonymous = want(message, "sender_chat", dict)
     if anonymous is None and need(message, "from", dict).get("is_bot"):
         return "bot"
     if not _CONTENT & message.keys():
         return "service_message"
-    if _is_group(message) and not _addressed(message, bot):
+    if _is_group(message) and not _is_addressed(message, bot):
         return "not_addressed"
     return ""
 
 
-def _addressed(message: dict[str, Any], bot: Bot) -> bool:
+def _is_addressed(message: dict[str, Any], bot: Bot) -> bool:
     text, entities = _text(message)
     command = parse_command(text, bot.username)
     if command:
-        return bool(command[0])  # no name: the command is another bot's
+        return bool(command[0])  # without a name, it is another bot's command
     if any(_mentions(text, entities, bot)):
         return True
     replied = want(message, "reply_to_message", dict)
-    # In a topic whatever answers nothing answers the message that opened the topic.
+    # In a topic, every message that is no reply counts as a reply to the one that opened the topic.
     if replied is None or "forum_topic_created" in replied:
         return False
     author = want(replied, "from", dict) or {}
@@ -266,7 +271,7 @@ def _author(source: Mapping[str, Any]) -> Author:
 
 
 def _text(message: dict[str, Any]) -> tuple[str, list[Any]]:
-    """Text or caption, and its entities."""
+    """Return text or caption, and its entities."""
     text = want(message, "text", str)
     if text is not None:
         return text, want(message, "entities", list) or []
@@ -274,13 +279,13 @@ def _text(message: dict[str, Any]) -> tuple[str, list[Any]]:
 
 
 def _mentions(text: str, entities: list[Any], bot: Bot) -> Iterator[slice]:
-    """Where the text names us, in bytes of UTF-16 (Bot API, MessageEntity)."""
+    """Yield the mentions of the bot, as slices of the UTF-16 bytes (Bot API, MessageEntity)."""
     units = text.encode("utf-16-le", "surrogatepass")
     for entity in entities:
         try:
             where = _mention(entity, units, bot)
         except Malformed:
-            continue  # formatting that nobody can read must not cost the message
+            continue  # a message must not be lost because of malformed formatting
         if where:
             yield where
 
@@ -300,7 +305,7 @@ def _mention(entity: Any, units: bytes, bot: Bot) -> slice | None:
 
 
 def _without_mentions(text: str, entities: list[Any], bot: Bot) -> str:
-    """The text without our name; the name alone stays, as a call without words."""
+    """Remove mentions of the bot, unless the text consists of nothing else."""
     mentions = sorted(_mentions(text, entities, bot), key=lambda where: where.start, reverse=True)
     if not mentions:
         return text

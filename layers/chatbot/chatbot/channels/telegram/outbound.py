@@ -1,4 +1,4 @@
-"""Posts to Telegram (Bot API, sendMessage), and says what became of each post."""
+"""Post answers and previews to Telegram (Bot API, sendMessage and sendMessageDraft)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,15 @@ from urllib.parse import urlsplit
 
 from chatbot.channels.base import BaseChannel, Services
 from chatbot.channels.payload import need, want
-from chatbot.channels.posts import COURTESY_TIMEOUT, courtesy, kept, upload_of, with_buttons
+from chatbot.channels.posts import (
+    BEST_EFFORT_TIMEOUT,
+    best_effort,
+    load_file,
+    upload_of,
+    with_buttons,
+)
 from chatbot.channels.telegram.api import TelegramApi, description_of, parameter_of, refusal_of
-from chatbot.channels.telegram.inbound import NAME, Bot, place_of, read
+from chatbot.channels.telegram.inbound import NAME, Bot, chat_fields, read
 from chatbot.channels.text.entities import parts_of
 from chatbot.channels.text.split import utf16_length
 from chatbot.core.errors import (
@@ -33,20 +39,20 @@ from chatbot.net.fetch import fetch
 from chatbot.net.post import Answer, Session, Upload
 
 TEXT_LIMIT = 4096
-"""UTF-16 units, of sendMessage."""
+"""UTF-16 units of a text (Bot API, sendMessage)."""
 CAPTION_LIMIT = 1024
-"""The same of sendPhoto and sendDocument."""
+"""UTF-16 units of a caption (Bot API, sendPhoto and sendDocument)."""
 PHOTO_LIMIT = 10_000_000
-"""Bytes of sendPhoto; larger pictures go as documents."""
+"""Bytes of a photo (Bot API, sendPhoto); a larger picture is sent as a document."""
 
-_LEAST_TIME = 1.0
+_MIN_RETRY_SECONDS = 1.0
 
 
 class TelegramChannel(BaseChannel):
-    """The worker's side. Threads may share it."""
+    """ports.Channel for Telegram. Threads may share it."""
 
     name = NAME
-    settling = Settling.OPERATOR  # bots cannot read back what they sent
+    settling = Settling.OPERATOR  # bots cannot read their own messages
 
     def __init__(self, services: Services, session: Session | None = None) -> None:
         self._settings = services.settings
@@ -56,20 +62,24 @@ class TelegramChannel(BaseChannel):
         self._bot = Bot.of(services.settings)
 
     def read(self, envelope: Envelope) -> Message:
+        """See ports.Reader."""
         return read(envelope, self._bot, self._settings.max_file_mb * 1_000_000)
 
     def acknowledge(self, message: Message) -> None:
-        """Take the clock off the button that was pressed (Bot API, answerCallbackQuery)."""
+        """End the progress indicator of a pressed button (Bot API, answerCallbackQuery)."""
         if message.handles.callback:
-            self._courtesy("answerCallbackQuery", {"callback_query_id": message.handles.callback})
+            self._best_effort(
+                "answerCallbackQuery", {"callback_query_id": message.handles.callback}
+            )
 
     def show_typing(self, message: Message, drawing: bool = False) -> None:
-        place = place_of(message.key.conversation)
+        """Show for up to five seconds that the bot is typing (Bot API, sendChatAction)."""
+        chat = chat_fields(message.key.conversation)
         action = "upload_photo" if drawing else "typing"
-        self._courtesy("sendChatAction", {**place, "action": action})
+        self._best_effort("sendChatAction", {**chat, "action": action})
 
     def load(self, media: Media) -> File:
-        """See ports.Channel (Bot API, getFile)."""
+        """See ports.Reader (Bot API, getFile)."""
         settings, end = self._settings, time.monotonic() + self._settings.post_timeout
         try:
             answer = self._api.call("getFile", {"file_id": media.source}, settings.post_timeout)
@@ -92,37 +102,45 @@ class TelegramChannel(BaseChannel):
         )
 
     def preview(self, message: Message, text: str) -> bool:
-        """Private chats only; of a long text its last part (Bot API, sendMessageDraft)."""
-        place = place_of(message.key.conversation)
-        if place["chat_id"] < 0:
+        """Show a draft, in private chats only (Bot API, sendMessageDraft).
+
+        Of a text that is longer than one message, the draft is the last part.
+        """
+        chat = chat_fields(message.key.conversation)
+        if chat["chat_id"] < 0:
             return False
         parts = self.split(Reply(text))
         if not parts:
             return True
         fields = {"draft_id": _draft_id(message.key), "can_stop": True, "keep_on_stop": True}
         words = {"text": parts[-1].text, "entities": parts[-1].entities}
-        answer = self._api.call("sendMessageDraft", {**place, **fields, **words}, COURTESY_TIMEOUT)
+        answer = self._api.call(
+            "sendMessageDraft", {**chat, **fields, **words}, BEST_EFFORT_TIMEOUT
+        )
         if not answer.good:
             raise refusal_of(answer)
         return True
 
     def preview_id(self, key: TurnKey) -> str:
-        """What the draft's own stop button names (Bot API, stopped_message_generation)."""
+        """Return the id of the draft, which its stop button sends (Bot API, Update)."""
         return str(_draft_id(key))
 
     @property
     def mention(self) -> str:
-        """See ports.Channel."""
+        """See ports.Reader."""
         return f"@{self._bot.username}" if self._bot.username else ""
 
     def is_administrator(self, message: Message) -> bool:
-        """Whoever writes as the group itself is an anonymous one (Bot API, getChatMember)."""
-        chat, author = place_of(message.key.conversation)["chat_id"], message.author.id
+        """See ports.Reader (Bot API, getChatMember).
+
+        An author with the group's own id is an anonymous administrator.
+        """
+        chat, author = chat_fields(message.key.conversation)["chat_id"], message.author.id
         if author == str(chat):
             return True
         fields = {"chat_id": chat, "user_id": int(author)}
         try:
-            answer = self._api.call("getChatMember", fields, COURTESY_TIMEOUT)
+            answer = self._api.call("getChatMember", fields, BEST_EFFORT_TIMEOUT)
             status = want(want(answer.body, "result", dict), "status", str)
         except (AmbiguousPost, Malformed) as error:
             raise PostRefused(f"getChatMember: {error}") from None
@@ -131,6 +149,7 @@ class TelegramChannel(BaseChannel):
         return status in ("creator", "administrator")
 
     def split(self, reply: Reply) -> Sequence[Part]:
+        """See ports.Poster. The first paragraph is the caption of a file."""
         if reply.file is None:
             return with_buttons(_parts(reply.text, TEXT_LIMIT), reply)
         caption, _, rest = reply.text.partition("\n\n")
@@ -139,13 +158,13 @@ class TelegramChannel(BaseChannel):
         return with_buttons(parts, reply)
 
     def post(self, turn: Turn, part: Part) -> str:
-        """See ports.Channel. In groups the first part quotes the message it answers."""
-        file = kept(self._files, part.file)
+        """See ports.Poster. In groups the first part is a reply to the message that it answers."""
+        file = load_file(self._files, part.file)
         if part.file and file is None:
             gone = say("file_gone", turn.author.language or self._settings.language)
             part = Part(f"{gone}\n\n{part.text}".strip(), buttons=part.buttons)
-        method, prefix, upload = _form(part, file)
-        fields: dict[str, Any] = place_of(turn.key.conversation)
+        method, prefix, upload = _method_for(part, file)
+        fields: dict[str, Any] = chat_fields(turn.key.conversation)
         if part.text:
             fields[prefix or "text"] = part.text
         if part.entities:
@@ -159,13 +178,13 @@ class TelegramChannel(BaseChannel):
             }
         deadline = time.monotonic() + self._settings.post_timeout
         answer = self._api.call(method, fields, self._settings.post_timeout, upload)
-        mended = _mended(fields, answer)
-        if mended:
+        corrected = _corrected(fields, answer)
+        if corrected:
             self._journal.info("posting_again", channel=NAME, status=answer.status)
             left = deadline - time.monotonic()
-            if left < _LEAST_TIME:
+            if left < _MIN_RETRY_SECONDS:
                 raise PostRefused("no time to post again")
-            answer = self._api.call(method, mended, left, upload)
+            answer = self._api.call(method, corrected, left, upload)
         if not answer.good:
             raise refusal_of(answer)
         try:
@@ -173,16 +192,18 @@ class TelegramChannel(BaseChannel):
         except Malformed:
             raise AmbiguousPost("answer without a message id") from None
 
-    def _courtesy(self, method: str, fields: dict[str, Any]) -> None:
-        courtesy(NAME, method, lambda limit: self._api.call(method, fields, limit), self._journal)
+    def _best_effort(self, method: str, fields: dict[str, Any]) -> None:
+        best_effort(
+            NAME, method, lambda limit: self._api.call(method, fields, limit), self._journal
+        )
 
 
 def _parts(text: str, limit: int) -> list[Part]:
     return parts_of(text, limit, utf16_length, formatting=True)
 
 
-def _form(part: Part, file: File | None) -> tuple[str, str, dict[str, Upload]]:
-    """The method, what its text is called ("" = text), and the file by what it is called."""
+def _method_for(part: Part, file: File | None) -> tuple[str, str, dict[str, Upload]]:
+    """Return the method, the name of its text's field ("" for `text`) and the file by its field."""
     if part.file is None or file is None:
         return "sendMessage", "", {}
     shown = part.file.is_picture and len(file.content) <= PHOTO_LIMIT
@@ -191,21 +212,21 @@ def _form(part: Part, file: File | None) -> tuple[str, str, dict[str, Upload]]:
 
 
 def _keyboard(buttons: Iterable[Button]) -> dict[str, Any]:
-    """One below the other; pressed, each is a callback query (Bot API, InlineKeyboardMarkup)."""
+    """One button in each row; a press sends a callback query (Bot API, InlineKeyboardMarkup)."""
     rows = [[{"text": each.label, "callback_data": each.payload}] for each in buttons]
     return {"inline_keyboard": rows}
 
 
-def _mended(fields: dict[str, Any], answer: Answer) -> dict[str, Any] | None:
-    """What to send in place of what was refused: to the group's new id, or without formatting."""
+def _corrected(fields: dict[str, Any], answer: Answer) -> dict[str, Any] | None:
+    """Return the fields to post after a 400: with the group's new id, or without formatting."""
     if answer.status != 400:
         return None
     moved_to = parameter_of(answer, "migrate_to_chat_id")
     if moved_to is not None:
-        # Message ids do not move along: the quoted one could be another there.
-        kept = {name: value for name, value in fields.items() if name != "reply_parameters"}
-        return {**kept, "chat_id": moved_to}
-    # Better plain than never: whatever else is wrong with the post is wrong with this one too.
+        # Message ids change with the chat's id: in the new chat, this one may be another message.
+        unquoted = {name: value for name, value in fields.items() if name != "reply_parameters"}
+        return {**unquoted, "chat_id": moved_to}
+    # Without formatting is better than not at all. If something else is wrong, this is refused too.
     formatting = {"entities", "caption_entities"}
     if "can't parse" in description_of(answer).lower() or formatting & fields.keys():
         return {name: value for name, value in fields.items() if name not in formatting}
@@ -213,5 +234,5 @@ def _mended(fields: dict[str, Any], answer: Answer) -> dict[str, Any] | None:
 
 
 def _draft_id(key: TurnKey) -> int:
-    """Number of the answer while it is written, never 0 (Bot API, sendMessageDraft)."""
+    """Id of the answer's draft, never 0 (Bot API, sendMessageDraft)."""
     return zlib.crc32(key.sort.encode()) >> 1 or 1

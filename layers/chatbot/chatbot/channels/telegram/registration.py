@@ -1,4 +1,4 @@
-"""Tells Telegram where the stack is and what its bot can do (Bot API, setWebhook)."""
+"""Register the stack's webhook and the bot's commands with Telegram (Bot API, setWebhook)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from chatbot.core.translations import LANGUAGES, say
 from chatbot.net.post import Session
 
 UPDATES = ["message", "callback_query", "message_reaction", "stopped_message_generation"]
-"""Kinds of updates that we want."""
+"""Kinds of updates that the webhook asks for."""
 _CONNECTIONS = 40
 
 
 class TelegramRegistration:
-    """registering.Registration."""
+    """registering.Registration for Telegram."""
 
     needs = ("telegram_webhook_secret",)
 
     def __init__(self, settings: Settings, url: str, session: Session, tries: Tries) -> None:
         self._settings = settings
-        self.address = f"{url}/telegram"  # what Telegram is to call
+        self.address = f"{url}/telegram"  # the webhook that Telegram is to call
         self._api = TelegramApi(settings, session)
         self._tries = tries
 
     def register(self) -> str:
-        """setWebhook, and setMyCommands for people of each language and of any other."""
+        """Call setWebhook, and setMyCommands for each language and for people of any other."""
         self.result(
             "setWebhook",
             url=self.address,
@@ -37,19 +37,21 @@ class TelegramRegistration:
             max_connections=_CONNECTIONS,
         )
         for code in ("", *LANGUAGES):
-            said = code or self._settings.language
-            commands = [{"command": n, "description": say(f"/{n}", said)} for n in COMMANDS]
+            language = code or self._settings.language
+            commands = [{"command": n, "description": say(f"/{n}", language)} for n in COMMANDS]
             self.result("setMyCommands", commands=commands, language_code=code)
         return f"@{self.result('getMe')['username']}"
 
     def unregister(self) -> None:
+        """Delete the webhook; the list of commands stays."""
         self.result("deleteWebhook")
 
     def points_here(self) -> bool:
+        """Whether Telegram's webhook is the one of this stack (Bot API, getWebhookInfo)."""
         return bool(self.result("getWebhookInfo")["url"] == self.address)
 
     def result(self, method: str, **fields: Any) -> Any:
-        """The result of a method of the Bot API. Raises PostRefused, AmbiguousPost."""
+        """Call a method of the Bot API and return its result. Raises PostRefused, AmbiguousPost."""
         answer = self._tries.twice(
             lambda timeout: self._api.call(method, fields, timeout), description_of
         )

@@ -1,1 +1,1 @@
-"""A model's Markdown, as each platform shows it."""
+"""Convert a model's Markdown to what each platform can show."""

@@ -1,4 +1,4 @@
-"""A model's Markdown as text and entities (Bot API, MessageEntity), in parts that fit."""
+"""Convert Markdown to text and entities (Bot API, MessageEntity), in parts that fit a message."""
 
 from __future__ import annotations
 
@@ -11,36 +11,38 @@ from itertools import accumulate
 
 from telegramify_markdown import MessageEntity, RenderConfig, convert
 
-from chatbot.channels.text.repair import ROW, arrives, mended, paragraphs
-from chatbot.channels.text.split import bound, split_spans, unbound, utf16_length
+from chatbot.channels.text.repair import TABLE_ROW, keeps_words, paragraphs, repaired
+from chatbot.channels.text.split import hide_spaces, show_spaces, split_spans, utf16_length
 from chatbot.core.turn import Part
 
-# The converter would drop HTML, hide what stands between `||`, and take prices for mathematics:
-# until it is done, characters that mean nothing stand in for theirs. Escapes and autolinks stay.
+# The converter would drop HTML, hide text between `||` (a spoiler), and read prices in dollars as
+# mathematics: these characters are replaced by others that have no meaning, until it is done.
+# Escapes and autolinks are not replaced.
 _MISREAD = re.compile(r"\\.|(?<!\]\()<(?!https?://[^\s<>]*>)|\$|\|\|", re.DOTALL)
-_STANDING_IN = {ord("<"): "\ufdd3", ord("$"): "\ufdd4", ord("|"): "\ufdd5"}
-_MEANT = {ord(stand_in): chr(char) for char, stand_in in _STANDING_IN.items()}
+_SUBSTITUTES = {ord("<"): "\ufdd3", ord("$"): "\ufdd4", ord("|"): "\ufdd5"}
+_ORIGINALS = {ord(stand_in): chr(char) for char, stand_in in _SUBSTITUTES.items()}
 _CELL = re.compile(r"(`+[^`]*`+)|<br\s*/?>|\[([^][]*)\]\((https?://[^)\s]*)\)", re.IGNORECASE)
 _LINK = re.compile(r"https?://[^\s/?#]+\.\S+", re.IGNORECASE)
-_KEPT = "bold italic underline strikethrough code pre text_link blockquote".split()
+_SUPPORTED = "bold italic underline strikethrough code pre text_link blockquote".split()
 
 
 def parts_of(
     markdown: str, limit: int, length: Callable[[str], int], formatting: bool
 ) -> list[Part]:
-    """Parts of at most `limit`, in order, none empty; with entities, or else as plain text.
+    """Convert `markdown` to parts of at most `limit`, as `length` counts them; none is empty.
 
-    Formatting goes on over cuts. Links that cannot be made are shown as `words (address)`. A
-    paragraph that would lose words stays as it was written.
+    With `formatting` the parts have entities, which continue in the next part where they were cut;
+    without it they are plain text. A link that an entity cannot hold becomes `words (address)`. A
+    paragraph that would lose words in the conversion stays as Markdown.
     """
-    text, entities = _converted(markdown, formatting)
+    text, entities = _convert(markdown, formatting)
     shown = _cut(text, entities, limit, length)
     return [part if formatting else Part(part.text) for part in shown]
 
 
 @cache
 def _config() -> RenderConfig:
-    """Plain headings, round bullets, honest boxes, quotes that are not folded."""
+    """Headings without emoji, round bullets, checkboxes, quotes that are not collapsed."""
     config = RenderConfig.isolated()
     config.cite_expandable = False
     symbol = config.markdown_symbol
@@ -51,54 +53,54 @@ def _config() -> RenderConfig:
     return config
 
 
-def _converted(markdown: str, links: bool) -> tuple[str, list[MessageEntity]]:
-    """Until they are cut, entities count characters."""
-    source = _MISREAD.sub(_stand_in, ROW.sub(_plain_row, mended(markdown)))
+def _convert(markdown: str, links: bool) -> tuple[str, list[MessageEntity]]:
+    """Convert to text and entities, whose offsets are in characters until `_cut`."""
+    source = _MISREAD.sub(_substitute, TABLE_ROW.sub(_plain_row, repaired(markdown)))
     try:
         text, entities = convert(source, latex_escape=False, config=_config())
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException:  # noqa: BLE001 - the parser's panics are no Exception; plain text is safe
         text, entities = "", []
-    text, kept = _read(text, entities, links)
+    text, kept = _from_converter(text, entities, links)
     addresses = [(each.offset + each.length, each.url) for each in kept if each.url]
-    if arrives(markdown, _annotated(text, [], sorted(addresses))[0]):
+    if keeps_words(markdown, _with_notes(text, [], sorted(addresses))[0]):
         return text, kept
     pieces = paragraphs(markdown)
     if len(pieces) == 1:
         return markdown, []
     text, kept = "", []
     for piece in pieces:
-        more, entities = _converted(piece, links)
+        more, entities = _convert(piece, links)
         kept += [replace(entity, offset=entity.offset + len(text)) for entity in entities]
         text += more.rstrip() + "\n\n"
     return text, kept
 
 
-def _read(
+def _from_converter(
     text: str, entities: Sequence[MessageEntity], links: bool
 ) -> tuple[str, list[MessageEntity]]:
-    """What the converter made, its stand-ins replaced, its units counted as characters."""
+    """Restore replaced characters and turn the converter's UTF-16 offsets into characters."""
     units = [0, *accumulate(map(utf16_length, text))]
-    text = text.translate(_MEANT)
+    text = text.translate(_ORIGINALS)
     kept, notes = [], []
     for entity in entities:
         begin = bisect_left(units, entity.offset)
         end = bisect_left(units, entity.offset + entity.length)
-        url = (entity.url or "").translate(_MEANT)
+        url = (entity.url or "").translate(_ORIGINALS)
         words = text[begin:end]
         if entity.type == "text_link" and not (links and _LINK.fullmatch(url)):
             address = url.removeprefix("mailto:")
             notes.append((end, f" ({address})" if address not in ("", words) else ""))
-        elif entity.type in _KEPT:
-            language = (entity.language or "").translate(_MEANT).partition(" ")[0] or None
+        elif entity.type in _SUPPORTED:
+            language = (entity.language or "").translate(_ORIGINALS).partition(" ")[0] or None
             entity = replace(entity, offset=begin, length=end - begin)
             kept.append(replace(entity, url=url or None, language=language))
-    return _annotated(text, kept, sorted(notes))
+    return _with_notes(text, kept, sorted(notes))
 
 
-def _stand_in(match: re.Match[str]) -> str:
-    return match[0] if match[0][0] == "\\" else match[0].translate(_STANDING_IN)
+def _substitute(match: re.Match[str]) -> str:
+    return match[0] if match[0][0] == "\\" else match[0].translate(_SUBSTITUTES)
 
 
 def _plain_row(row: re.Match[str]) -> str:
@@ -107,10 +109,10 @@ def _plain_row(row: re.Match[str]) -> str:
     )
 
 
-def _annotated(
+def _with_notes(
     text: str, entities: Sequence[MessageEntity], notes: Sequence[tuple[int, str]]
 ) -> tuple[str, list[MessageEntity]]:
-    """With each note put in at its place."""
+    """Insert each note at its offset; move the entities accordingly."""
     places = [place for place, _ in notes]
     grown = [0, *accumulate(len(note) for _, note in notes)]
     edges = zip([0, *places], [*places, len(text)], ["", *(note for _, note in notes)], strict=True)
@@ -129,14 +131,14 @@ def _cut(
     for entity in entities:
         if entity.type == "pre":
             begin, end = entity.offset, entity.offset + entity.length
-            text = text[:begin] + bound(text[begin:end], limit) + text[end:]
+            text = text[:begin] + hide_spaces(text[begin:end], limit) + text[end:]
     for begin, end in split_spans(text, limit, length):
-        part = unbound(text[begin:end])
+        part = show_spaces(text[begin:end])
         if part.strip():
-            yield Part(part, tuple(_within(entities, part, begin)))
+            yield Part(part, tuple(_entities_within(entities, part, begin)))
 
 
-def _within(
+def _entities_within(
     entities: Sequence[MessageEntity], part: str, start: int
 ) -> Iterator[dict[str, str | int]]:
     for entity in entities:

@@ -1,4 +1,4 @@
-"""Cuts a long text into parts that a platform takes: where it reads best, and all of it."""
+"""Split a long text into parts that fit a platform's limit, at the best boundaries."""
 
 from __future__ import annotations
 
@@ -8,39 +8,41 @@ from collections.abc import Callable, Iterator
 
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _LINE = re.compile(r"\n")
-# East Asian full stops need no space after them.
+# East Asian full stops need not be followed by a space.
 _SENTENCE = re.compile(r"(?:[.!?…][\"'”’»)\]]*(?=\s)|[。！？][”’」』）]*)")
 _WORD = re.compile(r"\s")
 _SPACE = re.compile(r"\s*")
-# Unicode sets these aside for use inside a program: no text holds them.
-_HIDDEN = {ord(" "): "\ufdd0", ord("\t"): "\ufdd1", ord("\n"): "\ufdd2"}
-_SHOWN = {ord(hidden): chr(space) for space, hidden in _HIDDEN.items()}
+# Noncharacters, which Unicode reserves for internal use: no text contains them.
+_SUBSTITUTES = {ord(" "): "\ufdd0", ord("\t"): "\ufdd1", ord("\n"): "\ufdd2"}
+_ORIGINALS = {ord(hidden): chr(space) for space, hidden in _SUBSTITUTES.items()}
 
 
 def utf16_length(text: str) -> int:
-    """Length in UTF-16 code units, as Telegram counts (Bot API, MessageEntity)."""
+    """Return the length in UTF-16 code units, as Telegram counts (Bot API, MessageEntity)."""
     return len(text) + sum(char > "\uffff" for char in text)
 
 
-def bound(code: str, limit: int) -> str:
-    """`code` with its white space hidden, so that none is lost at cuts, until `unbound`.
+def hide_spaces(code: str, limit: int) -> str:
+    """Replace the white space of a code block, so that `split_spans` drops none of it.
 
-    It is not cut where it can help it, and at the ends of lines where it is longer than `limit`.
+    The block then is not cut at all, or at line ends where it is longer than `limit`.
+    `show_spaces` restores the white space.
     """
-    hidden = code.translate(_HIDDEN)
-    return hidden if len(code) <= limit else hidden.replace(_HIDDEN[ord("\n")], "\n")
+    hidden = code.translate(_SUBSTITUTES)
+    return hidden if len(code) <= limit else hidden.replace(_SUBSTITUTES[ord("\n")], "\n")
 
 
-def unbound(text: str) -> str:
-    return text.translate(_SHOWN)
+def show_spaces(text: str) -> str:
+    """Restore the white space that `hide_spaces` replaced."""
+    return text.translate(_ORIGINALS)
 
 
 def split_text(text: str, limit: int, length: Callable[[str], int] = len) -> list[str]:
-    """Parts of at most `limit`, in order; cut at paragraphs, else sentences, else words.
+    """Split into parts of at most `limit`: at paragraphs, else lines, else sentences, else words.
 
-    Only white space is lost, at the cuts and at both ends; a text of nothing else has no parts.
-    A run without any is cut anywhere but inside a character. `length` must be additive, and no
-    character longer than `limit`.
+    Only white space is dropped, at the cuts and at both ends; a blank text has no parts. A word
+    that is too long is cut, but not inside an emoji or before a combining mark if possible.
+    `length` counts the units of a text; it must be additive, and no character may exceed `limit`.
     """
     return [text[start:end] for start, end in split_spans(text, limit, length)]
 
@@ -48,19 +50,19 @@ def split_text(text: str, limit: int, length: Callable[[str], int] = len) -> lis
 def split_spans(
     text: str, limit: int, length: Callable[[str], int] = len
 ) -> Iterator[tuple[int, int]]:
-    """Where the parts of `split_text` begin and end."""
+    """Yield start and end of each part of `split_text`."""
     start = len(text) - len(text.lstrip())
     text = text.rstrip()
     while start < len(text):
-        end = _reach(text, start, limit, length)
+        end = _longest_piece(text, start, limit, length)
         cut = len(text) if end == len(text) else _best_cut(text, start, end)
         yield start, start + len(text[start:cut].rstrip())
         space = _SPACE.match(text, cut)
         start = space.end() if space else cut
 
 
-def _reach(text: str, start: int, limit: int, length: Callable[[str], int]) -> int:
-    """The end of the longest piece from `start` that is within the limit."""
+def _longest_piece(text: str, start: int, limit: int, length: Callable[[str], int]) -> int:
+    """Return the end of the longest piece from `start` that is within the limit."""
     used = 0
     for index, char in enumerate(text[start : start + limit], start):
         used += length(char)
@@ -70,7 +72,7 @@ def _reach(text: str, start: int, limit: int, length: Callable[[str], int]) -> i
 
 
 def _best_cut(text: str, start: int, end: int) -> int:
-    """The last boundary of the best kind in `text[start:end]`; `text[start]` is no space."""
+    """Return the last boundary of the best kind in `text[start:end]`; `text[start]` is no space."""
     for boundary in (_PARAGRAPH, _LINE, _SENTENCE, _WORD):
         cut = 0
         for match in boundary.finditer(text, start, end + 2):
@@ -79,13 +81,13 @@ def _best_cut(text: str, start: int, end: int) -> int:
         if cut:
             return cut
     cut = end
-    while cut > start and _joins(text, cut):
+    while cut > start and _continues_character(text, cut):
         cut -= 1
     return cut if cut > start else end
 
 
-def _joins(text: str, index: int) -> bool:
-    """Whether the character at `index` is drawn together with the one before it."""
+def _continues_character(text: str, index: int) -> bool:
+    """Whether the character at `index` is displayed as one with the character before it."""
     char = text[index]
     return (
         unicodedata.category(char) in ("Mn", "Mc", "Me", "Cf")

@@ -1,1 +1,1 @@
-"""The web page of the bot itself."""
+"""The channel of the bot's own web page."""

@@ -1,4 +1,4 @@
-"""The row of the web page's channel."""
+"""Description of the web page's channel."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ WEB = ChannelDescription(
     outbound="chatbot.channels.web.outbound:WebChannel",
     webhook_needs=("web_session_key",),
     explains_refusals=True,
-    made=("web_session_key", "web_access_code"),
+    generated_secrets=("web_session_key", "web_access_code"),
 )

@@ -1,4 +1,4 @@
-"""The web page's messages: `POST /web/messages` → envelope → message."""
+"""Authenticate and read the requests that the web page posts: messages, stops, ratings, access."""
 
 from __future__ import annotations
 
@@ -19,26 +19,34 @@ from chatbot.edge.http import Received, Request, Response, parse_json
 
 NAME = WEB.name
 MAX_TEXT = 8_000
+"""Characters of a message."""
 MAX_BODY = 128 * 1024
+"""Bytes of a request's body."""
 MAX_AHEAD = 60_000
+"""Milliseconds that the page's clock may be ahead."""
 MAX_OLD = 24 * 3_600_000
+"""Milliseconds after which a message that could not be sent is refused."""
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}")
 _RATING = "rating"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def conversation_of(session: str) -> str:
+    """Return the id of the conversation that belongs to the cookie's session."""
     return f"{NAME}:{session}"
 
 
 def event_id_of(message_id: str) -> str:
+    """Return the event id of the message to which the page gave `message_id`."""
     return f"{message_id}:message"
 
 
 class WebInbound:
-    """Takes `{"text", "id", "sent_at"}`; `sent_at` in epoch milliseconds by the page's clock.
+    """edge.http.Inbound for the web page.
 
-    The page keeps `id` and `sent_at` over its retries, which is how a repetition is recognised.
+    A message is `{"text", "id", "sent_at"}`, with `sent_at` in epoch milliseconds of the page's
+    clock. The page repeats a request with the same `id` and `sent_at`, so that it is recognised as
+    a duplicate.
     """
 
     name = NAME
@@ -48,11 +56,10 @@ class WebInbound:
         self._clock = clock
 
     def receive(self, request: Request) -> Received:
-        """202 `{"id"}`.
+        """Read a request of any of the channel's routes; a message is answered by 202 `{"id"}`.
 
-        Raises Forged: 403 when the Origin is missing or foreign and where the page is not open to
-        this browser, 401 without a valid cookie. Raises Unreadable with a reason for the page to
-        show.
+        Raises Forged: 403 when the Origin is missing or foreign, or the browser has no access to
+        the page, 401 without a valid cookie. Raises Unreadable with a reason for the page to show.
         """
         self._check_origin(request)
         if request.path == "/web/access":
@@ -73,7 +80,7 @@ class WebInbound:
         return Received((envelope,), response=accepted, stops=stops)
 
     def _let_in(self, request: Request) -> Received:
-        """`POST /web/access {"code"}`: 204 with a cookie, 403 `{"error": "code"}`."""
+        """`POST /web/access {"code"}`: 204 with a cookie, else 403 `{"error": "code"}`."""
         try:
             code = need(self._body(request), "code", str)
         except (Malformed, Unreadable):
@@ -84,7 +91,7 @@ class WebInbound:
         return Received(response=Response(204, "", {"set-cookie": cookie}))
 
     def _stop(self, request: Request, session: str) -> Received:
-        """`POST /web/stop {"id"}`: the message whose answer is to stop."""
+        """`POST /web/stop {"id"}`: stop the answer to this message."""
         event_id = event_id_of(_id(self._body(request)))
         stop = Stop(conversation_of(session), event_id, self._clock())
         return Received(stops=(stop,), response=Response.of_json({}, 202))
@@ -92,7 +99,7 @@ class WebInbound:
     def _rating(self, request: Request, session: str) -> Received:
         """`POST /web/rating {"id", "sent_at", "rating"}`: 1, 0 or -1 for the answer to `id`.
 
-        Each is an event of its own: the queue would swallow a thumb that comes back.
+        Each rating has its own event id: the queue would drop a repeated one as a duplicate.
         """
         data = self._body(request)
         message_id, sent_at, rating = _id(data), data.get("sent_at"), data.get("rating")
@@ -125,7 +132,7 @@ class WebInbound:
             raise Unreadable("text must not be empty")
         if len(text) > MAX_TEXT:
             raise Unreadable(f"text must not be longer than {MAX_TEXT} characters")
-        # bool is an int to isinstance.
+        # isinstance takes a bool for an int.
         if type(sent_at) is not int:
             raise Unreadable("sent_at must be milliseconds since 1970")
         if not -MAX_OLD <= sent_at - self._clock() <= MAX_AHEAD:
@@ -147,7 +154,7 @@ def _id(data: Mapping[str, Any]) -> str:
 
 
 def _language(data: Mapping[str, Any]) -> dict[str, str]:
-    """The page's, where it says so (BCP 47)."""
+    """The page's language (BCP 47) as a field of the payload, if it is valid."""
     given = data.get("language")
     if not isinstance(given, str) or not _LANGUAGE.fullmatch(given):
         return {}
@@ -155,7 +162,7 @@ def _language(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def read(envelope: Envelope) -> Message:
-    """The envelope as the conversation sees it. Raises Malformed."""
+    """Read an envelope as a message. Raises Malformed."""
     payload = envelope.payload
     author = envelope.conversation.partition(":")[2]
     if envelope.event_id.endswith(f":{_RATING}"):

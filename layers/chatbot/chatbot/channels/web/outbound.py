@@ -1,4 +1,4 @@
-"""The web page's worker side: the stored turn is the message, so there is nothing to post."""
+"""The web page in the worker: the page reads stored turns, so there is nothing to post."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from chatbot.core.turn import Part, Reply, Turn
 
 
 class WebChannel(BaseChannel):
-    """ports.Channel. The page reads turns by `GET /web/messages`, and shows for itself that a
-    message is on its way."""
+    """ports.Channel for the web page, which reads turns by `GET /web/messages`.
+
+    The page itself shows that an answer is awaited.
+    """
 
     name = NAME
     settling = Settling.NOTHING_TO_POST
@@ -22,17 +24,18 @@ class WebChannel(BaseChannel):
         self._save_draft = services.save_draft
 
     def read(self, envelope: Envelope) -> Message:
+        """See ports.Reader."""
         return read(envelope)
 
     def preview(self, message: Message, text: str) -> bool:
-        """Kept where the page reads it."""
+        """Store the unfinished answer in the table, where the page reads it."""
         self._save_draft(message.key, text)
         return True
 
     def split(self, reply: Reply) -> Sequence[Part]:
-        """No parts: there is nothing to post."""
+        """Return no parts: there is nothing to post."""
         return ()
 
     def post(self, turn: Turn, part: Part) -> str:
-        """Never called, for want of parts."""
+        """Never called, as there are no parts."""
         return ""
