@@ -1,1 +1,1 @@
-"""What an operator runs against a stack: `python -m ops`."""
+"""The operator's command line for a deployed or local stack: `python -m ops`."""

@@ -1,4 +1,4 @@
-"""`python -m ops`: what an operator does to a stack, deployed or local."""
+"""Operate a stack, deployed or local: settings, registration, checks, logs, dead letters, data."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[..
     "conversation": (conversation.arguments, conversation.run),
     "stats": (stats.arguments, stats.run),
 }
-"""By name: what adds its arguments, and what runs it (parsed arguments → exit code)."""
+"""Each command's name, the function that adds its options to a parser, and the one that runs it.
+
+The latter takes the parsed options and returns the exit code.
+"""
 
 
 def main(words: Sequence[str] | None = None) -> int:
+    """Run the command in `words`, by default the command line's. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m ops", description=__doc__)
     parser.add_argument("--version", action="version", version=f"chatbot {__version__}")
     names = parser.add_subparsers(dest="command", required=True)

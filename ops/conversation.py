@@ -1,6 +1,6 @@
-"""Show, export or forget one conversation, such as telegram:42. Show and export print its words.
+"""Show, export or forget one conversation, such as telegram:42; show and export print its texts.
 
-Point-in-time recovery keeps what was forgotten for up to 35 days more.
+The table's point-in-time recovery still holds a forgotten conversation for up to 35 days.
 """
 
 from __future__ import annotations
@@ -24,18 +24,21 @@ from ops.target import Target
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     parser.add_argument("what", choices=["show", "export", "forget"])
     parser.add_argument("conversation", metavar="CONVERSATION")
     target.arguments(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """The exit code; raises NoTarget."""
+    """Run the command. Returns the exit code; raises NoTarget."""
     stack = target.find(chosen)
     try:
         if chosen.what == "forget":
             gone = forget(stack, chosen.conversation)
-            print(f"{gone} turns of {chosen.conversation} are gone; what comes now begins afresh")
+            print(
+                f"{gone} turns of {chosen.conversation} erased; its next message starts a new one"
+            )
             return 0
         count = 0
         for turn in turns(stack, chosen.conversation):
@@ -45,24 +48,28 @@ def run(chosen: argparse.Namespace) -> int:
         print(f"table: {error}", file=sys.stderr)
         return 1
     if not count:
-        print(f"nothing is known of {chosen.conversation}", file=sys.stderr)
+        print(f"no turns are stored for {chosen.conversation}", file=sys.stderr)
     return 0 if count else 1
 
 
 def turns(stack: Target, conversation: str) -> list[Turn]:
-    """All of them, oldest first. Raises HistoryUnavailable, NoTarget."""
-    everything = TurnKey(conversation, TURN_PREFIX + ":")  # which sorts after every digit
+    """Return all stored turns of a conversation, oldest first.
+
+    Raises HistoryUnavailable, NoTarget.
+    """
+    everything = TurnKey(conversation, TURN_PREFIX + ":")  # ":" sorts after every digit
     return [*_table(stack, retention_days=1).older(everything)][::-1]
 
 
 def forget(stack: Target, conversation: str) -> int:
-    """Erase all up to this second's end, and leave a tombstone; how many turns there were.
+    """Erase all turns and generated files up to the end of this second, and write a tombstone.
 
-    What is older than the tombstone is never answered again, also when it returns from the dead
-    letters. A message that is being answered at this moment may still store its turn: forgetting
-    once more erases it.
+    Returns how many turns were erased. Messages older than the tombstone are not answered, even
+    when they are redriven from the dead-letter queue. A message that is being answered at this
+    moment may still store its turn: run the command again to erase that too.
     """
-    # Telegram dates messages by the second: one written just after this must not count as older.
+    # Telegram gives a message's time in whole seconds. Without the wait, a message written later in
+    # this second would be as old as the tombstone.
     ends = (_now() // 1000 + 1) * 1000
     time.sleep((ends - _now()) / 1000)
     until = TurnKey(conversation, f"{TURN_PREFIX}{ends:013d}")

@@ -1,4 +1,4 @@
-"""Examine a stack end to end: what is well, what is not, and what mends it."""
+"""Check a stack end to end: report what works, what does not, and how to fix it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,24 @@ from ops.target import Target
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     parser.add_argument(
-        "--no-message", action="store_true", help="write no test message (it costs one answer)"
+        "--no-message",
+        action="store_true",
+        help="send no test message through the web page (it costs one answer of the model)",
     )
     parser.add_argument(
-        "--patience", type=float, default=60, metavar="S", help="seconds for its answer"
+        "--patience",
+        type=float,
+        default=60,
+        metavar="S",
+        help="seconds to wait for the answer to the test message (%(default)s)",
     )
     target.arguments(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """The exit code: 1 when something is broken. Raises NoTarget."""
+    """Run the command. Returns the exit code, 1 when something is broken; raises NoTarget."""
     stack = target.find(chosen)
     return show(_examine(stack, None if chosen.no_message else chosen.patience))
 
@@ -42,7 +49,7 @@ def _examine(stack: Target, patience: float | None) -> Iterator[Finding]:
         yield broken("settings", str(error), "python -m ops secrets --set NAME=VALUE")
         return
     url = target.name_of(stack, "ApiUrl")
-    yield from (each for each in credentials.missing(settings) if each.text != "there")
+    yield from (each for each in credentials.missing(settings) if each.text != credentials.SET)
     for name, check in _checks(stack, settings, url):
         yield from _safely(name, check)
     if patience is not None and settings.web_session_key and settings.web_access != "off":
@@ -65,11 +72,11 @@ def _checks(
 
 
 def _version(deployed: str) -> Finding:
-    """What the stack reports, beside the version of these sources."""
+    """Compare the version that the stack reports with the version of these sources."""
     if deployed == __version__:
         return ok("version", deployed)
     text = f"{deployed or 'unknown'} is deployed, these sources are {__version__}"
-    return warning("version", text, "deploy again, or use the sources of that version")
+    return warning("version", text, "deploy again, or run ops from the deployed version's sources")
 
 
 def _token(checks: channels.Checks, settings: Settings) -> list[Finding]:
@@ -77,17 +84,21 @@ def _token(checks: channels.Checks, settings: Settings) -> list[Finding]:
 
 
 def _safely(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """What the check finds; that it could not look is a finding too."""
+    """Yield the check's findings, and one more when it could not be completed."""
     try:
         yield from check()
     except (PostRefused, AmbiguousPost) as error:
-        yield broken(name, f"no good answer: {error}"[:200], "see the lines above")
-    except requests.RequestException as error:  # its text holds the address: the type will do
-        yield broken(name, f"no answer: {type(error).__name__}", "is the stack deployed?")
+        yield broken(name, f"request failed: {error}"[:200], "see the lines above")
+    except requests.RequestException as error:  # its text may hold the URL, so only its type
+        yield broken(
+            name, f"no response: {type(error).__name__}", "check that the stack is deployed"
+        )
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        yield broken(name, f"{error.operation_name}: {code}", "deploy again, or ask for the right")
+        fix = "deploy again, or get the IAM permission for this call"
+        yield broken(name, f"{error.operation_name}: {code}", fix)
     except BotoCoreError as error:
-        yield broken(name, type(error).__name__, "look at your AWS profile and region")
+        yield broken(name, type(error).__name__, "check your AWS profile and region")
     except (LookupError, TypeError, ValueError) as error:
-        yield broken(name, f"answer of an unknown form ({type(error).__name__})", "look there")
+        text = f"unexpected form of the response ({type(error).__name__})"
+        yield broken(name, text, "check the service's own console and status page")

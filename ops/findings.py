@@ -1,4 +1,4 @@
-"""What a check found, and how a list of findings is shown."""
+"""Findings of checks, and how they are printed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
+    """How serious a finding is. Only `BROKEN` makes the exit code 1."""
+
     OK = "ok"
     WARNING = "warning"
     BROKEN = "broken"
@@ -15,32 +17,38 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what was looked at, what is so, and what mends it. No secrets, nobody's words."""
+    """Result of one check: what was checked, the result in one line, and how to fix it.
+
+    None of the texts holds a secret or anything that a person wrote.
+    """
 
     name: str
     level: Level
     text: str
-    mend: str = ""
+    fix: str = ""
 
 
 def ok(name: str, text: str) -> Finding:
+    """Make a finding of level `OK`."""
     return Finding(name, Level.OK, text)
 
 
-def warning(name: str, text: str, mend: str = "") -> Finding:
-    return Finding(name, Level.WARNING, text, mend)
+def warning(name: str, text: str, fix: str = "") -> Finding:
+    """Make a finding of level `WARNING`."""
+    return Finding(name, Level.WARNING, text, fix)
 
 
-def broken(name: str, text: str, mend: str) -> Finding:
-    return Finding(name, Level.BROKEN, text, mend)
+def broken(name: str, text: str, fix: str) -> Finding:
+    """Make a finding of level `BROKEN`."""
+    return Finding(name, Level.BROKEN, text, fix)
 
 
 def show(findings: Iterable[Finding]) -> int:
-    """Print each as it comes; the exit code, which is 1 when something is broken."""
+    """Print each finding as it comes. Returns the exit code, 1 when one is broken."""
     worst = 0
     for finding in findings:
         print(f"{finding.level.value:<8} {finding.name:<24} {finding.text}", flush=True)
-        if finding.mend and finding.level is not Level.OK:
-            print(f"{'':<8} {'':<24} → {finding.mend}", flush=True)
+        if finding.fix and finding.level is not Level.OK:
+            print(f"{'':<8} {'':<24} → {finding.fix}", flush=True)
         worst = max(worst, int(finding.level is Level.BROKEN))
     return worst

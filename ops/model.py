@@ -1,4 +1,4 @@
-"""What the model server says of our key and the models' names."""
+"""Checks of the model server: the API key, and whether the configured models exist."""
 
 from __future__ import annotations
 
@@ -7,31 +7,35 @@ from collections.abc import Iterator
 from chatbot.core.errors import AmbiguousPost, PostRefused
 from chatbot.core.settings import Settings
 from chatbot.net.post import Session, send
-from ops.channels import STORE_A_GOOD_ONE
+from ops.channels import STORE_A_VALID_ONE
 from ops.findings import Finding, broken, ok, warning
 
 
 def server(settings: Settings) -> Iterator[Finding]:
-    """List models: the key, then each model's name. Compatible servers need not have the list."""
+    """Check the API key and each configured model's name by the list of models (GET /models).
+
+    A compatible server that has no such list gets a warning only.
+    """
     url = f"{settings.openai_base_url.rstrip('/')}/models"
     headers = {"Authorization": b"Bearer " + settings.openai_api_key.encode()}
     try:
         answer = send(Session(), "GET", url, timeout=10, headers=headers)
     except (PostRefused, AmbiguousPost) as error:
-        yield broken("model server", f"does not answer: {error}", "look at OPENAI_BASE_URL")
+        yield broken("model server", f"does not answer: {error}", "check OPENAI_BASE_URL")
         return
     if answer.status in (401, 403):
-        yield broken("OPENAI_API_KEY", f"refused: {answer.status}", STORE_A_GOOD_ONE)
+        yield broken("OPENAI_API_KEY", f"refused: {answer.status}", STORE_A_VALID_ONE)
         return
     listed = (answer.body or {}).get("data")
     if not answer.good or not isinstance(listed, list):
-        yield warning("model server", f"lists no models ({answer.status}): names are not checked")
+        text = f"has no list of models ({answer.status}): the models' names are not checked"
+        yield warning("model server", text)
         return
     yield ok("OPENAI_API_KEY", "valid")
     known = {each.get("id") for each in listed if isinstance(each, dict)}
     for wanted in (settings.openai_model, *settings.openai_fallback_models):
         if wanted in known:
-            yield ok("model", f"{wanted} is there")
+            yield ok("model", f"the server has {wanted}")
         else:
-            mend = "python -m ops secrets --set OPENAI_MODEL=…"
-            yield broken("model", f"the server has no {wanted}", mend)
+            fix = "python -m ops secrets --set OPENAI_MODEL=…"
+            yield broken("model", f"the server does not have {wanted}", fix)

@@ -1,7 +1,7 @@
-"""Bring dead letters back into the message queue.
+"""Move messages from the dead-letter queue back into the message queue.
 
-Each is sent before it is deleted, so a redrive that dies in between loses nothing; what is then
-sent twice meets its own turn and is answered once.
+Each is sent before it is deleted, so a redrive that is interrupted in between loses nothing. A
+message that is sent twice this way is still answered once: the worker finds its stored turn.
 """
 
 from __future__ import annotations
@@ -26,21 +26,26 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 HIDDEN = 120
-"""Seconds for which a letter that was received is ours."""
+"""Visibility timeout of received dead letters, in seconds: for that long no other run gets them."""
 PATIENCE = 2
-"""Seconds for which a deployed queue is asked for letters: it looks at all its servers."""
+"""Seconds that a receive from a deployed queue waits (long polling, which asks all its servers)."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="list the letters, change nothing")
+    """Add the command's options."""
+    parser.add_argument(
+        "--dry-run", action="store_true", help="list the dead letters, change nothing"
+    )
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--all", action="store_true", help="every letter")
-    what.add_argument("--conversation", metavar="C", help="those of one, such as telegram:42")
+    what.add_argument("--all", action="store_true", help="every dead letter")
+    what.add_argument(
+        "--conversation", metavar="C", help="those of one conversation, such as telegram:42"
+    )
     target.arguments(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """The exit code; raises NoTarget."""
+    """Run the command. Returns the exit code, 2 without a choice of letters; raises NoTarget."""
     if not (chosen.dry_run or chosen.all or chosen.conversation):
         print("choose --dry-run, --all or --conversation C", file=sys.stderr)
         return 2
@@ -72,7 +77,10 @@ def run(chosen: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class Letter:
-    """A dead letter as this run holds it. `sent_at`, when it died, is in epoch seconds."""
+    """A dead letter that this run has received.
+
+    `sent_at` is when it was moved to the dead-letter queue, in epoch seconds.
+    """
 
     id: str
     receipt: str
@@ -83,6 +91,7 @@ class Letter:
 
     @classmethod
     def of(cls, message: MessageTypeDef) -> Letter:
+        """Make a letter of a message as SQS ReceiveMessage returns it, with all attributes."""
         attributes = message["Attributes"]
         return cls(
             id=message["MessageId"],
@@ -94,7 +103,10 @@ class Letter:
         )
 
     def line(self) -> str:
-        """Conversation, event, age and receive count: no words of people."""
+        """Describe the letter in one line: conversation, event id, age, receive count.
+
+        The line holds nothing that a person wrote.
+        """
         try:
             envelope = Envelope.from_json(self.body)
             conversation, event = envelope.conversation, envelope.event_id
@@ -105,7 +117,7 @@ class Letter:
 
 
 class Redrive:
-    """One run. Letters that it has received stay hidden from others until `release`."""
+    """One run of the command. Received letters stay invisible to other runs until `release`."""
 
     def __init__(
         self,
@@ -115,7 +127,10 @@ class Redrive:
         patience: int = PATIENCE,
         began: float | None = None,
     ) -> None:
-        """`patience` is the longest wait for letters, in seconds; `began` is epoch seconds."""
+        """Start a run. `patience` is the longest wait of a receive, in seconds.
+
+        `began` is when the run began, in epoch seconds; by default now.
+        """
         self._sqs = sqs
         self._queue_url = queue_url
         self._dead_url = dead_letter_queue_url
@@ -124,11 +139,12 @@ class Redrive:
         self._held: dict[str, Letter] = {}
 
     def letters(self, group: str = "") -> Iterator[Letter]:
-        """Each once, in the order of its conversation.
+        """Yield each dead letter once, those of one conversation in order.
 
-        `group` chooses one conversation. A letter that died since this run began is left: what
-        comes back at once would go round for ever. A queue hands out the letters of a conversation
-        ten at a time, the next ones when these are gone: who only looks sees the first of them.
+        `group` is the message group of the only conversation wanted, "" for all. Letters that were
+        moved to the queue after this run began are left there: a message that fails again at once
+        would otherwise be redriven endlessly. A FIFO queue returns at most ten letters of a group
+        until these are deleted, so a dry run lists no more than ten of one conversation.
         """
         while letters := self._receive():
             for letter in letters:
@@ -137,7 +153,11 @@ class Redrive:
                     yield letter
 
     def send_back(self, letter: Letter) -> None:
-        """Under a new deduplication id: for five minutes the queue swallows the old one."""
+        """Send the letter to the message queue, then delete it from the dead-letter queue.
+
+        It gets a new deduplication id: SQS accepts but drops a message whose id it has seen within
+        the last five minutes.
+        """
         self._sqs.send_message(
             QueueUrl=self._queue_url,
             MessageBody=letter.body,
@@ -148,17 +168,17 @@ class Redrive:
         del self._held[letter.id]
 
     def release(self) -> None:
-        """Show the letters that stay to others again."""
+        """Make the received letters that were not sent back visible to other runs again."""
         for letter in self._held.values():
             try:
                 self._sqs.change_message_visibility(
                     QueueUrl=self._dead_url, ReceiptHandle=letter.receipt, VisibilityTimeout=0
                 )
             except (BotoCoreError, ClientError):
-                continue  # it shows by itself when its time is over
+                continue  # it becomes visible by itself after HIDDEN seconds
 
     def left(self) -> int:
-        """How many dead letters there are, as far as the queue knows."""
+        """Return the approximate number of dead letters in the queue, visible or not."""
         attributes = self._sqs.get_queue_attributes(
             QueueUrl=self._dead_url, AttributeNames=["All"]
         )["Attributes"]
@@ -166,7 +186,7 @@ class Redrive:
         return int(visible) + int(attributes["ApproximateNumberOfMessagesNotVisible"])
 
     def _receive(self) -> list[Letter]:
-        """The next letters, and hold them; none when there are no others than those held."""
+        """Receive and remember the next letters. Returns none when all were received before."""
         answer = self._sqs.receive_message(
             QueueUrl=self._dead_url,
             MaxNumberOfMessages=10,

@@ -1,4 +1,7 @@
-"""Tell the platforms where the stack is: what the deployment does, for secrets stored later."""
+"""Register the stack's webhooks with the platforms, as a deployment does.
+
+Needed when tokens were stored after the deployment, or changed.
+"""
 
 from __future__ import annotations
 
@@ -14,23 +17,26 @@ from ops.stored import settings_of
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--undo", action="store_true", help="unregister what points to this stack")
+    """Add the command's options."""
+    parser.add_argument(
+        "--undo", action="store_true", help="remove the webhooks that point to this stack"
+    )
     target.arguments(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """The exit code; raises NoTarget."""
+    """Run the command. Returns the exit code, 1 when a platform refused; raises NoTarget."""
     stack = target.find(chosen)
     try:
         settings = settings_of(stack)
     except InvalidSetting as error:
         raise target.NoTarget(str(error)) from error
-    tell = registration.unregister if chosen.undo else registration.register
-    reports = tell(settings, target.name_of(stack, "ApiUrl"), Session(), SECONDS)
+    change = registration.unregister if chosen.undo else registration.register
+    reports = change(settings, target.name_of(stack, "ApiUrl"), Session(), SECONDS)
     return show(_finding(name, text) for name, text in reports.items())
 
 
 def _finding(name: str, text: str) -> Finding:
     if text.startswith("failed"):
-        return broken(name, text, "python -m ops doctor says more")
+        return broken(name, text, "for details: python -m ops doctor")
     return ok(name, text)

@@ -1,4 +1,4 @@
-"""What AWS says of the stack's queues, table and functions."""
+"""Checks of the stack's AWS resources: queues, table and functions."""
 
 from __future__ import annotations
 
@@ -11,24 +11,30 @@ from ops.findings import Finding, broken, ok, warning
 from ops.target import Target, name_of
 
 MANY = 100
-OLD = 300  # seconds
+"""Messages that may wait in the queue before that is worth a warning."""
+OLD = 300
+"""Seconds that the oldest message may wait."""
 _TAIL = "python -m ops tail"
 
 
 def queues(stack: Target) -> Iterator[Finding]:
+    """Check how many messages wait in both queues, and how long the oldest has waited.
+
+    Raises BotoCoreError, ClientError, NoTarget, as the other checks of this module do.
+    """
     sqs = stack.client("sqs")
     for name, output in (("queue", "QueueUrl"), ("dead letters", "DeadLetterQueueUrl")):
         url = name_of(stack, output)
-        told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        waiting = int(told["ApproximateNumberOfMessages"])
-        held = int(told["ApproximateNumberOfMessagesNotVisible"])
+        answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        waiting = int(answer["ApproximateNumberOfMessages"])
+        held = int(answer["ApproximateNumberOfMessagesNotVisible"])
         if output == "DeadLetterQueueUrl" and waiting + held:
-            mend = "python -m ops redrive --dry-run, mend the cause, then --all"
-            yield broken(name, f"{waiting + held} messages were given up", mend)
+            fix = "python -m ops redrive --dry-run, fix the cause, then redrive --all"
+            yield broken(name, f"{waiting + held} messages failed for good", fix)
         elif waiting > MANY:
-            yield warning(name, f"{waiting} messages wait, {held} are worked on", _TAIL)
+            yield warning(name, f"{waiting} messages wait, {held} are in progress", _TAIL)
         else:
-            yield ok(name, f"{waiting} wait, {held} are worked on")
+            yield ok(name, f"{waiting} messages wait, {held} are in progress")
     if not stack.local:
         yield _age(stack, name_of(stack, "QueueUrl").rpartition("/")[2])
 
@@ -38,32 +44,36 @@ def _age(stack: Target, queue: str) -> Finding:
     name = "ApproximateAgeOfOldestMessage"
     seconds = max(_metric(stack, "AWS/SQS", name, dimension, "Maximum", 15), default=0)
     if seconds > OLD:
-        return broken("oldest message", f"waits for {seconds:.0f} s", _TAIL)
-    return ok("oldest message", f"{seconds:.0f} s at most in the last 15 minutes")
+        return broken("oldest message", f"has waited {seconds:.0f} s", _TAIL)
+    return ok("oldest message", f"waited {seconds:.0f} s at most in the last 15 minutes")
 
 
 def table(stack: Target) -> Iterator[Finding]:
+    """Check that the table is usable and that its items expire (DynamoDB, time to live)."""
     dynamodb, name = stack.client("dynamodb"), name_of(stack, "TableName")
     status = dynamodb.describe_table(TableName=name)["Table"]["TableStatus"]
     if status in ("ACTIVE", "UPDATING"):
         yield ok("table", status.lower())
     else:
         yield broken("table", status.lower(), "wait, or deploy again")
-    told = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
-    if told["TimeToLiveStatus"] in ("ENABLED", "ENABLING"):
-        yield ok("table's TTL", f"on {told.get('AttributeName')}")
+    answer = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    if answer["TimeToLiveStatus"] in ("ENABLED", "ENABLING"):
+        yield ok("table's TTL", f"on {answer.get('AttributeName')}")
     else:
-        yield broken("table's TTL", "is off: nothing is ever forgotten", "sam deploy")
+        yield broken("table's TTL", "is off: stored conversations never expire", "sam deploy")
 
 
 def functions(stack: Target, url: str) -> Iterator[Finding]:
-    """Errors of the last day; on this machine, of those that it remembers."""
+    """Check the functions for failed invocations within the last day.
+
+    `url` is the stack's. On a local stack the invocations counted are those that it still keeps.
+    """
     counts = _failed_here(url) if stack.local else _failed(stack)
     failing = {name: count for name, count in counts.items() if count}
     for name, count in failing.items():
         yield broken(f"{name}'s errors", f"{count} within a day", _TAIL)
     if not failing:
-        yield ok("functions", f"no errors of {', '.join(counts) or 'any function'}")
+        yield ok("functions", f"no errors in {', '.join(counts) or 'any function'}")
 
 
 def _failed(stack: Target) -> dict[str, int]:
@@ -76,7 +86,7 @@ def _failed(stack: Target) -> dict[str, int]:
 
 
 def function_names(stack: Target) -> dict[str, str]:
-    """Physical names of the stack's functions by their logical ids."""
+    """Return the physical names of a deployed stack's functions by their logical ids."""
     pages = stack.client("cloudformation").get_paginator("list_stack_resources")
     return {
         each["LogicalResourceId"]: each["PhysicalResourceId"]

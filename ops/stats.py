@@ -1,6 +1,7 @@
-"""Messages, answers, thumbs, time to the answer, tokens and cost, by day and channel.
+"""Count messages, answers, ratings, response times, tokens and cost, by day and channel.
 
-Counted from the conversation table, which is read whole (a read unit for each 8 KB): no words.
+The whole conversation table is scanned for that, which costs a read unit for each 8 KB (eventually
+consistent reads). Texts are not read.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ _FAILED = {Origin.FALLBACK.value, Origin.FILTERED.value}
 
 @dataclass
 class Row:
-    """One channel on one day (UTC). `seconds` run from the message to its answer's first post."""
+    """Figures of one channel on one day (UTC).
+
+    `seconds` holds each turn's response time: from the message to the first post of its answer.
+    """
 
     messages: int = 0
     delivered: int = 0
@@ -43,6 +47,7 @@ class Row:
     seconds: list[float] = field(default_factory=list)
 
     def add(self, turn: dict[str, Any]) -> None:
+        """Count a turn, given as stored attributes by name."""
         self.messages += 1
         self.delivered += turn.get("state") == State.DELIVERED.value
         self.undeliverable += turn.get("state") == State.UNDELIVERABLE.value
@@ -57,8 +62,9 @@ class Row:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--days", type=int, default=7, help="how far back (%(default)s)")
-    for name, what in (("in", "prompt"), ("out", "answered")):
+    """Add the command's options."""
+    parser.add_argument("--days", type=int, default=7, help="days to look back (%(default)s)")
+    for name, what in (("in", "prompt"), ("out", "answer")):
         parser.add_argument(
             f"--price-{name}", type=float, default=0, help=f"USD per million {what} tokens"
         )
@@ -66,7 +72,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """The exit code; raises NoTarget."""
+    """Run the command. Returns the exit code; raises NoTarget."""
     stack = target.find(chosen)
     rows: dict[tuple[str, str], Row] = defaultdict(Row)
     try:
@@ -88,7 +94,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _turns(stack: Target, since: float) -> Iterator[dict[str, Any]]:
-    """What is counted of each turn since then (epoch seconds)."""
+    """Yield the counted attributes of each turn since `since` (epoch seconds)."""
     pages = (
         stack.client("dynamodb")
         .get_paginator("scan")

@@ -1,4 +1,4 @@
-"""The secrets and settings of a stack, in the parameter store below its path."""
+"""Read and write a stack's secrets and settings in the parameter store."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 MEANINGS = {info.name: info.meaning for info in describe()}
+"""What each setting means, in a few words, by the setting's name."""
 SECRETS = tuple(info.name for info in describe() if info.readers)
+"""Names of the settings that are stored as secrets."""
 
 
 class Stored:
-    """Each method raises NoTarget when the store refuses or does not answer."""
+    """A stack's parameters below `path`, such as `/chatbot`.
+
+    Each method raises NoTarget when the store refuses the call or does not answer.
+    """
 
     def __init__(self, ssm: SSMClient, path: str) -> None:
         self._ssm = ssm
@@ -28,10 +33,11 @@ class Stored:
 
     @classmethod
     def of(cls, target: Target) -> Stored:
+        """Return those of a stack."""
         return cls(target.client("ssm"), name_of(target, "ParameterPath"))
 
     def read(self) -> dict[str, str]:
-        """What is stored, secrets and settings, by name."""
+        """Return all stored secrets and settings by name."""
         names = [f"{self._path}/{name}" for name in (*SECRETS, SETTINGS_PARAMETER)]
         try:
             answer = self._ssm.get_parameters(Names=names, WithDecryption=True)
@@ -42,7 +48,11 @@ class Stored:
         return entries(document) | found
 
     def write(self, values: Mapping[str, str]) -> None:
-        """Secrets one by one; other settings as entries beside those that are there."""
+        """Store secrets and settings; those not named keep their values.
+
+        Each secret is a parameter of its own (SecureString). The other settings are merged into the
+        JSON document `SETTINGS`.
+        """
         for name in SECRETS:
             if values.get(name):
                 self._put(name, values[name], "SecureString")
@@ -59,10 +69,10 @@ class Stored:
             )
         except (BotoCoreError, ClientError) as error:
             code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
-            # Its text may quote what was to be stored.
+            # The error's text may quote the value that was to be stored.
             raise NoTarget(f"{name} not stored: {code or type(error).__name__}") from None
 
 
 def settings_of(target: Target) -> Settings:
-    """As the stack's functions read them. Raises InvalidSetting, NoTarget."""
+    """Return the settings as the stack's functions read them. Raises InvalidSetting, NoTarget."""
     return load(target.settings, Stored.of(target).read())

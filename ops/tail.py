@@ -1,4 +1,4 @@
-"""Print what all functions log, in readable lines: ids, sizes and times, no texts of people."""
+"""Print the logs of all functions as readable lines: ids, sizes and times, no message texts."""
 
 from __future__ import annotations
 
@@ -22,9 +22,16 @@ _PAUSE = 2.0
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--conversation", default="", metavar="C", help="one, as telegram:42")
-    parser.add_argument("--minutes", type=float, default=10, help="how far back (%(default)s)")
-    parser.add_argument("--once", action="store_true", help="do not wait for what comes next")
+    parser.add_argument(
+        "--conversation",
+        default="",
+        metavar="C",
+        help="only lines about one conversation, such as telegram:42",
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=10, help="minutes to look back (%(default)s)"
+    )
+    parser.add_argument("--once", action="store_true", help="exit instead of waiting for new lines")
     target.arguments(parser)
 
 
@@ -42,7 +49,7 @@ def run(chosen: argparse.Namespace) -> int:
     except (BotoCoreError, ClientError) as error:
         raise NoTarget(f"logs: {error}") from error
     except requests.RequestException:
-        raise NoTarget("the local stack does not answer any more") from None
+        raise NoTarget("the local stack no longer answers") from None
     return 0
 
 
@@ -73,7 +80,7 @@ def _follow(stack: Target, chosen: argparse.Namespace, since: float) -> None:
             seen.add(event["eventId"])
         if chosen.once:
             return
-        since = max(since, now - 60)  # lines come up to some seconds late
+        since = max(since, now - 60)  # CloudWatch shows lines some seconds late
         time.sleep(_PAUSE)
 
 
@@ -88,7 +95,7 @@ def _events(stack: Target, since: float) -> Iterator[Any]:
 
 
 def _concerns(line: str, conversation: str) -> bool:
-    """Whether to print a log line: no metrics, and no other conversation than the chosen one."""
+    """Whether to print a log line: it is no metric, and is about the chosen conversation if any."""
     try:
         entry = json.loads(line)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Which stack a command is meant for: a deployed one by its name, or the one on this machine."""
+"""Find the stack that a command is for: a deployed one by its name, or one on this machine."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ DEFAULT_STACK = "chatbot"
 
 
 class NoTarget(Exception):
-    """The stack cannot be reached; the text says why, in one line."""
+    """The stack cannot be reached or used. The text says why, in one line."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """`names` are the template's outputs: `QueueUrl`, `DeadLetterQueueUrl`, `TableName` …
+    """A stack and how to reach it.
 
-    `settings` are what a local stack sets beside the parameter store.
+    `endpoint` is the URL of a local stack's AWS, None for a deployed one. `names` are the
+    template's outputs, such as `QueueUrl` and `TableName`. `settings` are those that a local stack
+    puts into its functions' environment, in addition to the parameter store. `stack` is a deployed
+    stack's name.
     """
 
     session: boto3.Session
@@ -32,25 +35,31 @@ class Target:
     stack: str = ""
 
     def client(self, service: Any) -> Any:
+        """Return a boto3 client of the stack's account, such as of "sqs"."""
         return self.session.client(service, endpoint_url=self.endpoint)
 
     @property
     def local(self) -> bool:
+        """Whether it is a local stack."""
         return self.endpoint is not None
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose the stack, `--stack` and `--local`."""
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
-        "--stack", default=DEFAULT_STACK, metavar="NAME", help="deployed stack (%(default)s)"
+        "--stack",
+        default=DEFAULT_STACK,
+        metavar="NAME",
+        help="name of the deployed stack (%(default)s)",
     )
     which.add_argument(
-        "--local", metavar="URL", help="a running local stack: http://127.0.0.1:8000"
+        "--local", metavar="URL", help="URL of a running local stack, such as http://127.0.0.1:8000"
     )
 
 
 def find(chosen: argparse.Namespace) -> Target:
-    """Raises NoTarget."""
+    """Return the stack that the parsed options choose. Raises NoTarget."""
     return _local(chosen.local) if chosen.local else _deployed(chosen.stack)
 
 
@@ -79,13 +88,14 @@ def _deployed(stack: str) -> Target:
 
 
 def version_of(target: Target) -> str:
-    """The version that the stack reports; "" for stacks from before 0.9.0, which reported none."""
+    """Return the version that the stack reports, "" where it was deployed from before 0.9.0."""
     return target.names.get("Version", "")
 
 
 def name_of(target: Target, output: str) -> str:
-    """Raises NoTarget where the stack is not one of ours."""
+    """Return an output of the stack. Raises NoTarget where it has none of that name."""
     try:
         return target.names[output]
     except KeyError:
-        raise NoTarget(f"the stack has no output {output}: is it this template's?") from None
+        reason = f"the stack has no output {output}: was it deployed from this template?"
+        raise NoTarget(reason) from None

@@ -1,6 +1,6 @@
-"""What an operator can ask a channel's platform: one module for each channel that has such checks.
+"""Checks of a channel's token and webhook at its platform: one optional module for each channel.
 
-`ops.channels.<name>` is found by the channel's name, and is optional.
+The module `ops.channels.<name>` is found by the channel's name.
 """
 
 from __future__ import annotations
@@ -17,37 +17,40 @@ from chatbot.core.settings import Settings
 from ops.findings import Finding
 
 SECONDS = 30.0
-"""For all calls of one check."""
-STORE_A_GOOD_ONE = "store a good one: python -m ops secrets"
+"""Longest time for all calls of one check."""
+STORE_A_VALID_ONE = "store a valid one: python -m ops secrets"
 REGISTER = "python -m ops register"
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A finding, and settings that the platform told on the way."""
+    """A finding, and settings that the platform's answer gave, as pairs of name and value."""
 
     finding: Finding
     learned: tuple[tuple[str, str], ...] = ()
 
 
 class Checks(Protocol):
-    """What a module of this package offers."""
+    """The functions of each module of this package."""
 
     def token(self, settings: Settings) -> Checked:
-        """Whether the channel's token is valid, whose it is, and what it is good for."""
+        """Check that the channel's token is valid, whose it is, and what it permits."""
 
     def webhook(self, settings: Settings, url: str) -> Iterator[Finding]:
-        """Whether the platform calls the stack at `url`. Raises PostRefused, AmbiguousPost."""
+        """Check that the platform sends events to the stack at `url`.
+
+        Raises PostRefused, AmbiguousPost.
+        """
 
 
 def checks_of(channel: ChannelDescription) -> Checks | None:
-    """The channel's checks, None where it has none."""
+    """Return the channel's checks, None where it has none."""
     name = f"{__name__}.{channel.name}"
     return cast(Checks, import_module(name)) if find_spec(name) else None
 
 
 def checks(settings: Settings) -> Iterator[tuple[ChannelDescription, Checks]]:
-    """Those of each channel whose token is there."""
+    """Yield each channel whose token is set and that has checks, with them."""
     for channel in channels.CHANNELS:
         found = checks_of(channel)
         if found and channel.token and getattr(settings, channel.token):

@@ -1,4 +1,4 @@
-"""What Telegram says of our token and our webhook (Bot API, getMe and getWebhookInfo)."""
+"""Checks of Telegram's token and webhook (Bot API, getMe and getWebhookInfo)."""
 
 from __future__ import annotations
 
@@ -10,31 +10,34 @@ from chatbot.channels.telegram.registration import UPDATES, TelegramRegistration
 from chatbot.core.errors import AmbiguousPost, PostRefused
 from chatbot.core.settings import Settings
 from chatbot.net.post import Session
-from ops.channels import REGISTER, SECONDS, STORE_A_GOOD_ONE, Checked
+from ops.channels import REGISTER, SECONDS, STORE_A_VALID_ONE, Checked
 from ops.findings import Finding, broken, ok, warning
 
 MANY = 20
-"""Updates that may wait without it being remarkable."""
-_RECENT = 3600
+"""Updates that may wait at Telegram before that is worth a warning."""
+_RECENT = 3600  # seconds
 
 
 def token(settings: Settings) -> Checked:
-    """See ops.channels.Checks; tells the bot's name."""
+    """Check the bot token (see ops.channels.Checks). Gives the setting TELEGRAM_BOT_USERNAME."""
     name = "TELEGRAM_BOT_TOKEN"
     try:
         username = str(_platform(settings).result("getMe")["username"])
     except (PostRefused, AmbiguousPost, LookupError, TypeError) as error:
         text = without_secrets(settings, f"refused: {error}")
-        return Checked(broken(name, text, STORE_A_GOOD_ONE))
+        return Checked(broken(name, text, STORE_A_VALID_ONE))
     learned = (("TELEGRAM_BOT_USERNAME", username),)
     if settings.telegram_bot_username.removeprefix("@").lower() not in ("", username.lower()):
-        text = f"is @{username}, but TELEGRAM_BOT_USERNAME names another bot"
+        text = f"belongs to @{username}, but TELEGRAM_BOT_USERNAME names another bot"
         return Checked(warning(name, text, "python -m ops secrets"), learned)
     return Checked(ok(name, f"valid: @{username}"), learned)
 
 
 def webhook(settings: Settings, url: str) -> Iterator[Finding]:
-    """See ops.channels.Checks."""
+    """Check the webhook's address and kinds of updates, the updates that wait, the last error.
+
+    See ops.channels.Checks.
+    """
     platform = _platform(settings, url)
     info = platform.result("getWebhookInfo")
     name = "Telegram webhook"
@@ -43,22 +46,22 @@ def webhook(settings: Settings, url: str) -> Iterator[Finding]:
     elif info["url"] != platform.address:
         yield broken(name, "is registered at another address", REGISTER)
     elif missing := set(UPDATES) - set(info.get("allowed_updates", UPDATES)):
-        yield broken(name, f"not told of {', '.join(sorted(missing))}", REGISTER)
+        yield broken(name, f"does not get {', '.join(sorted(missing))}", REGISTER)
     else:
-        yield ok(name, "is registered here")
+        yield ok(name, "is registered at this address")
     waiting = info.get("pending_update_count", 0)
     if waiting > MANY:
-        mend = "the webhook is refused or slow: python -m ops tail"
-        yield warning("Telegram's queue", f"{waiting} updates wait", mend)
+        fix = "the webhook refuses them or is slow: python -m ops tail"
+        yield warning("Telegram's queue", f"{waiting} updates wait", fix)
     else:
         yield ok("Telegram's queue", f"{waiting} updates wait")
     age = time.time() - info.get("last_error_date", 0)
     if age < _RECENT:
         text = without_secrets(settings, str(info.get("last_error_message", "")))
-        mend = "401: python -m ops register; 5xx: python -m ops tail"
-        yield broken("Telegram's last error", f"{age / 60:.0f} min ago: {text}", mend)
+        fix = "for 401: python -m ops register; for 5xx: python -m ops tail"
+        yield broken("Telegram's last error", f"{age / 60:.0f} min ago: {text}", fix)
     else:
-        yield ok("Telegram's last error", "none within the hour")
+        yield ok("Telegram's last error", "none within the last hour")
 
 
 def _platform(settings: Settings, url: str = "") -> TelegramRegistration:

@@ -151,4 +151,4 @@ def test_the_doctor_names_what_is_missing(
     out = capsys.readouterr().out
     for line in ("broken   OPENAI_API_KEY", "broken   table's TTL", "ok       oldest message"):
         assert line in out
-    assert "off, as it should be" in out
+    assert "off, as expected" in out

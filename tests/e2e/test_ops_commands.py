@@ -74,7 +74,7 @@ def test_a_long_conversation_is_exported_whole(stack: Stack) -> None:
 
 def test_nobody_is_nobody(stack: Stack) -> None:
     code, out = ops(stack, "conversation", "show", "telegram:0")
-    assert (code, out) == (1, "nothing is known of telegram:0\n")
+    assert (code, out) == (1, "no turns are stored for telegram:0\n")
 
 
 def test_what_is_forgotten_is_gone_and_not_answered_again(
