@@ -1,1 +1,4 @@
-"""What speed and cost are: this bot beside the least that does the same (docs/performance.md)."""
+"""Measure the bot's speed and cost against minimal programs that do the same job.
+
+See docs/performance.md.
+"""

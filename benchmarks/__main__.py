@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: everything, or what its arguments name."""
+"""Measure speed and cost against the reference programs: `python -m benchmarks`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _PARTS = ["counts", "starts", "warm", "waits"]
 
 
 def main() -> int:
+    """Run the benchmarks that the command line chooses, or `cost`. Returns the exit code."""
     arguments = _arguments()
     if arguments.command == "cost":
         from benchmarks.cost import print_cost
@@ -71,18 +72,32 @@ def _full(
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.set_defaults(command="")
-    parser.add_argument("--quick", action="store_true", help="what no machine changes; exit code")
-    parser.add_argument("--only", nargs="+", choices=_PARTS)
-    parser.add_argument("--runs", type=int, help="pairs of each part")
-    parser.add_argument("--build", type=Path, help="a finished `sam build` (.aws-sam/build)")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="only counts, which are the same on every machine; exit code 1 for a missed target",
+    )
+    parser.add_argument("--only", nargs="+", choices=_PARTS, help="the parts to measure")
+    parser.add_argument("--runs", type=int, help="measured pairs (ours, reference) in each part")
+    parser.add_argument(
+        "--build", type=Path, help="a folder made by `sam build`, such as .aws-sam/build"
+    )
     commands = parser.add_subparsers(dest="command")
-    cost = commands.add_parser("cost", help="dollars per million messages")
-    cost.add_argument("--messages", type=float, default=1e6, help="a month")
-    cost.add_argument("--model-seconds", type=float, default=4)
+    cost = commands.add_parser("cost", help="estimate dollars per million messages")
+    cost.add_argument("--messages", type=float, default=1e6, help="messages per month")
+    cost.add_argument(
+        "--model-seconds", type=float, default=4, help="seconds that the model takes per answer"
+    )
     cost.add_argument("--worker-memory", type=int, help="MB (default: the template's)")
     cost.add_argument("--workers", type=int, help="WorkerConcurrency (default: the template's)")
-    cost.add_argument("--peak", type=float, default=1, help="busy hours' traffic by the average")
-    cost.add_argument("--table", action="store_true", help="1 k, 100 k, 10 M and 100 M messages")
+    cost.add_argument(
+        "--peak", type=float, default=1, help="traffic of busy hours as a multiple of the average"
+    )
+    cost.add_argument(
+        "--table",
+        action="store_true",
+        help="also for 1 thousand, 100 thousand, 10 million and 100 million messages per month",
+    )
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""What is measured: functions and layers as `sam build` makes them, and a Python like Lambda's."""
+"""Build what is measured: functions and layers by `sam build`, and a Python like Lambda's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COMPILE = ("-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-ha
 
 @dataclass(frozen=True)
 class Built:
-    """`python` is the interpreter with its options; folders hold what their names say."""
+    """The folders of a build. `python` is the interpreter to run it with, and its options."""
 
     python: tuple[str, ...]
     functions: Path  # by logical id
@@ -31,7 +31,10 @@ class Built:
 
 
 def build(scratch: Path, made: Path | None) -> Built:
-    """Everything below `scratch`. `made` is what an earlier `sam build` made, to save the time."""
+    """Build everything below `scratch`.
+
+    `made` is the folder of an earlier `sam build`, which is then used in place of a new one.
+    """
     python = find_python()
     folder = made or sam_build(scratch / "build")
     runtime = install_runtime(python, scratch / "runtime")
@@ -53,7 +56,7 @@ def build(scratch: Path, made: Path | None) -> Built:
 
 
 def install_runtime(python: str, folder: Path) -> Path:
-    """Lambda's runtime client and nothing else."""
+    """Install Lambda's runtime client (awslambdaric) and nothing else into `folder`."""
     lock = ROOT / "requirements" / "runtime.txt"
     options = ["-qq", "--disable-pip-version-check", "--require-hashes"]
     subprocess.run(
@@ -64,11 +67,12 @@ def install_runtime(python: str, folder: Path) -> Path:
 
 
 def _give_room(runtime: Path) -> None:
-    """One piece of Python's stack for all that Lambda's client calls, ours as well as the bare one.
+    """Have the runtime client run everything in one chunk of Python's data stack.
 
-    A call that crosses from one piece of 16 KB into the next asks the system for it each time, and
-    gives it back (python/cpython#142183; mended in 3.13 since March 2026, by pull request 146123).
-    Where a loop does it, by the chance of its depth, an init takes a fifth longer.
+    A call that crosses from one chunk of 16 KB into the next allocates that chunk each time and
+    frees it on return (python/cpython#142183; fixed in 3.13 since March 2026 by pull request
+    146123). Where a loop happens to sit at that depth, an init takes a fifth longer, in our
+    functions and the references alike.
     """
     main = runtime / "awslambdaric" / "__main__.py"
     begins, text = 'if __name__ == "__main__":', main.read_text()
@@ -79,7 +83,10 @@ def _give_room(runtime: Path) -> None:
 
 
 def sam_build(folder: Path) -> Path:
-    """What is deployed, by logical id. sam's words go to standard error."""
+    """Run `sam build` into `folder`, which then holds functions and layers by logical id.
+
+    sam's messages go to standard error.
+    """
     tools = Path(sys.executable).parent
     environment = {
         "AWS_DEFAULT_REGION": "eu-central-1",
@@ -93,12 +100,12 @@ def sam_build(folder: Path) -> Path:
 
 
 def find_python() -> str:
-    """The python3.13 with pip that the layers were built with. Raises RuntimeError."""
+    """Find a python3.13 with pip, as `sam build` does for the layers. Raises RuntimeError."""
     check = "import pip, sys; sys.exit(sys.version_info[:2] != (3, 13))"
     for candidate in _interpreters():
         if subprocess.run([candidate, "-c", check], capture_output=True).returncode == 0:
             return str(candidate)
-    raise RuntimeError("the built functions run on python3.13, which is not here")
+    raise RuntimeError("no python3.13 with pip found: the built functions need it")
 
 
 def _interpreters() -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""Many people at once: how long a few workers take for all of them."""
+"""Measure how long a few workers take to answer many people who write at the same time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ _LONGEST = 120
 
 
 def burst(world: World, tell: Callable[[str], None], runs: int) -> Row:
-    """From all messages queued to all answers posted."""
+    """Measure the time from when all messages are queued until all answers are posted.
+
+    The reference is the shortest possible: full batches one after another, with no time but the
+    model's.
+    """
     pairs = []
     with ExitStack() as opening:
         idle: queue.SimpleQueue[Rie] = queue.SimpleQueue()
@@ -58,5 +62,5 @@ def _once(world: World, invoke: Callable[[Mapping[str, Any]], Result]) -> float:
     finally:
         poller.stop()
     if len(answers) < _PEOPLE:
-        raise RuntimeError(f"only {len(answers)} of {_PEOPLE} answers came")
+        raise RuntimeError(f"only {len(answers)} of {_PEOPLE} answers arrived")
     return max(answer.at for answer in answers) - began

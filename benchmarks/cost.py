@@ -1,4 +1,4 @@
-"""Dollars per million messages, from what a run of the bench measured and the prices' table."""
+"""Estimate dollars per million messages from measured figures and AWS list prices."""
 
 from __future__ import annotations
 
@@ -18,17 +18,23 @@ from local.cloud.template import ROOT
 
 MONTH = 30 * 86400  # seconds
 _WHOLE_PROCESSOR = 1769  # MB (Lambda guide, "Configure memory")
-_STAYS_WARM = 600  # seconds that an idle function is kept, as observed
-_POLLS = 5 / 20  # a second of an idle mapping: five pollers, each asks for 20 s
+_STAYS_WARM = 600  # seconds that Lambda keeps an idle function, as observed
+_POLLS = 5 / 20  # per second, of an idle event source mapping: five pollers, long polls of 20 s
 _RETENTION_MONTHS = 3
-_METRICS = 25  # that a stack with three channels writes
+_METRICS = 25  # custom metrics of a stack with three channels
 _BATCH = 10
 _SIMULATED = 100_000
 
 
 @dataclass(frozen=True)
 class Case:
-    """A month's traffic. Waits: `aws_wait` for a call to AWS, `post_wait` for one to a platform."""
+    """A month's traffic and the stack that serves it.
+
+    `messages` is per month, memory in MB. `model_seconds` is the model's time for an answer,
+    `aws_wait` that of a call to AWS, `post_wait` that of a call to a platform, in seconds. `peak`
+    is the traffic of busy hours as a multiple of the average. With `one_by_one` each invocation
+    gets one message only.
+    """
 
     messages: float
     model_seconds: float
@@ -44,23 +50,29 @@ class Case:
 
     @property
     def rate(self) -> float:
-        """Messages a second."""
+        """Messages per second."""
         return self.messages / MONTH * self.peak
 
     def worker_seconds(self, measured: Measured, fill: float) -> float:
-        """Of one invocation: the waits overlap, the processor's work adds up."""
+        """Seconds of an invocation with `fill` messages: waits overlap, processor time adds up."""
         share = min(1, self.worker_memory / _WHOLE_PROCESSOR)
-        waits = 3 * self.aws_wait + self.post_wait  # query, put, update; the lease is beside them
+        # Query, put and update; the lease is taken at the same time as the query.
+        waits = 3 * self.aws_wait + self.post_wait
         return self.model_seconds + waits + fill * measured.worker_cpu_ms / 1000 / share
 
     def webhook_seconds(self, measured: Measured) -> float:
+        """Seconds of an invocation of the webhook with one message."""
         share = min(1, self.webhook_memory / _WHOLE_PROCESSOR)
         return self.aws_wait + measured.webhook_cpu_ms / 1000 / share
 
 
 @dataclass(frozen=True)
 class Cost:
-    """`lines` are dollars a million messages. `fill` of a batch; `waited`: seconds in the queue."""
+    """Estimated cost of a case.
+
+    `lines` are dollars per million messages, by service. `fill` is the mean number of messages in
+    a batch, `waited` a message's mean seconds in the queue, `seconds` those of an invocation.
+    """
 
     case: Case
     fill: float
@@ -71,10 +83,12 @@ class Cost:
 
     @property
     def total(self) -> float:
+        """Dollars per million messages."""
         return sum(self.lines.values())
 
 
 def cost(case: Case, measured: Measured) -> Cost:
+    """Estimate what the case costs, without free tiers and without the model's own price."""
     fill, waited = (1.0, 0.0) if case.one_by_one else simulate(case, measured)
     seconds = case.worker_seconds(measured, fill)
     month = case.messages / 1e6  # millions
@@ -83,8 +97,8 @@ def cost(case: Case, measured: Measured) -> Cost:
     webhook = case.webhook_seconds(measured) + cold * measured.init_seconds / 2
     billed += webhook * case.webhook_memory / 1024
     queue = measured.send_calls + (measured.queue_calls + 2) / fill
-    polls = max(0, _POLLS - case.rate / fill) * MONTH / case.messages  # that find nothing
-    stored = measured.item_bytes * _RETENTION_MONTHS / 1e3  # GB-months a million messages
+    polls = max(0, _POLLS - case.rate / fill) * MONTH / case.messages  # empty receives, per message
+    stored = measured.item_bytes * _RETENTION_MONTHS / 1e3  # GB-months per million messages
     logged = (measured.webhook_log_bytes + measured.worker_log_bytes) / 1e3
     lines = {
         "API": prices.API_MILLION,
@@ -111,10 +125,10 @@ def cost(case: Case, measured: Measured) -> Cost:
 
 
 def simulate(case: Case, measured: Measured) -> tuple[float, float]:
-    """Mean fill of a batch, and mean seconds a message waits for a worker.
+    """Simulate the queue. Returns a batch's mean size and a message's mean wait in seconds.
 
-    People write at random times; a worker that is free takes what waits, up to ten messages. More
-    than the workers can take fills every batch, and the wait grows for ever: infinity.
+    Messages arrive at random times (a Poisson process); a free worker takes those that wait, up to
+    ten. Where more arrive than the workers can answer, every batch is full and the wait infinite.
     """
     full = case.worker_seconds(measured, _BATCH)
     if case.rate * full >= _BATCH * case.workers:
@@ -140,15 +154,14 @@ def simulate(case: Case, measured: Measured) -> tuple[float, float]:
 
 
 def print_cost(arguments: argparse.Namespace) -> int:
+    """Run `python -m benchmarks cost`. Returns the exit code."""
     try:
         measured = Measured.load()
     except FileNotFoundError:
-        print("measure first: make bench")
+        print("no measured figures: run make bench first")
         return 1
     case = _case(arguments)
-    print(
-        f"prices of {prices.DATE}, us-east-1, without free tiers and without the model's own bill"
-    )
+    print(f"prices of {prices.DATE}, us-east-1, without free tiers and without the model's price")
     cases = [case]
     if arguments.table:
         volumes = (replace(case, messages=messages) for messages in (1e3, 1e5, 1e7, 1e8))
@@ -159,14 +172,14 @@ def print_cost(arguments: argparse.Namespace) -> int:
 
 
 def _enough_workers(case: Case, measured: Measured) -> Case:
-    """With as many as the traffic needs, a fifth to spare, where the template's are too few."""
+    """Raise the number of workers, where it is too small, to 80 % use at this traffic."""
     needed = case.rate * case.worker_seconds(measured, _BATCH) / _BATCH / 0.8
     return replace(case, workers=max(case.workers, math.ceil(needed)))
 
 
 def _print(ours: Cost, single: Cost) -> None:
     case = ours.case
-    traffic = f"{case.messages:,.0f} messages a month ({case.rate:.3g}/s)"
+    traffic = f"{case.messages:,.0f} messages per month ({case.rate:.3g}/s)"
     workers = f"{case.workers} workers of {case.worker_memory} MB"
     print(f"\n{traffic}, model {case.model_seconds:g} s, {workers}")
     print(f"  {'$ per million':22}{'ours':>9}{'one by one':>12}")
@@ -174,11 +187,11 @@ def _print(ours: Cost, single: Cost) -> None:
         print(f"  {name:22}{dollars:9.2f}{single.lines[name]:12.2f}")
     print(f"  {'total':22}{ours.total:9.2f}{single.total:12.2f}")
     month = case.messages / 1e6
-    print(f"  {'$ a month':22}{ours.total * month:9.2f}{single.total * month:12.2f}")
+    print(f"  {'$ per month':22}{ours.total * month:9.2f}{single.total * month:12.2f}")
     limit, share = next(iter(ours.load.used().items()))
     print(
-        f"  {ours.fill:.1f} messages a batch, {ours.seconds:.1f} s an invocation, "
-        f"{ours.waited:.1f} s in the queue; first limit: {limit}, {share:.0%} used"
+        f"  {ours.fill:.1f} messages per batch, {ours.seconds:.1f} s per invocation, "
+        f"{ours.waited:.1f} s in the queue; nearest limit: {limit}, {share:.0%} used"
     )
 
 

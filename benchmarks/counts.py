@@ -1,6 +1,6 @@
-"""What does not depend on the machine: calls to AWS, items and bytes read, the page's weight.
+"""Count what is the same on every machine: calls to AWS, items and bytes read, the page's size.
 
-Webhook and worker run in this process, on moto, and every answer of AWS is counted.
+Webhook and worker run in this process against moto, and every response of AWS is counted.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ from local.standins.people import Person, Signer
 from local.standins.telegram import TelegramStandIn
 
 PAGE_KB = 60
+"""Target for the size of the page with all its files, compressed."""
 LEAST_CALLS = 5
-"""One send; lease, query, put, update."""
+"""Calls to AWS that a message needs: send; then change visibility, query, put, update."""
 
 _LONG, _SHORT = 100_000, 10
 _TIMEOUT = 60
@@ -50,7 +51,7 @@ _TIMEOUT = 60
 
 @dataclass
 class Tally:
-    """What AWS answered our code."""
+    """The calls to AWS for one message, and the items that they read and wrote."""
 
     calls: list[str] = field(default_factory=list)
     items: int = 0
@@ -58,6 +59,7 @@ class Tally:
     written: list[Mapping[str, Any]] = field(default_factory=list)
 
     def add(self, operation: str, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        """Count a call: the operation, its request's JSON, and the response as boto3 returns it."""
         self.calls.append(operation)
         found = [*answer.get("Items", ()), *([answer["Item"]] if "Item" in answer else ())]
         self.items += len(found)
@@ -69,7 +71,7 @@ class Tally:
 
 
 def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
-    """Bytes as DynamoDB bills them, nearly: names, and values as text."""
+    """Return an item's size in bytes, close to what DynamoDB bills: names, and values as text."""
     return sum(
         len(name.encode()) + len(str(next(iter(value.values()))).encode())
         for name, value in item.items()
@@ -77,11 +79,11 @@ def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
 
 
 class Bot:
-    """Webhook and worker, wired as they are deployed."""
+    """Webhook and worker, built as in the deployed functions."""
 
     def __init__(self, session: botocore.session.Session, environ: dict[str, str]) -> None:
         self.tally = Tally()
-        self._sqs = boto3.client("sqs")  # not counted: what Lambda and the bench call
+        self._sqs = boto3.client("sqs")  # its calls, those of Lambda itself, are not counted
         self._queue_url = environ["QUEUE_URL"]
         self._signer = Signer(environ)
         requests: dict[int, Mapping[str, Any]] = {}
@@ -100,7 +102,7 @@ class Bot:
         self._worker: Handler = worker.build(environ)
 
     def say(self, name: str, text: str) -> Tally:
-        """One message, alone in its batch, from request to answer."""
+        """Have a person send one Telegram message and answer it, alone in its batch."""
         self.tally = Tally()
         event = http_event(Person(name, self._signer).telegram(text))
         context = Context("bench", event["requestContext"]["timeEpoch"] / 1000 + _TIMEOUT)
@@ -119,10 +121,14 @@ class Bot:
 
 
 def rows(measured: Measured, tell: Callable[[str], None]) -> Iterator[Row]:
+    """Yield the rows `aws_calls`, `history_growth` and `page_weight`.
+
+    Puts the counts for the cost model into `measured`. `tell` is called with each step, to show it.
+    """
     with _bot() as (bot, fill):
         tell("aws_calls")
         for _ in range(3):
-            bot.say("ada", "Hello")  # reads the settings, opens connections
+            bot.say("ada", "Hello")  # the first reads the settings and opens connections
         one = bot.say("ada", "How are you?")
         yield Row.of("aws_calls", "calls", [(len(one.calls), LEAST_CALLS)], " ".join(one.calls))
         tallies = []
@@ -137,7 +143,7 @@ def rows(measured: Measured, tell: Callable[[str], None]) -> Iterator[Row]:
 
 
 def _growth(short: Tally, long: Tally) -> Row:
-    """The worst of calls, items and bytes."""
+    """Compare a long conversation with a short one: the worst ratio of calls, items and bytes."""
     kinds = {
         "calls": (len(long.calls), len(short.calls)),
         "items": (long.items, short.items),
@@ -152,13 +158,13 @@ def _keep(measured: Measured, tally: Tally) -> None:
     sizes = [item_size(item) for item in tally.written]
     measured.write_units = sum(math.ceil(size / 1024) for size in sizes)
     measured.read_units = math.ceil(tally.read_bytes / 4096)
-    measured.item_bytes = max(sizes) + 100  # DynamoDB's own
+    measured.item_bytes = max(sizes) + 100  # DynamoDB's overhead per item
     measured.send_calls = sum("Send" in call for call in tally.calls)
     measured.queue_calls = sum("Visibility" in call for call in tally.calls)
 
 
 def _page_weight() -> Row:
-    """The page and the files that it names, packed as they are served."""
+    """Add up the page and the files that it names, compressed as they are served."""
     site, settings = Website(ROOT / "functions" / "web"), Settings(web_session_key="key")
     page = b64decode(site.page(Request("GET", "/"), settings).body)
     packed = {"index.html": len(page)}
@@ -172,7 +178,7 @@ def _page_weight() -> Row:
 
 @contextmanager
 def _bot() -> Iterator[tuple[Bot, Callable[[str, int], None]]]:
-    """The bot, and what gives a person's conversation a number of turns."""
+    """Yield the bot, and a function that fills a person's conversation with a number of turns."""
     values = config.DEVELOPMENT
     model = serve(OpenAIStandIn(values["OPENAI_API_KEY"]))
     telegram = serve(TelegramStandIn(values["TELEGRAM_BOT_TOKEN"]))
@@ -196,8 +202,8 @@ def _bot() -> Iterator[tuple[Bot, Callable[[str, int], None]]]:
         bot = Bot(botocore.session.get_session(), environ)
 
         def fill(name: str, turns: int) -> None:
-            """Straight into moto: through its API 100,000 items would take minutes."""
-            bot.say(name, "/start")  # as everyone does on Telegram; the person's own item
+            """Write to moto's memory: through its API 100,000 items would take minutes."""
+            bot.say(name, "/start")  # as on Telegram; it writes the conversation's profile
             pattern = bot.say(name, "How are you?").written[-1]
             table = dynamodb_backends["123456789012"][config.REGION].tables[environ["TABLE_NAME"]]
             start, _, rest = pattern["sk"]["S"].removeprefix("turn#").partition("#")

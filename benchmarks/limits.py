@@ -1,20 +1,24 @@
-"""Which limit traffic reaches first: the table of docs/performance.md, as arithmetic."""
+"""Compute which limit given traffic reaches first, as in the table of docs/performance.md."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Quotas as AWS and the platforms name them; those of an account can be raised on request.
+# Quotas that AWS and the platforms publish; those of an AWS account can be raised on request.
 LAMBDA_CONCURRENCY = 1000
 SQS_IN_FLIGHT = 120_000
-TABLE_WRITES = 4000  # units a second that a new on-demand table takes at once
-TELEGRAM_MESSAGES = 30
-MESSENGER_MESSAGES = 300
+TABLE_WRITES = 4000  # write units per second that a new on-demand table accepts at once
+TELEGRAM_MESSAGES = 30  # per second
+MESSENGER_MESSAGES = 300  # per second
 
 
 @dataclass(frozen=True)
 class Load:
-    """`rate` is messages a second, `fill` of a batch, `seconds` of an invocation."""
+    """Traffic, and the stack's limits that it is compared with.
+
+    `rate` is messages per second, `fill` messages per batch, `seconds` the duration of an
+    invocation, `full_batch_seconds` that of one with ten messages.
+    """
 
     rate: float
     fill: float
@@ -22,10 +26,10 @@ class Load:
     full_batch_seconds: float
     workers: int  # WorkerConcurrency
     route_rate: int  # RequestsPerSecond
-    write_units: float  # of a message
+    write_units: float  # per message
 
     def used(self) -> dict[str, float]:
-        """Share of each limit that the load takes, the fullest first; over 1 it does not fit."""
+        """Return the share of each limit that the load uses, highest first; over 1 is too much."""
         capacity = 10 * self.workers / self.full_batch_seconds
         shares = {
             "RequestsPerSecond (template)": self.rate / self.route_rate,

@@ -1,4 +1,4 @@
-"""The time that the bot adds to the model's, beside a web server as the usual guide writes it."""
+"""Measure the time that the bot adds to the model's, against a web server of a usual tutorial."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from local.standins.people import Post
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_CALL = 0.03  # seconds of every call to platform or model
+_CALL = 0.03  # seconds that every call to platform or model takes
 _THINKING = 0.5
 _HISTORY = 10
 
@@ -33,7 +33,7 @@ _HISTORY = 10
 def answer_overhead(
     world: World, webhook: Process, worker: Process, tell: Callable[[str], None], runs: int
 ) -> Row:
-    """From the request to the reply at the platform, less the model's time."""
+    """Measure the time from the webhook request to the reply at the platform, less the model's."""
 
     def ours(post: Post) -> None:
         webhook.invoke(http_event(post))
@@ -70,7 +70,7 @@ def _slow_calls(world: World) -> Iterator[None]:
 
 @contextmanager
 def _guide(world: World) -> Iterator[Callable[[Post], None]]:
-    """The guide's server in a process of its own; what sends it a message."""
+    """Run the tutorial's server in a process; yields a function that sends it a message."""
     stack = world.stack
     graph = serve(_with_messages(stack.graph))
     environment = {
@@ -104,7 +104,7 @@ def _guide(world: World) -> Iterator[Callable[[Post], None]]:
 
 
 def _with_messages(graph: WSGIApplication) -> WSGIApplication:
-    """The Graph API, and what the stand-in lacks: one message read by its id."""
+    """Add reading one message by its id to the Graph API's stand-in, which lacks it."""
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         name = environ["PATH_INFO"].rpartition("/")[2]

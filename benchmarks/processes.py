@@ -1,4 +1,4 @@
-"""Functions in processes of their own, and what they cost: init, processor time, memory, logs."""
+"""Run functions in processes and measure them: init, processor time, memory, size of logs."""
 
 from __future__ import annotations
 
@@ -21,20 +21,23 @@ _OF_EMULATOR = "[INFO] (rapid)"
 
 @dataclass
 class Process:
-    """A function that runs as in Lambda."""
+    """A function that runs in a process as in Lambda, and the lines that the process printed."""
 
     rie: Rie
     _lines: list[str] = field(default_factory=list)
 
     def invoke(self, event: Mapping[str, Any]) -> Any:
-        """The response. Raises RuntimeError where Lambda would report an error."""
+        """Return the response. Raises RuntimeError where Lambda would report an error."""
         result = self.rie.invoke(json.dumps(event))
         if result.error:
             raise RuntimeError(f"{result.error}\n" + "\n".join(self._lines[-20:]))
         return result.payload
 
     def init_ms(self) -> float:
-        """Valid after the first invocation."""
+        """Return the milliseconds of the init phase, after the first invocation.
+
+        Raises RuntimeError when the emulator does not report them.
+        """
         end = time.monotonic() + 5
         while time.monotonic() < end:
             for line in self._lines:
@@ -44,18 +47,19 @@ class Process:
         raise RuntimeError("the emulator reported no init")
 
     def cpu_ms(self) -> float:
-        """Processor time so far, of all threads."""
-        # Linux makes a process's clock id from its number (clock_getcpuclockid).
+        """Return the processor time of all threads so far, in milliseconds."""
+        # Linux derives the id of a process's clock from its process id (clock_getcpuclockid).
         return time.clock_gettime_ns((~self._pid << 3) | 2) / 1e6
 
     def peak_mb(self) -> float:
+        """Return the peak of resident memory so far, in MB (/proc, VmHWM)."""
         status = Path(f"/proc/{self._pid}/status").read_text()
         found = re.search(r"VmHWM:\s+(\d+) kB", status)
         assert found
         return int(found[1]) / 1024
 
     def log_bytes(self) -> int:
-        """What CloudWatch would be sent so far."""
+        """Return the bytes that CloudWatch Logs would have received so far."""
         return sum(len(line) + 1 for line in self._lines if _OF_EMULATOR not in line)
 
     @property
@@ -64,9 +68,10 @@ class Process:
 
 
 class Starter:
-    """Starts functions of a build, each as `functions` has it deployed.
+    """Starts a build's functions, with the environment that `functions` has of each.
 
-    References have the `settings` in their environment; ours read them from the parameter store.
+    The references get `settings` as environment variables; the bot's functions read them from the
+    parameter store.
     """
 
     def __init__(
@@ -78,14 +83,14 @@ class Starter:
 
     @contextmanager
     def ours(self, name: str, plain: bool = False) -> Iterator[Process]:
-        """A function by its logical id; `plain`: with layers that have no bytecode."""
+        """Run a function of the bot, by its logical id; `plain`: with layers without bytecode."""
         layers = self._built.plain_layers if plain else self._built.layers
         with self._start(name, self._built.functions / name, layers, {}) as process:
             yield process
 
     @contextmanager
     def reference(self, name: str) -> Iterator[Process]:
-        """The reference for a function."""
+        """Run the reference program for a function, by the function's logical id."""
         folder = self._built.references / name.removesuffix("Function").lower()
         with self._start(name, folder, self._built.layers, self._settings) as process:
             yield process

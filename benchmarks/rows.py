@@ -1,4 +1,4 @@
-"""The rows of the report: measured, set beside the reference, judged by a target."""
+"""Rows of the report: our figure, the reference's, their ratio, and whether it meets the target."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ TARGETS = {
     "burst": 2.0,
     "memory": 1.2,
 }
-"""The most that each ratio may be, by name, in the order of the table."""
+"""The highest ratio allowed for each row, in the order of the table."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """`ours`, `reference` and `ratio` are medians, the last of the ratios of pairs."""
+    """One row. `ours` and `reference` are medians, `ratio` is the median of the pairs' ratios."""
 
     name: str
     unit: str
@@ -44,21 +44,24 @@ class Row:
 
     @classmethod
     def of(cls, name: str, unit: str, pairs: Sequence[tuple[float, float]], note: str = "") -> Row:
-        """`pairs` are what was measured side by side: ours, the reference."""
+        """Make a row from pairs measured side by side: our figure, the reference's."""
         ours, references = zip(*pairs, strict=True)
         ratio = median(one / other for one, other in pairs)
         return cls(name, unit, median(ours), median(references), ratio, len(pairs), note)
 
     @property
     def target(self) -> float:
+        """The highest ratio allowed."""
         return TARGETS[self.name]
 
     @property
     def met(self) -> bool:
+        """Whether the ratio is within the target."""
         return round(self.ratio, 3) <= self.target
 
 
 def table(rows: Iterable[Row]) -> str:
+    """Format rows as a table for a terminal."""
     lines = [f"{'':29}{'ours':>9} {'reference':>10} {'':7}{'ratio':>6} {'target':>7}  runs"]
     for row in rows:
         verdict = "met   " if row.met else "MISSED"
@@ -70,6 +73,7 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def write(rows: Iterable[Row], path: Path = REPORT) -> None:
+    """Write rows as JSON, by name."""
     report = {
         row.name: {
             "ours": round(row.ours, 4),

@@ -1,4 +1,4 @@
-"""What people wait for and what waiting costs: real processes, and a model that takes its time."""
+"""Measure how long people wait, and what waiting costs, with a model of realistic speed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from benchmarks.rows import Row
 from benchmarks.world import World, http_event, take, thinking
 
 RUNS = 3
-_TOGETHER = 10
-_SHARED_SECONDS = 2.0
-_FIRST_TOKEN = 1.0
-_TOKEN = 0.03
+_TOGETHER = 10  # messages in a full batch
+_SHARED_SECONDS = 2.0  # of the model, for an answer
+_FIRST_TOKEN = 1.0  # seconds until the model's first token
+_TOKEN = 0.03  # seconds for each further token
 _TOKENS = 100
 
 
 def rows(world: World, tell: Callable[[str], None], runs: int = RUNS) -> Iterator[Row]:
+    """Yield the rows of waiting times. `tell` is called with each step, for display."""
     tell("starting webhook and worker")
     with (
         world.starter.ours("WebhookFunction") as webhook,
@@ -34,9 +35,9 @@ def rows(world: World, tell: Callable[[str], None], runs: int = RUNS) -> Iterato
 
 
 def _shared(world: World, worker: Process, tell: Callable[[str], None], runs: int) -> Iterator[Row]:
-    """One invocation with ten conversations beside one with one."""
+    """Compare an invocation for ten conversations with one for a single conversation."""
     pairs = []
-    for run in range(-1, runs):  # the first opens ten connections
+    for run in range(-1, runs):  # the first opens the connections of ten threads
         tell(f"shared_wait {run + 1}/{runs}" if run >= 0 else "shared_wait, warming up")
         with thinking(world, _SHARED_SECONDS if run >= 0 else 0):
             many, one = (_invocation(world, worker, size) for size in (_TOGETHER, 1))
@@ -61,7 +62,7 @@ def _invocation(world: World, worker: Process, size: int) -> float:
 def _first_text(
     world: World, webhook: Process, worker: Process, tell: Callable[[str], None], runs: int
 ) -> Row:
-    """From the request to the first words on the screen, drafts or the message itself."""
+    """Measure the time from the request to the first words shown: a draft or the message."""
     telegram, pairs = world.stack.telegram, []
     for run in range(runs):
         tell(f"first_text {run + 1}/{runs}")
@@ -74,4 +75,4 @@ def _first_text(
         shown = [call.at for call in telegram.accepted[known:] if call.params.get("text")]
         pairs.append((min(shown) - began, _FIRST_TOKEN))
     whole = _FIRST_TOKEN + _TOKEN * _TOKENS
-    return Row.of("first_text", "s", pairs, f"the whole answer is there after {whole:g} s")
+    return Row.of("first_text", "s", pairs, f"the whole answer is complete after {whole:g} s")

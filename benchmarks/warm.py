@@ -1,4 +1,4 @@
-"""What a message costs a warm function: processor time, peak memory, and what the bill counts."""
+"""Measure a message's cost in warm functions: processor time, peak memory, bytes billed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.rows import Row
 from benchmarks.world import World, http_event
 
 PAIRS = 8
-_EVENTS = 40  # of one side of a pair
+_EVENTS = 40  # for each side of a pair
 _PEOPLE = 5
 _SIZED = 10
 _numbers = count()
@@ -21,6 +21,10 @@ _numbers = count()
 def rows(
     world: World, measured: Measured, tell: Callable[[str], None], pairs: int = PAIRS
 ) -> Iterator[Row]:
+    """Yield the rows of warm functions; put the figures for the cost model into `measured`.
+
+    `tell` is called with each step, for display.
+    """
     kept = {}
     with (
         world.starter.ours("WebhookFunction") as webhook,
@@ -58,7 +62,7 @@ def _warm(
     measured = []
     for process in (ours, bare):
         _invoke(world, process, next_event(world))
-    for pair in range(-1, pairs):  # the first gives everyone a history
+    for pair in range(-1, pairs):  # the first gives every conversation a history
         tell(f"{name} {pair + 1}/{pairs}" if pair >= 0 else f"{name}, warming up")
         times = tuple(_cpu(world, process, next_event) for process in (ours, bare))
         if pair >= 0:
@@ -67,7 +71,7 @@ def _warm(
 
 
 def _cpu(world: World, process: Process, next_event: Callable[[World], dict[str, Any]]) -> float:
-    """Milliseconds an event."""
+    """Return the milliseconds of processor time per event."""
     spent = 0.0
     for _ in range(_EVENTS):
         event = next_event(world)
@@ -78,7 +82,7 @@ def _cpu(world: World, process: Process, next_event: Callable[[World], dict[str,
 
 
 def _invoke(world: World, process: Process, event: dict[str, Any]) -> None:
-    """Leaves nothing in the queue."""
+    """Invoke, then delete the messages concerned from the queue."""
     process.invoke(event)
     world.done(event if "Records" in event else world.receive())
 
@@ -96,7 +100,7 @@ def _worker_event(world: World) -> dict[str, Any]:
 
 
 def _keep_sizes(world: World, measured: Measured, webhook: Process, worker: Process) -> None:
-    """Logs of both functions, and what the worker sends to model and platform."""
+    """Measure the bytes that both functions log, and those that the worker sends to others."""
     person = world.person("warm 0")
     logs = webhook.log_bytes(), worker.log_bytes()
     newest = world.stack.recorder.last

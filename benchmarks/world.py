@@ -1,4 +1,4 @@
-"""Everything around the functions: AWS, platforms, model; messages of people, and the queue."""
+"""The surroundings of the measured functions: AWS, platforms, model, people, and the queue."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from local.standins.people import Person, Post, Signer
 
 
 class Silent:
-    """A journal that nobody reads."""
+    """A journal that discards everything."""
 
     def info(self, name: str, **facts: str | float) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def warning(self, name: str, **facts: str | float) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def count(self, metric: str, value: float = 1, *, channel: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 @dataclass
 class World:
-    """`stack` has no poller: what is queued waits until `receive`."""
+    """A local stack without a poller: queued messages wait until `receive`."""
 
     stack: Stack
     starter: Starter
@@ -43,10 +43,11 @@ class World:
     worker_memory: int  # MB, as deployed
 
     def person(self, name: str) -> Person:
+        """Return a person who writes to the bot; the same name is the same person."""
         return Person(name, Signer(self.stack.settings))
 
     def enqueue(self, posts: Sequence[Post]) -> None:
-        """What the webhook does with them, done here."""
+        """Queue messages as the webhook does, without invoking it."""
         inbounds: dict[str, Inbound] = {
             "/telegram": TelegramInbound(self.settings),
             "/messenger": MessengerInbound(self.settings),
@@ -61,7 +62,7 @@ class World:
         Sender(self.stack.sqs, self.stack.queue_url, Silent()).send(envelopes)
 
     def receive(self) -> dict[str, Any]:
-        """The event for a worker: up to ten messages."""
+        """Receive up to ten messages as the event of an invocation of the worker."""
         answer = self.stack.sqs.receive_message(
             QueueUrl=self.stack.queue_url,
             MaxNumberOfMessages=10,
@@ -70,14 +71,14 @@ class World:
         return to_event(answer.get("Messages", []), queue_arn(self.stack.queue_url))
 
     def done(self, event: dict[str, Any]) -> None:
-        """Delete the event's messages, as Lambda does."""
+        """Delete the event's messages from the queue, as Lambda does."""
         for record in event["Records"]:
             self.stack.sqs.delete_message(
                 QueueUrl=self.stack.queue_url, ReceiptHandle=record["receiptHandle"]
             )
 
     def batch(self, *posts: Post) -> dict[str, Any]:
-        """The worker's event for these messages."""
+        """Queue messages and receive them as one event for the worker."""
         self.enqueue(posts)
         event = self.receive()
         assert len(event["Records"]) == len(posts)
@@ -85,7 +86,7 @@ class World:
 
 
 def take(world: World, worker: Process) -> None:
-    """Have the worker answer what is queued, as Lambda would."""
+    """Have the worker answer the queued messages, as Lambda would."""
     event = world.receive()
     worker.invoke(event)
     world.done(event)
@@ -93,7 +94,7 @@ def take(world: World, worker: Process) -> None:
 
 @contextmanager
 def thinking(world: World, first_token: float, token: float = 0) -> Iterator[None]:
-    """The model takes its time inside; seconds."""
+    """Slow the model down inside the block: seconds until its first token, and for each other."""
     model = world.stack.openai
     model.first_token_s, model.token_s = first_token, token
     try:
@@ -103,11 +104,12 @@ def thinking(world: World, first_token: float, token: float = 0) -> Iterator[Non
 
 
 def queue_arn(url: str) -> str:
+    """Return an ARN for a queue's URL, in a made-up account."""
     return f"arn:aws:sqs:eu-central-1:123456789012:{url.rpartition('/')[2]}"
 
 
 def http_event(post: Post) -> dict[str, Any]:
-    """A request as the HTTP API hands it on (payload 2.0)."""
+    """Make the event of a request (HTTP API, payload format 2.0)."""
     return {
         "version": "2.0",
         "routeKey": f"POST {post.path}",
@@ -126,8 +128,9 @@ def http_event(post: Post) -> dict[str, Any]:
 
 @contextmanager
 def world(built: Built) -> Iterator[World]:
+    """Run the surroundings of a build's functions inside the block."""
     with Stack(Options(poll=False)) as stack:
-        # Straight to moto: the recorder in between would slow down what is measured.
+        # The functions call moto directly: the recorder in between would slow them down.
         direct = {"AWS_ENDPOINT_URL": stack.aws.url}
         functions = {
             name: replace(function, environment={**function.environment, **direct})

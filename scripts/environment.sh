@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv with everything that is locked, or brings it up to date.
+# Create .venv, or update it, with the locked packages.
 set -eu
 
 fail() {
@@ -7,7 +7,8 @@ fail() {
     exit 1
 }
 
-runs() { # interpreter, version: a pyenv shim is on PATH even where it cannot run
+# Whether interpreter $1 runs and is version $2. A pyenv shim is on PATH even where it cannot run.
+runs() {
     "$1" -c "import sys; sys.exit(sys.version_info[:2] != tuple(map(int, '$2'.split('.'))))" \
         >/dev/null 2>&1
 }
@@ -40,7 +41,7 @@ if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
     version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         fail "Python $version has no venv module: install python$version-venv"
-    echo "making .venv with $("$python" --version)"
+    echo "creating .venv with $("$python" --version)"
     "$python" -m venv --clear .venv
 fi
 
@@ -60,10 +61,10 @@ with_pip() {
         pip install --no-deps --no-build-isolation --editable layers/chatbot
 }
 
-echo "installing what is locked in requirements/"
+echo "installing the packages locked in requirements/"
 pip install --require-hashes --no-deps --requirement requirements/installer.txt
-# uv knows nothing of pip's own configuration (an index of the house, its certificate).
+# uv does not read pip's configuration, such as a private index or its certificate.
 with_uv || {
-    echo "uv could not: pip installs instead, which takes a minute"
+    echo "uv failed: installing with pip instead, which takes a minute"
     with_pip
 }

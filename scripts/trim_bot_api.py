@@ -1,9 +1,10 @@
-"""Make `local/standins/bot-api.json`, the facts of the Telegram stand-in:
-`python scripts/trim_bot_api.py FULL.json`.
+"""Make `local/standins/bot-api.json`, the facts of the Telegram stand-in.
 
+Run it as `python scripts/trim_bot_api.py FULL.json`.
 FULL.json is the machine-readable Bot API 10.1 (PaulSonOfLars/telegram-bot-api-spec, MIT) as
 {"methods" | "types": {name: {"fields": {name: {"types": […], "required": bool}}, "subtypes": […],
-"returns": […]}}}. Kept are the methods served and the types reached from them and from Update.
+"returns": […]}}}. Only the methods that the stand-in serves are kept, and the types that these and
+Update refer to.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ METHODS = """getMe setWebhook deleteWebhook getWebhookInfo getUpdates sendMessag
     answerCallbackQuery setMyCommands getMyCommands setMessageReaction getFile getChatMember"""
 ACTIONS = """typing upload_photo record_video upload_video record_voice upload_voice upload_document
     choose_sticker find_location record_video_note upload_video_note"""
-# What FULL.json does not say: limits from the documentation, and Bot API 10.3.
+# What FULL.json lacks: limits from the documentation, and additions of Bot API 10.3.
 ADDED = {
     "setWebhook": {
-        # A Bot API server of one's own takes plain HTTP on the machine itself.
+        # A self-hosted Bot API server accepts plain HTTP on the same machine.
         "url": "!String~(https://.+)?|String~http://127\\.0\\.0\\.1.*",
         "max_connections": "Integer<=100",
         "secret_token": "String~[A-Za-z0-9_-]{1,256}",
@@ -43,7 +44,7 @@ ADDED = {
 
 
 def trim(full: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The three sections of the facts file (see `local/standins/contract.py` for the form)."""
+    """Return the three sections of the facts file (see `local/standins/contract.py`)."""
     entries = {**full["types"], "StoppedMessageGeneration": {"fields": {}}}
     types = {name: _entry(name, entry) for name, entry in entries.items() if name != "InputFile"}
     methods = {name: _entry(name, full["methods"][name]) for name in METHODS.split()}
@@ -70,6 +71,7 @@ def _names(entries: list[Any]) -> set[str]:
 
 
 def main() -> None:
+    """Write the facts file from the full description named on the command line."""
     sections = []
     for section, entries in trim(json.loads(Path(sys.argv[1]).read_text())).items():
         lines = [f"{json.dumps(n)}: {json.dumps(e)}" for n, e in entries.items()]

@@ -1,1 +1,1 @@
-"""Programs that do the same job with the least code, or as the usual guide does it."""
+"""Reference programs: the same job with the least code, or as the usual tutorial does it."""

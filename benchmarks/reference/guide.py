@@ -1,7 +1,7 @@
-"""The usual guide's Messenger bot: a web server that keeps nothing and asks the platform.
+"""A Messenger bot as the usual tutorial writes it: a web server without a database.
 
-For each event it reads the last ten messages one by one, asks the model and sends the answer.
-Run as a program, it prints its address and serves until its standard input ends.
+For each event it reads the last ten messages from the platform one by one, asks the model and sends
+the answer. Run as a program, it prints its URL and serves until its standard input ends.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ SECRET = os.environ["MESSENGER_APP_SECRET"].encode()
 
 @Request.application
 def app(request: Request) -> Response:
+    """Answer a webhook request once all of its events are answered."""
     body = request.get_data()
     digest = hmac.new(SECRET, body, hashlib.sha256).hexdigest()
     given = request.headers.get("X-Hub-Signature-256", "")
@@ -43,6 +44,7 @@ def app(request: Request) -> Response:
 
 
 def answer(person: str) -> None:
+    """Read the conversation from the platform, ask the model, and send the answer."""
     query = {"platform": "messenger", "user_id": person, "fields": "messages.limit(10){id}"}
     found = requests.get(f"{GRAPH}/{PAGE}/conversations", query, headers=TOKEN, timeout=10).json()
     prompt: list[ChatCompletionMessageParam] = []

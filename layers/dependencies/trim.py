@@ -1,6 +1,7 @@
-"""Cuts the AWS SDK's models down to what the functions call: a cold start lists and reads them.
+"""Remove the AWS SDK's models of services and operations that the functions do not call.
 
-`python trim.py FOLDER`: where botocore is installed.
+A cold start lists the models and reads those of its clients. `python trim.py FOLDER`, the folder in
+which botocore is installed.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 SERVICES = {"dynamodb", "s3", "sqs", "ssm"}
-"""Of more than 400 that the SDK knows."""
+"""Services whose models stay, of more than 400."""
 OPERATIONS = {"ssm": {"GetParameters"}}
-"""Of a service with many more: the whole model takes most of what a client takes to make."""
+"""Operations that stay of a service, where it has many more: reading the whole model would take
+most of the time to create the client."""
 
 
 def trim(folder: Path) -> None:
+    """Trim the botocore that is installed in `folder`."""
     data = folder / "botocore" / "data"
     for service in data.iterdir():
         if service.is_dir() and service.name not in SERVICES:
@@ -28,12 +31,12 @@ def trim(folder: Path) -> None:
         for path in (data / name).glob("*/service-2.json.gz"):
             model = json.loads(gzip.decompress(path.read_bytes()))
             text = json.dumps(_only(model, operations), separators=(",", ":"))
-            # Without a time: the same packages make the same layer.
+            # Without a timestamp, so that the same packages make the same layer.
             path.write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
 def _only(model: Mapping[str, Any], operations: Iterable[str]) -> dict[str, Any]:
-    """The model with these operations and the shapes that they need."""
+    """Return the model with these operations only, and the shapes that they need."""
     kept = {name: model["operations"][name] for name in operations}
     waiting = [
         shape["shape"]

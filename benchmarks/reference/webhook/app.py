@@ -1,4 +1,4 @@
-"""The least a webhook does: verify the sender, put the body into the queue."""
+"""A minimal webhook: verify the sender, put the body into the queue."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ APP_SECRET = os.environ["MESSENGER_APP_SECRET"].encode()
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """Handle an HTTP API event (payload format 2.0)."""
     body, headers = event["body"], event["headers"]
     if event["rawPath"] == "/telegram":
         given, right = headers["x-telegram-bot-api-secret-token"], TELEGRAM_SECRET

@@ -1,4 +1,4 @@
-"""The least a worker does: read the history, ask the model, store, post, mark as posted."""
+"""A minimal worker: read the history, ask the model, store, post, store that it was posted."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ SEND = f"{os.environ['TELEGRAM_API_URL']}/bot{os.environ['TELEGRAM_BOT_TOKEN']}/
 
 
 def handler(event: Mapping[str, Any], context: Any) -> None:
+    """Handle an SQS event, message by message."""
     for record in event["Records"]:
         envelope = json.loads(record["body"])
         answer(envelope["payload"]["message"], envelope["event_id"])
 
 
 def answer(message: Mapping[str, Any], event_id: str) -> None:
+    """Answer one Telegram message."""
     chat, text = message["chat"]["id"], message["text"]
     found = DYNAMODB.query(
         TableName=TABLE,
