@@ -1,4 +1,4 @@
-"""Certificates for which only they themselves vouch."""
+"""Self-signed certificates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 
 def certify(path: Path, name: x509.GeneralName) -> Path:
-    """The key and the certificate of `name`, written to `path`."""
+    """Make a self-signed certificate for `name`; write its key and itself to `path`."""
     key, nobody, day = ec.generate_private_key(ec.SECP256R1()), x509.Name([]), timedelta(days=1)
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(nobody, nobody, key.public_key(), 1, now - day, now + day)

@@ -1,4 +1,4 @@
-"""Hand-written doubles of the ports, with the rules of the real thing and no I/O."""
+"""Doubles of the ports that follow the real services' rules, without I/O."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ NOON = 1_795_262_400_000  # 2026-11-21 12:00 UTC
 
 
 class FakeClock:
-    """A clock that stands still until it is told otherwise. `sleep` moves it."""
+    """A clock in epoch milliseconds, moved only by `advance`, also known as `sleep`."""
 
     def __init__(self, now: int = NOON) -> None:
         self.now = now
@@ -79,19 +79,19 @@ class FakeJournal:
             self.metrics[metric, channel] += value  # type: ignore[assignment]
 
     def counted(self, metric: str) -> float:
-        """The metric's sum over all channels."""
+        """Return the metric's sum over all channels."""
         return sum(value for (name, _), value in self.metrics.items() if name == metric)
 
 
 def no_fault(step: str, moment: str) -> None:
-    """The default of `fault`: nothing goes wrong."""
+    """Cause no fault: the default of `MemoryHistory.fault`."""
 
 
 class MemoryHistory:
     """The conversation table in memory.
 
-    `fault(step, moment)` is called with the method's name and "before" or "after" its effect; what
-    it raises is what the caller sees: a refusal, a lost response, a crash. `calls` counts methods.
+    `fault(step, moment)` is called with the method's name and "before" or "after" its effect. What
+    it raises reaches the caller: a refusal, a lost response, a crash. `calls` counts by method.
     """
 
     def __init__(self, fault: Callable[[str, str], None] = no_fault) -> None:
@@ -106,7 +106,7 @@ class MemoryHistory:
         self._lock = threading.RLock()
 
     def all(self, conversation: str) -> list[Turn]:
-        """Every turn of a conversation, oldest first."""
+        """Return every turn of a conversation, oldest first."""
         return [turn for _, turn in sorted(self.turns[conversation].items())]
 
     @contextmanager
@@ -293,7 +293,7 @@ def _over(turn: Turn, now: int) -> bool:
 
 
 class MemoryFiles:
-    """The bucket in memory."""
+    """The bucket of generated files in memory."""
 
     def __init__(self) -> None:
         self.files: dict[str, File] = {}
@@ -310,7 +310,7 @@ class MemoryFiles:
 
 
 class FakeModel:
-    """Answers from `script`, item by item; when it is empty, by repeating the last line."""
+    """A model that answers with the items of `script`, then by repeating the prompt's last line."""
 
     def __init__(self, *script: str | Completion | Exception) -> None:
         self.script = deque(script)
@@ -329,13 +329,13 @@ class FakeModel:
         return answer
 
     def draw(self, prompt: str, seconds: float) -> File:
-        """A picture of its prompt, or the script's next item when that is an exception."""
+        """Return the prompt as a picture, or raise the script's next item if it is an exception."""
         self.drawn.append(prompt)
         self._fail()
         return File(b"\x89PNG\r\n\x1a\n" + prompt.encode(), "image/png")
 
     def transcribe(self, audio: File, seconds: float) -> str:
-        """What is in the file, or the script's next item when that is an exception."""
+        """Return the file's content, or raise the script's next item if it is an exception."""
         self._fail()
         return audio.content.decode()
 
@@ -348,14 +348,14 @@ class FakeModel:
 
 @dataclass(frozen=True)
 class Lands:
-    """Outcome of a post that reached the person although the caller sees `error`."""
+    """Outcome of a post that reaches the person although it raises `error`."""
 
     error: Exception
 
 
 @dataclass(frozen=True)
 class Post:
-    """What a person received."""
+    """A message that a person received."""
 
     id: str
     key: TurnKey
@@ -364,9 +364,9 @@ class Post:
 
 
 class FakeChannel:
-    """A platform. `outcomes` are those of the next posts; when it is empty, posts succeed.
+    """A platform's channel. `outcomes` are those of the next posts; without one, a post succeeds.
 
-    An exception there is raised and nothing arrives; with `Lands` the message arrives as well.
+    Of an exception the post raises it and does not arrive; of `Lands` it arrives and raises.
     Payloads are `{"text", "author", "name", "kind", "group", "quote", "callback", "quoted",
     "replied_to", "rating", "language", "unfinished", "media"}`, all optional.
     """
@@ -384,10 +384,12 @@ class FakeChannel:
         self._limit = limit
         self.outcomes: deque[Exception | Lands | None] = deque()
         self.posts: list[Post] = []
-        self.files: dict[str, File | Exception] = {}  # what was sent along, by source
+        self.files: dict[str, File | Exception] = {}  # attached files, by source
         self.greeted: list[TurnKey] = []
         self.worked: list[TurnKey] = []
-        self.read_back: list[Post] = []  # what the platform tells; every landed post by default
+        self.read_back: list[
+            Post
+        ] = []  # what reading the conversation returns: by default every post that arrived
         self.administrators: set[str] = set()
         self.mention = ""
         self.lagging = False  # True: posts do not enter `read_back`
@@ -404,7 +406,7 @@ class FakeChannel:
 
     @property
     def received(self) -> list[str]:
-        """The texts that reached people, in order."""
+        """The texts that people received, in order."""
         return [post.text for post in self.posts]
 
     def read(self, envelope: Envelope) -> Message:
@@ -483,7 +485,10 @@ class FakeChannel:
 
 @dataclass
 class Letter:
-    """A message in the queue. `receipt` is the newest; in flight until `visible_at`."""
+    """A message in the queue. `receipt` is its newest receipt handle.
+
+    It is in flight until `visible_at` (epoch milliseconds).
+    """
 
     id: str
     group: str
@@ -495,7 +500,7 @@ class Letter:
 
 
 class FakeQueue:
-    """An SQS FIFO queue: groups in order and blocked while in flight, receipts that go stale."""
+    """An SQS FIFO queue with the rules for groups in flight and for stale receipt handles."""
 
     def __init__(self, clock: Callable[[], int], visibility: float = 360) -> None:
         self._clock = clock
@@ -513,7 +518,7 @@ class FakeQueue:
         return letter
 
     def receive(self, most: int = 10) -> list[Record]:
-        """One batch, as the event source mapping would hand it to the worker."""
+        """Receive a batch, as the event source mapping would for the worker."""
         now = self._clock()
         blocked = {letter.group for letter in self.letters if letter.visible_at > now}
         batch = [letter for letter in self.letters if letter.group not in blocked][:most]
@@ -534,7 +539,7 @@ class FakeQueue:
         held, refused = self._held(records)
         self.letters = [letter for letter in self.letters if letter not in held]
         self.deleted |= {letter.receipt for letter in held}
-        # Deleting once more under the receipt that deleted it succeeds.
+        # SQS accepts a deletion that is repeated with the same receipt handle.
         again = {record.message_id for record in records if record.receipt in self.deleted}
         return refused - again
 
@@ -568,7 +573,7 @@ def _record(letter: Letter) -> Record:
 
 
 def _fulfil(clock: FakeClock) -> None:
-    """The type checker's proof that the doubles fit the ports."""
+    """Have the type checker compare the doubles with the ports."""
     history: History = MemoryHistory()
     files: Files = MemoryFiles()
     model: Model = FakeModel()

@@ -1,7 +1,7 @@
-"""Notices secrets and people's words in what the functions write: logs, metrics, exception texts.
+"""Search what the functions write (logs, metrics, exception texts) for secrets and message texts.
 
-A `conftest.py` imports the hooks, and its stack fixture calls `LEAKS.watch`. Whatever a function of
-the watched stacks writes during a test is then searched; a leak fails the test.
+A `conftest.py` imports the hooks, and its stack fixture calls `LEAKS.watch`. Everything that a
+function of the watched stacks writes during a test is then searched; a leak fails the test.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from local.http.recorder import Record
 from local.stack import Stack
 from tests.streams import printing_to
 
-_PIECE = 12  # characters: a log that cuts a text still shows a piece of it
+_PIECE = 12  # characters: a text that a log cuts off is still found by a piece
 _LONGEST = 1_000
 _SHOWN = 5
 _LEAST_SECRET = 8
-# Where words stand in the requests and answers that pass the recorder.
+# The fields with message texts in the requests and responses that the recorder sees.
 _WORDS = {"answer", "caption", "content", "data", "payload", "text", "title"}
 _CREDENTIALS = ("x-telegram-bot-api-secret-token", "x-hub-signature-256", "authorization")
 
 
 class Leaks:
-    """What must not be written, and what was."""
+    """What must not be written, and what was written."""
 
     def __init__(self) -> None:
         self.secrets: set[str] = set()
@@ -41,7 +41,7 @@ class Leaks:
         stack.recorder.listen(self.hear)
 
     def hear(self, record: Record) -> None:
-        """Learn words and credentials from a record; its errors count as written."""
+        """Learn texts and credentials from a record; its errors count as written."""
         try:
             request, response = _parsed(record.request), _parsed(record.response)
         except RecursionError:
@@ -55,7 +55,7 @@ class Leaks:
                 self.learn(words)
 
     def learn(self, words: str) -> None:
-        """Words that may not be written."""
+        """Add texts that must not be written."""
         self.pieces |= set(pieces(words))
 
     def write(self, text: str) -> None:
@@ -63,11 +63,11 @@ class Leaks:
 
     @property
     def written(self) -> str:
-        """What was written since `found` was called last."""
+        """Return what was written since the last call of `found`."""
         return "".join(self._written)
 
     def found(self) -> list[str]:
-        """The leaks in what was written since the last call, each with what stands around it."""
+        """Return the leaks in what was written since the last call, each with its surroundings."""
         written, self._written = self._written, []
         text = "".join(written)
         places = [text.find(secret) for secret in list(self.secrets)]
@@ -77,7 +77,7 @@ class Leaks:
         return [text[max(0, at - 200) : at + 200] for at in places if at >= 0][:_SHOWN]
 
     def _credentials(self, event: Any) -> None:
-        """Of a request as a function got it: what would let its reader make another."""
+        """Yield a request's credentials, with which a reader of the log could forge another one."""
         if not isinstance(event, dict):
             return
         headers = event.get("headers") or {}
@@ -87,7 +87,7 @@ class Leaks:
 
 
 def pieces(words: str) -> Iterator[str]:
-    """Pieces by which a text is known: parts of two words, as ids may stand in texts and logs."""
+    """Return pieces by which to find a text: of two words each, as an id alone may be logged."""
     for spelling in (words[:_LONGEST], json.dumps(words[:_LONGEST])[1:-1]):
         for start in range(len(spelling) - _PIECE + 1):
             piece = spelling[start : start + _PIECE]
@@ -114,7 +114,7 @@ def _words(data: Any) -> Iterator[str]:
 
 
 class _Tee:
-    """`out`, and what is written to it is searched."""
+    """Passes on to `out` what is written, and has it searched."""
 
     def __init__(self, out: TextIO, leaks: Leaks) -> None:
         self._out, self._leaks = out, leaks
@@ -130,7 +130,7 @@ class _Tee:
 LEAKS = Leaks()
 
 
-# Innermost, where pytest's own capturing has just set the standard output.
+# As the innermost wrapper: pytest's own capturing has just replaced the standard output.
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

@@ -1,7 +1,7 @@
-"""Take moto's state of this process and put it back: every test finds the stack as it was made.
+"""Save and restore moto's state in this process, so that every test finds the stack as created.
 
-Making the template's stack takes moto as long as the tests of it; a copy of what it made takes a
-thousandth of a second. Whatever a test leaves anywhere goes: moto forgets all of it first.
+moto takes as long to create the template's stack as the tests that use it take; restoring a copy
+takes a millisecond. Everything that a test left is removed, as moto's state is reset first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from moto.sqs.models import SQSBackend
 
 
 class MotoState:
-    """What moto holds at this moment, in all services, accounts and regions."""
+    """A copy of moto's present state in all services, accounts and regions."""
 
     def __init__(self) -> None:
         self._places: list[tuple[BackendDict[Any], str, str, BaseBackend]] = [
@@ -25,7 +25,7 @@ class MotoState:
         self._contents = self._copied([backend.__dict__ for *_, backend in self._places])
 
     def restore(self) -> None:
-        """Have moto hold this and nothing else. Clients that were made before stay good."""
+        """Replace moto's state by this one. Clients that exist already keep working."""
         BackendDict.reset()
         contents = self._copied(self._contents)
         for (service, account, region, backend), content in zip(
@@ -36,8 +36,8 @@ class MotoState:
             backend.__dict__ = content
 
     def _copied(self, contents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """All in one copy, as a stack refers to its tables and queues."""
-        # A queue's lock cannot be copied, and nobody holds it between tests.
+        """Copy everything at once, as a stack refers to its tables and queues."""
+        # A queue's lock cannot be copied. It is never held between tests.
         kept: list[Any] = [backend for *_, backend in self._places]
         for (*_, backend), content in zip(self._places, contents, strict=True):
             if isinstance(backend, SQSBackend):

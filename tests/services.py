@@ -1,4 +1,4 @@
-"""What a channel's worker side is given, made of doubles."""
+"""The services that a channel's worker side gets, made of doubles."""
 
 from __future__ import annotations
 

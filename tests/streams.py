@@ -1,8 +1,8 @@
-"""Standard output, set aside while other threads print.
+"""Redirect standard output safely while other threads print.
 
-CPython's `print` keeps no reference of its own to the stream that it writes to: a stream that goes
-away meanwhile takes the process with it (python/cpython#130163; 3.11.7 and 3.13.0 do so). So each
-stream that was ever put in its place here is kept.
+CPython's `print` holds no reference to the stream that it writes to: the process crashes when the
+stream is freed meanwhile (python/cpython#130163; so in 3.11.7 and 3.13.0). Therefore every stream
+that was ever used here is kept.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _KEPT: list[object] = []
 
 @contextmanager
 def printing_to(stream: object) -> Iterator[None]:
-    """What is printed meanwhile, by whichever thread, goes to `stream`: anything with `write`."""
+    """Redirect what any thread prints inside the block to `stream`, any object with `write`."""
     out = sys.stdout
     _KEPT.append(stream)
     sys.stdout = cast("TextIO", stream)

@@ -1,4 +1,4 @@
-"""The worker with everything around it made of doubles: one queue, one table, one clock."""
+"""The worker with doubles around it: one queue, one table, one clock."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from tests.fakes import (
 
 CONVERSATION = "telegram:42"
 INVOCATION = 60
-"""Seconds an invocation may take."""
+"""Seconds that an invocation may take."""
 
 
 def context_of(
     message: Message, timeline: Timeline | None = None, settings: Settings | None = None
 ) -> Context:
-    """A message about to be answered, in a conversation of nothing else."""
+    """Make the context of a message that is about to be answered, the first of its conversation."""
     clock, history = FakeClock(), MemoryHistory()
     channel = FakeChannel(clock)
     return Context(
@@ -53,11 +53,15 @@ def context_of(
 
 
 class ProcessEnded(BaseException):
-    """What ending the process is in a test."""
+    """Raised in tests where the worker would end its process."""
 
 
 class World:
-    """`settings` are overrides; `settling` is the channel's."""
+    """A worker and its doubles.
+
+    `script` are the model's answers, `settings` override the defaults, `settling` and `limit` are
+    the channel's.
+    """
 
     def __init__(
         self,
@@ -98,7 +102,7 @@ class World:
         self._events = 0
 
     def envelope(self, text: str, conversation: str = CONVERSATION, **payload: object) -> Envelope:
-        """A new event: each a second after the one before."""
+        """Make a new event, dated a second after the one before."""
         self._events += 1
         return Envelope(
             "telegram",
@@ -119,7 +123,7 @@ class World:
         )
 
     def handle(self, envelope: Envelope, receive_count: int = 1, age: float = 0) -> Outcome:
-        """One delivery of one event, past the queue."""
+        """Handle one delivery of one event, without the queue."""
         record = self.record(envelope, receive_count, age)
         return self.conversation.handle(record, self.deadline, lambda: None)
 
@@ -128,7 +132,7 @@ class World:
         return self.clock() + INVOCATION * 1000
 
     def invoke(self) -> list[str]:
-        """One invocation with what the queue hands out, successes deleted as Lambda does."""
+        """Run an invocation with a batch of the queue; successes are deleted, as Lambda does."""
         records = self.queue.receive()
         again = self.batch.run(records, self.deadline)
         self.queue.delete([record for record in records if record.message_id not in again])

@@ -1,4 +1,4 @@
-"""The local stack, Debian's Chromium, and people in front of it."""
+"""The local stack, Debian's Chromium, and visitors of the page."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visitors(browser: Browser, stack: Stack) -> Iterator[Visit]:
-    """Makes visitors; in the end none of their consoles may hold an error.
+    """Make visitors. At the end none of their consoles may show an error.
 
-    Tests may slow the model down: it is as fast as ever after them.
+    Tests may slow the model down: its speed is reset after each.
     """
     made: list[Visitor] = []
     with ExitStack() as open_ones:

@@ -1,4 +1,4 @@
-"""The playground's picture: three conversations, and a worker that died while it answered."""
+"""A picture of the playground: three conversations, and a worker that died while answering."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ANSWERS = {
 
 
 def take(browser: Browser, path: Path) -> None:
-    """At `path`, as PNG. Takes as long as a dead worker's lease."""
+    """Write the picture to `path` as PNG. Takes as long as a dead worker's lease lasts."""
     with mock.patch("local.standins.openai.answer_to", _answer), Stack(_OPTIONS) as stack:
         register(stack)
         stack.add_app("/playground", Playground(stack))
@@ -44,7 +44,9 @@ def take(browser: Browser, path: Path) -> None:
         page.get_by_role("button", name="Kill the worker now").click()
         expect(page.get_by_role("status")).to_contain_text("dies")
         _say(page, "Web", "What is a list comprehension in Python?")
-        page.get_by_role("heading", name="Playground").click()  # no cursor in a field
+        page.get_by_role(
+            "heading", name="Playground"
+        ).click()  # takes the focus, and with it the cursor, out of the field
         page.screenshot(path=path, animations="disabled")
         page.close()
 

@@ -1,4 +1,4 @@
-"""`make screenshots`: the pictures of README and docs, taken of the running stack."""
+"""Take the screenshots in README and docs of a running stack: `make screenshots`."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def main() -> int:
             taken.append(FOLDER / f"{shot.name}.png")
             with visit(browser, stack, shot.screen, scale=shot.scale) as visitor:
                 shot.show(visitor)
-                visitor.page.locator("h1").click()  # no cursor in the field
+                visitor.page.locator(
+                    "h1"
+                ).click()  # takes the focus, and with it the cursor, out of the field
                 visitor.page.screenshot(path=taken[-1], animations="disabled")
         playground_scene.take(browser, taken[0])
         browser.close()

@@ -1,4 +1,4 @@
-"""Fresh starts and earlier conversations, and what else the menu holds."""
+"""New and earlier conversations, and the other entries of the menu."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reload, back, two tabs and a lost connection: nothing is lost, and nothing comes twice."""
+"""Reload, back, two tabs, a lost connection: nothing is lost and nothing appears twice."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _only_reads(route: Route) -> None:
 
 
 def test_an_answer_that_got_lost_doubles_nothing(desktop: Visitor, stack: Stack) -> None:
-    """The server takes the message, and the page never hears of it."""
+    """The server accepts the message, but its response is lost."""
     bodies: list[str] = []
 
     def swallow(route: Route) -> None:

@@ -1,4 +1,4 @@
-"""The playground as a developer uses it: be somebody on each platform, break things, look."""
+"""The playground as a developer uses it: write as a person, cause faults, read the trace."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LEASE = 30_000  # milliseconds
 
 @pytest.fixture(scope="module")
 def playing() -> Iterator[Stack]:
-    """In processes, so that workers can be killed, and beside the other tests' stack."""
+    """A stack of its own, with functions in processes, so that workers can be killed."""
     options = Options(
         runtime="rie",
         settings=SETTINGS,
@@ -77,14 +77,14 @@ class Player:
         self.page.get_by_role("group", name=label).get_by_text(option, exact=True).click()
 
     def leave(self) -> None:
-        """All is well again, and nobody waits."""
+        """Reset all switches, and wait until nobody waits for an answer."""
         self.choose("The model", "answers")
         self.choose("Telegram and Messenger", "take posts")
         self.choose("Each webhook comes", "once")
         expect(self.page.locator(".journey .waits")).to_have_count(0, timeout=LEASE)
 
     def settled(self, channel: str, text: str, timeout: float = SECONDS) -> None:
-        """Answered, once, and known to be."""
+        """Whether the message is answered once, and shown as such."""
         expect(self.answers(channel, text)).to_have_count(1, timeout=timeout)
         expect(self.journey(channel, text)).to_contain_text("answered once", timeout=timeout)
         expect(self.answers(channel, text)).to_have_count(1)
@@ -119,7 +119,7 @@ def _open(browser: Browser, stack: Stack, screen: Screen) -> Iterator[Player]:
 
 
 def some(words: str) -> str:
-    """Words that no other test says."""
+    """Return a text that no other test uses."""
     return f"{words} {uuid.uuid4().hex[:8]}"
 
 

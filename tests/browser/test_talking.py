@@ -1,4 +1,4 @@
-"""Writing, and the answer as it comes."""
+"""Writing a message, and the answer while it is streamed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person in front of the page."""
+"""A person who uses the page in a browser."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ PHONE, DESKTOP = Screen(390, 844, "dark"), Screen(1280, 800, "light")
 
 @dataclass
 class Visitor:
-    """One browser with one conversation; `troubles` are the console's errors and the page's."""
+    """A browser with one conversation. `troubles` are errors in the console and in the page."""
 
     stack: Stack
     context: BrowserContext
@@ -62,7 +62,7 @@ class Visitor:
         self.page = self.tab()
 
     def tab(self) -> Page:
-        """Another one, the page loaded."""
+        """Open another tab with the page."""
         page = self.context.new_page()
         page.on("console", lambda line: self._hear(line.type, line.text))
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
@@ -74,7 +74,7 @@ class Visitor:
             self.troubles.append(text)
 
     def forgive(self, words: str) -> None:
-        """Troubles that a test makes on purpose."""
+        """Ignore errors that a test causes on purpose."""
         self.troubles[:] = [each for each in self.troubles if not re.search(words, each)]
 
     @property
@@ -94,7 +94,7 @@ class Visitor:
         self.page.keyboard.press("Enter")
 
     def say(self, text: str) -> None:
-        """And wait until everything is answered."""
+        """Write a message, and wait until everything is answered."""
         self.write(text)
         self.settle()
 
@@ -104,14 +104,14 @@ class Visitor:
         expect(page.locator(UNDER_WAY)).to_have_count(0)
 
     def press(self, name: str) -> None:
-        """A button by its name; on a narrow screen those of the menu are behind it."""
+        """Press a button by its name; on a narrow screen, open the menu first where it is in it."""
         button = self.page.get_by_role("button", name=name, exact=True)
         if not button.first.is_visible():
             self.page.get_by_role("button", name="Menu").click()
         button.first.click()
 
     def put(self, turns: Sequence[Mapping[str, Any]]) -> None:
-        """Turns of long ago: `text`, `answer` and other fields of a turn, a minute apart."""
+        """Store old turns, a minute apart, from their `text`, `answer` and other fields."""
         cookie = next(each for each in self.context.cookies() if each["name"] == "conversation")
         key = self.stack.settings["WEB_SESSION_KEY"]
         session = session_of({"conversation": cookie["value"]}, key)

@@ -1,4 +1,4 @@
-"""What `sam build` made, and a Python like Lambda's to run it."""
+"""The output of `sam build`, and a Python like Lambda's to run it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local.cloud.template import ROOT
 
 @pytest.fixture(scope="session")
 def python() -> str:
-    """A python3.13 with pip: the runtime that the template names."""
+    """A python3.13 with pip, the template's runtime."""
     try:
         return find_python()
     except RuntimeError as error:

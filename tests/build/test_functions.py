@@ -1,4 +1,4 @@
-"""The built functions answer, from the built layers alone: a missing dependency shows here."""
+"""The built functions work with the built layers alone: a missing dependency shows here."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SAMPLE_TIME = "1795262400"  # of the sample events
 
 
 class World:
-    """The built functions, the AWS and the platforms that they are told of."""
+    """The built functions, and the AWS and platforms that they call."""
 
     def __init__(self, opening: ExitStack, python: str, built: Path, runtime: Path) -> None:
         values = config.DEVELOPMENT
@@ -81,20 +81,20 @@ class World:
             self._functions[name] = started
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> Any:
-        """The function's response."""
+        """Invoke a function. Returns its response."""
         result = self._functions[function].invoke(json.dumps(event))
         assert not result.error, result.error
         return result.payload
 
     def sample(self, name: str) -> dict[str, Any]:
-        """A sample event as if sent just now."""
+        """Return a sample event as if it had been sent just now."""
         event: dict[str, Any] = json.loads((ROOT / "events" / name).read_text())
         if "body" in event:
             event["body"] = event["body"].replace(SAMPLE_TIME, str(int(time.time())))
         return signed(event, self.signer)
 
     def receive(self) -> dict[str, Any]:
-        """The queue's messages, as the worker gets them."""
+        """Receive the queue's messages as the worker's event."""
         answer = self.aws.sqs.receive_message(
             QueueUrl=self.queue,
             MaxNumberOfMessages=10,

@@ -14,7 +14,7 @@ LARGEST = 250_000_000  # bytes, unzipped: Lambda quotas, a function with its lay
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_every_module_is_compiled_for_good(built: Path, layer: str) -> None:
-    """A layer's zip carries no times, so bytecode that depends on one would never be used."""
+    """A layer's zip keeps no timestamps: bytecode that is checked by them would never be used."""
     sources = [*(built / layer / "python").rglob("*.py")]
     assert sources
     for source in sources:

@@ -1,4 +1,4 @@
-"""An AWS of moto's in this process, with the tables and queues of template.yaml."""
+"""AWS by moto in this process, with the tables and queues of template.yaml."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _tables_and_queues() -> str:
 
 @dataclass(frozen=True)
 class Made:
-    """A stack as it was made, and the descriptions of AWS' services, which take long to parse."""
+    """A stack as created, and botocore's descriptions of AWS services, which take long to parse."""
 
     state: MotoState
     names: dict[str, str]
@@ -71,7 +71,7 @@ class Made:
 
 @pytest.fixture(scope="session")
 def made() -> Made:
-    """The template's stack, made once in each process."""
+    """The template's stack, created once in each process."""
     with pytest.MonkeyPatch.context() as monkeypatch, mock_aws():
         _without_credentials(monkeypatch)
         stacks = boto3.client("cloudformation")
@@ -83,9 +83,9 @@ def made() -> Made:
 
 @pytest.fixture
 def aws(made: Made, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    """The template's stack as it was made: nothing in it, nothing beside it, a session of its own.
+    """The template's stack as created, empty, in an AWS without anything else, with a new session.
 
-    A test may leave in it what it likes, and may change or delete the resources themselves.
+    A test may write to it, and change or delete its resources: the next test gets it restored.
     """
     _without_credentials(monkeypatch)
     with mock_aws():
@@ -97,7 +97,7 @@ def aws(made: Made, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 
 
 def _without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In an environment without credentials that would work, or settings of this machine."""
+    """Remove this machine's AWS settings, and working credentials, from the environment."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
@@ -108,7 +108,7 @@ def _without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def trusting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path | None], None]]:
-    """Trust the certificate in a file alone; None: those that are trusted by default."""
+    """Trust only the certificate in a file; None: those trusted by default."""
 
     def only(path: Path | None) -> None:
         if path:
@@ -127,7 +127,7 @@ def table(aws: Aws) -> str:
 
 @pytest.fixture
 def bucket(aws: Aws) -> Bucket:
-    """The bucket of made files."""
+    """The name of the bucket of generated files."""
     return Bucket(aws.names["FilesBucket"], client_config())
 
 
@@ -139,13 +139,13 @@ def queues(aws: Aws) -> Queues:
 
 @pytest.fixture
 def dynamodb_table(aws: Aws, table: str) -> Table:
-    """The conversation table as the functions see it."""
+    """The conversation table's adapter."""
     return Table(aws.dynamodb, table, FakeClock(), DAYS)
 
 
 @pytest.fixture(params=["dynamodb", "memory"])
 def history(request: pytest.FixtureRequest) -> Store:
-    """The table and its double, in turn."""
+    """The table's adapter and its double, one after the other."""
     if request.param == "memory":
         return MemoryHistory()
     found: Table = request.getfixturevalue("dynamodb_table")

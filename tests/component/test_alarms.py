@@ -1,4 +1,4 @@
-"""Alarms and dashboard against the code: what they watch exists, and the runbook knows it."""
+"""Alarms and dashboard: the code emits what they watch, and the runbook describes each alarm."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ ENTRY_POINTS = {
 
 @pytest.fixture(scope="module")
 def emitted() -> set[Metric]:
-    """Every metric of every function under each set of dimensions that it can have."""
+    """Return every metric of every function with each set of dimensions that it can have."""
     return {
         (OURS, name, frozenset(dimensions.items()))
         for service in ("webhook", "worker", "web", "setup")
@@ -98,7 +98,7 @@ def _dimensions(service: str, channel: str | None) -> Iterator[dict[str, str]]:
 
 
 def _loaded(*modules: str) -> set[str]:
-    """The modules of ours that these import, however far away, and they themselves."""
+    """Return these modules and all of the package's that they import, directly or not."""
     found: set[str] = set()
     waiting = set(modules)
     while waiting:
@@ -122,7 +122,7 @@ def _is_module(name: str) -> bool:
 
 
 def _counted(module: str) -> Iterator[tuple[str, str | None]]:
-    """Names of metrics with their channel: None where it is the message's own."""
+    """Yield names of metrics with their channel, None where it is the message's."""
     tree = _tree(module)
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
@@ -136,7 +136,7 @@ def _counted(module: str) -> Iterator[tuple[str, str | None]]:
 
 
 def _names(tree: ast.Module, metric: ast.expr) -> Iterator[str]:
-    """The metric's name, or those that the loop around it runs over."""
+    """Return the metric's name, or all those of the loop around it."""
     if isinstance(metric, ast.Constant):
         yield str(metric.value)
         return
@@ -157,7 +157,7 @@ def _names(tree: ast.Module, metric: ast.expr) -> Iterator[str]:
 
 
 def test_every_metric_of_the_code_is_found(emitted: set[Metric]) -> None:
-    """A way of counting that `_counted` does not know would make the tests below too kind."""
+    """If `_counted` missed a form of call, the tests below would pass too easily."""
     text = "".join(path.read_text() for path in PACKAGE.rglob("*.py"))
     names = {name for _, name, _ in emitted}
     assert {"TokensIn", "AnswerSeconds", "Received", "ColdStart"} <= names

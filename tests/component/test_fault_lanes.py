@@ -8,7 +8,7 @@ from tests.faults.lanes import Lanes
 
 
 def test_what_is_held_together_comes_as_one_batch(aws: Aws, queues: Queues) -> None:
-    """A full batch ends within it, and what was received of it counts as not received."""
+    """A full batch may end in the middle of it; that receive is then not counted."""
     bench = Bench(aws, queues)
     lanes = Lanes(bench.sqs, bench.url, ARN, bench.worker, 1)
     lanes.start()

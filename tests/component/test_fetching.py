@@ -1,4 +1,4 @@
-"""Fetching over real connections: to the address that was checked, as far as it was let."""
+"""Fetching over real connections: to the checked address only, within the limits."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_server_that_is_gone_is_not_named(server: Running) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of HOST, by itself; its key stands before it."""
+    """A self-signed certificate of HOST, after its key."""
     return certify(tmp_path_factory.mktemp("tls") / "pem", DNSName(HOST))
 
 
@@ -106,7 +106,7 @@ def port(
     monkeypatch: pytest.MonkeyPatch,
     trusting: Callable[[Path | None], None],
 ) -> Iterator[int]:
-    """Of HOST over TLS on this machine, where nothing is private for once."""
+    """The port of a TLS server of HOST on this machine, with private addresses allowed."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     running = make_server("127.0.0.1", 0, site, threaded=True, ssl_context=context)
@@ -122,7 +122,7 @@ def port(
 
 
 def test_the_connection_goes_to_the_address_that_was_checked(port: int) -> None:
-    """Nobody else knows the host: to ask again would fail, or find another address."""
+    """A second look-up of the name would fail, or return another address."""
     asked = []
 
     def resolve(host: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The bucket of the template, in moto: what is kept, loaded, linked, erased."""
+"""The template's bucket in moto: files are stored, loaded, linked and erased."""
 
 from __future__ import annotations
 

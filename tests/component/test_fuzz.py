@@ -1,6 +1,6 @@
-"""Whatever comes in: webhook and worker under generated, misshapen and mutilated requests.
+"""Webhook and worker under generated, malformed and damaged requests.
 
-FUZZ_CASES is how many are run, FUZZ_SEED makes a run again, FUZZ_CASE is the only case of it.
+FUZZ_CASES is the number of cases, FUZZ_SEED repeats a run, FUZZ_CASE runs one case of it.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ def test_no_request_breaks_webhook_or_worker() -> None:
 
 
 def _say(line: str) -> None:
-    """The long run takes minutes; pytest shows it with -s."""
+    """Print progress, as the long run takes minutes; pytest shows it with -s."""
     sys.stderr.write(line + "\n")
 
 
 def _covered(bench: Bench) -> None:
-    """The generator reaches what it claims to."""
+    """Check that the generator covers what it claims to."""
     updates = telegram.updates()
     message = set(updates.optional("Message"))
     assert {field for name, field in updates.made if name == "Message"} == message
@@ -73,7 +73,7 @@ def test_every_kind_of_update_is_made() -> None:
 
 
 def taken(channel: str) -> Case:
-    """A plain case that goes all the way to an answer."""
+    """A simple case that leads to an answer."""
     bench = Bench(now())
     for number in range(1_000):
         one = case("plain", number, now())

@@ -1,4 +1,4 @@
-"""What stands before the doors: no other way in, strict answers, limits of size."""
+"""What protects the HTTP endpoints: no other routes, strict response headers, limits of size."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Context:
 
 @pytest.fixture
 def call(aws: Aws) -> Call:
-    """A request to whichever function the route leads to."""
+    """Send a request to the function of its route."""
     environ = {
         **SECRETS,
         "QUEUE_URL": aws.names["MessageQueue"],
@@ -72,7 +72,7 @@ def queued(aws: Aws) -> int:
 
 
 def from_page(text: str, padding: int = 0) -> tuple[str, dict[str, str], str]:
-    """Body, headers and cookie of the page's own request."""
+    """Return body, headers and cookie of a request of the page."""
     body = {"text": text, "id": "m1", "sent_at": int(time.time() * 1000)}
     cookie = set_cookie(new_session(), SECRETS["WEB_SESSION_KEY"], secure=True).partition(";")[0]
     headers = {"content-type": "application/json", "origin": ORIGIN}
@@ -144,7 +144,7 @@ def test_the_page_sends_no_more_than_it_may(aws: Aws, call: Call) -> None:
 
 
 def test_what_the_queue_cannot_take_is_left_out(aws: Aws, call: Call) -> None:
-    """200: the platform would send the same again, and hold back that chat meanwhile."""
+    """Answered with 200: the platform would repeat it, and hold back the chat meanwhile."""
     assert call("POST /telegram", update("x" * MAX_BYTES), TELEGRAM)["statusCode"] == 200
     assert queued(aws) == 0
     assert call("POST /telegram", update("x" * 4096), TELEGRAM)["statusCode"] == 200

@@ -33,7 +33,7 @@ def test_a_second_put_meets_the_first(history: Store) -> None:
 
 @pytest.mark.parametrize("taken", [0, 1])
 def test_of_several_turns_all_are_put_or_none(history: Store, taken: int) -> None:
-    """Tells what stands at the first one's key, and None when another is taken."""
+    """Returns the turn at the first one's key, None when another key is taken."""
     stands = make(taken, text="theirs")
     history.put(stands)
     turns = [make(0, more="question 1"), make(1, links=Links(merged_into=make(0).key.sort))]

@@ -1,4 +1,4 @@
-"""The table and its double in memory, side by side through the same steps."""
+"""The table and its double in memory do the same in the same steps."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _serial = count()
 
 
 def perform(history: Store, conversation: str, step: tuple[Any, ...]) -> object:
-    """What a step returns or raises."""
+    """Run a step. Returns what it returns or raises."""
     name, number, *rest = step
     turn = make(number, conversation)
     match name:

@@ -24,7 +24,7 @@ SECONDS = 10
 
 
 class OneAtATime:
-    """A client whose calls wait for each other, as moto must be called."""
+    """A client that makes one call at a time, as moto requires."""
 
     def __init__(self, sqs: SQSClient) -> None:
         self._sqs = sqs
@@ -41,7 +41,7 @@ class OneAtATime:
 
 
 class Worker:
-    """Remembers its batches; fails, or waits at a gate, where it is told to."""
+    """A worker that records its batches, and fails or waits where a test says so."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
@@ -88,7 +88,7 @@ class Bench:
         self.stir("SendMessage", {})
 
     def stir(self, operation: str, request: Mapping[str, Any]) -> None:
-        """What the recorder tells of a function's call."""
+        """Send the record of a function's call to the poller."""
         self.recorder.add("aws", operation, time.time(), 200, json.dumps(request).encode(), b"")
 
     @contextmanager
@@ -103,7 +103,7 @@ class Bench:
             poller.stop()
 
     def left(self) -> int:
-        """Messages in the queue, hidden or not."""
+        """Return the number of messages in the queue, visible or not."""
         attributes = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])
         counts = {str(name): value for name, value in attributes["Attributes"].items()}
         return sum(int(counts[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible"))
@@ -234,7 +234,7 @@ def test_what_ends_well_while_it_stops_is_deleted(bench: Bench) -> None:
 
 @pytest.fixture
 def sound_asleep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By itself the poller does not look again before the test is over."""
+    """Have the poller not receive by itself again before the test ends."""
     monkeypatch.setattr("local.cloud.event_source._IDLE_SECONDS", 6 * SECONDS)
 
 

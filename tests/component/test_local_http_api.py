@@ -1,4 +1,4 @@
-"""The HTTP API on this machine: events of payload 2.0, and what API Gateway makes of answers."""
+"""The local HTTP API: events of payload format 2.0, and responses as API Gateway makes them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROUTES = (
 
 
 class Functions:
-    """Remembers what it was invoked with, and answers as it is told."""
+    """Records its invocations, and returns what a test says."""
 
     def __init__(self) -> None:
         self.invoked: list[tuple[str, Mapping[str, Any]]] = []

@@ -1,4 +1,4 @@
-"""moto's tables as the local stack mends them."""
+"""moto's tables with the local stack's fixes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def looked_through(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many items each query went through."""
+    """Record how many items each query looked at."""
     counts: list[int] = []
     every = Table.all_items
 

@@ -1,4 +1,4 @@
-"""moto's FIFO queues as the local stack mends them (in a process of their own: it patches moto)."""
+"""moto's FIFO queues with the local stack's fixes, in a process of their own: they patch moto."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Fifo:
             time.sleep(0.01)
 
     def hide(self, messages: list[MessageTypeDef], seconds: int) -> list[str]:
-        """Error codes of the receipts that were refused."""
+        """Change visibility. Returns the error codes of refused receipt handles."""
         answer = self.sqs.change_message_visibility_batch(
             QueueUrl=self.url,
             Entries=_entries(messages, VisibilityTimeout=seconds),

@@ -1,4 +1,4 @@
-"""The playground's own server: whose posts it takes, what it signs, what its switches plant."""
+"""The playground's server: which posts it accepts, what it signs, which faults its switches set."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ADA = 261250381  # whom the name stands for on Telegram
 
 
 class FakeStack:
-    """Real stand-ins; `came` holds what was posted to the webhooks. A worker can be busy."""
+    """A stack of real stand-ins. `came` holds the posts to the webhooks; a worker can be busy."""
 
     def __init__(self) -> None:
         self.settings = SETTINGS

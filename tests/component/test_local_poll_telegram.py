@@ -1,4 +1,4 @@
-"""Polling the real bot: nothing is lost, nothing is passed over, no webhook is deleted unasked."""
+"""Polling a real bot: no update is lost or skipped, no webhook is deleted unasked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECRET = config.DEVELOPMENT["TELEGRAM_WEBHOOK_SECRET"]
 
 @dataclass
 class Webhook:
-    """Takes updates while it has statuses to answer with, then with 200."""
+    """A webhook that answers with the given statuses, then with 200."""
 
     statuses: list[int] = field(default_factory=list)
     taken: list[int] = field(default_factory=list)

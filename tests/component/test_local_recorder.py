@@ -111,7 +111,7 @@ def test_records_are_read_over_http(recorder: Recorder) -> None:
 
 
 class Talker:
-    """Answers in two chunks, the second one only when it is let."""
+    """A server that answers in two chunks, the second one only when a test says so."""
 
     def __init__(self) -> None:
         self.go_on = threading.Event()

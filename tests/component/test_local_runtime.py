@@ -1,4 +1,4 @@
-"""Slots of functions: loaded into this process, and in real Lambda processes."""
+"""Execution environments: functions in this process, and in processes under the emulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Messenger is sent, and what its answers mean, over HTTP with the stand-in."""
+"""What is sent to Messenger, and how its responses are understood, with the stand-in."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def page_wrote(mid: str, text: str, seconds: int) -> dict[str, object]:
 
 
 def shown(*messages: dict[str, object]) -> Fault:
-    """The next read-back shows these, newest first."""
+    """Have the next read of the conversation return these, newest first."""
     body = json.dumps({"data": [{"messages": {"data": messages}}]})
     return Fault("malformed", match="GET conversations", body=body)
 
@@ -283,7 +283,7 @@ def test_buttons_are_quick_replies_of_the_last_part(
 def test_the_earlier_conversation_becomes_turns(
     graph: GraphStandIn, channel: MessengerChannel
 ) -> None:
-    """Oldest first, each under a key of its own, only before the message, none too old."""
+    """Oldest first, each with its own key, only those before the message and none too old."""
     now = time.time_ns() // 1_000_000
     message = said(now)
     day = 86_400_000

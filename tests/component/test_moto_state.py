@@ -1,4 +1,4 @@
-"""Each test finds the template's stack as it was made, whatever the one before has left."""
+"""Each test finds the template's stack as created, whatever the one before left."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ITEM = {"pk": {"S": "telegram:1"}, "sk": {"S": "turn#1"}}
 
 
 class Account:
-    """An account through its API: `dirty` changes all that `seen` shows."""
+    """An AWS account by its API: `dirty` changes everything that `seen` returns."""
 
     def __init__(self, aws: Aws, queues: Queues) -> None:
         self.dynamodb, self.sqs, self.queues = aws.dynamodb, aws.sqs, queues

@@ -30,12 +30,12 @@ KEY = "test-key"
 
 
 def go_on(text: str) -> bool:
-    """Shows nothing to nobody."""
+    """Show nothing: a `show` that lets the answer go on."""
     return True
 
 
 class Server:
-    """The stand-in, how to reach it, and a clock that only pauses move."""
+    """The stand-in, a client for it, and a clock that only pauses move."""
 
     def __init__(self, url: str, stand_in: OpenAIStandIn, streaming: str) -> None:
         self.stand_in = stand_in
@@ -55,7 +55,7 @@ class Server:
         )
 
     def fail(self, *faults: Fault) -> None:
-        """A body with status 200 comes as the one piece of a stream where one is asked for."""
+        """Have the next calls fail. When streaming, a body with status 200 is sent as an event."""
         for fault in faults:
             if self.settings.streaming == "on" and fault.kind == "malformed":
                 fault = replace(fault, body=f"data: {fault.body}\n\ndata: [DONE]\n\n")
@@ -85,7 +85,7 @@ def _server(streaming: str) -> Iterator[Server]:
 
 
 def says(body: object) -> Fault:
-    """The next answer, with status 200."""
+    """Set the next response, with status 200."""
     return Fault("malformed", body=body if isinstance(body, str) else json.dumps(body), work=False)
 
 
@@ -148,7 +148,7 @@ def test_pictures_go_along(server: Server) -> None:
 
 
 class Shown:
-    """What `show` was given, and when; says to stop at the first text with `stop_at` in it."""
+    """Records calls of `show` and their times; asks to stop at the first text with `stop_at`."""
 
     def __init__(self, stop_at: str = "never") -> None:
         self.texts: list[str] = []
@@ -248,7 +248,7 @@ def test_a_server_that_never_ends(streaming: Server) -> None:
 
 
 class KeepAlive(BaseHTTPRequestHandler):
-    """A server that keeps connections, as the stand-in does not; notes the clients' ports."""
+    """A server that keeps connections open, unlike the stand-in, and records the clients' ports."""
 
     protocol_version = "HTTP/1.1"
     ports: ClassVar[list[int]] = []
@@ -268,7 +268,7 @@ class KeepAlive(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     def log_message(self, *args: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 def test_a_connection_is_used_again() -> None:

@@ -1,4 +1,4 @@
-"""Drawing and listening against the stand-in, over real HTTP (chatbot/adapters/openai/media.py)."""
+"""Images and transcriptions, with the stand-in over HTTP (chatbot/adapters/openai/media.py)."""
 
 from __future__ import annotations
 

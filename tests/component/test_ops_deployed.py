@@ -1,4 +1,4 @@
-"""What `ops` does where there is no local stack: AWS by the stack's name, on moto's."""
+"""`ops` on a deployed stack, found by its name in moto's AWS."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def stack(aws: Aws, queues: Queues) -> Target:
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    """A page that is off."""
+    """The URL of a web page that is off."""
     server = serve(Response("no", 404))
     yield server.url
     server.close()

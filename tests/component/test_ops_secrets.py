@@ -1,4 +1,4 @@
-"""`python -m ops secrets` on a parameter store of moto's and stand-ins of the platforms."""
+"""`python -m ops secrets` with moto's parameter store and the platforms' stand-ins."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def addresses() -> Iterator[dict[str, str]]:
 @pytest.fixture
 def run(aws: Aws, addresses: dict[str, str], tmp_path: Path) -> Run:
     def secrets(*words: str, **values: str) -> int:
-        """With a file of GIVEN and `values`; an empty one is left out."""
+        """Run it with a file of GIVEN and `values`; an empty value is left out."""
         given = {name: DEVELOPMENT[name] for name in GIVEN} | addresses | values
         lines = [f"{name}={value}" for name, value in given.items() if value]
         (tmp_path / "env").write_text("\n".join(lines))

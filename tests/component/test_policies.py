@@ -1,4 +1,4 @@
-"""Policies against use: each function runs on its own wiring, and every call to AWS is recorded.
+"""The functions' IAM policies against the calls to AWS that the functions make.
 
 A call that the function's role does not allow fails here, and so does a grant that no call needs:
 moto itself looks at no policy.
@@ -66,7 +66,7 @@ class Context:
 
 @dataclass
 class Calls:
-    """What a function asked of AWS. `names` are logical ids by physical ones."""
+    """A function's calls to AWS. `names` are logical ids by physical ones."""
 
     names: Mapping[str, str]
     made: set[Grant] = field(default_factory=set)
@@ -105,7 +105,7 @@ def _function(resources: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def granted(resources: dict[str, Any], function: str) -> set[Grant]:
-    """What the function's role allows with the parameters at their defaults."""
+    """Return what the function's role allows, with default parameters."""
     role = resources[_place(_function(resources, function)["Role"])]
     (policy,) = role["Properties"]["Policies"]
     grants = set()
@@ -129,7 +129,7 @@ def _place(resource: dict[str, Any]) -> str:
 
 
 def by_lambda(resources: dict[str, Any], function: str) -> set[Grant]:
-    """What Lambda itself does under the function's role."""
+    """Return the calls that Lambda itself makes with the function's role."""
     properties = _function(resources, function)
     group = properties["LoggingConfig"]["LogGroup"]["Ref"]
     queues = [
@@ -143,7 +143,7 @@ def by_lambda(resources: dict[str, Any], function: str) -> set[Grant]:
 
 
 class Bot:
-    """All functions, wired as deployed, on moto's AWS and the stand-ins of everything else."""
+    """All functions, built as deployed, with moto's AWS and stand-ins of everything else."""
 
     def __init__(self, aws: Aws, resources: dict[str, Any], served: Mapping[str, str]) -> None:
         self.aws = aws
@@ -162,7 +162,7 @@ class Bot:
         self._handlers = {name: self._build(name, makers[name]) for name in FUNCTIONS}
 
     def _build(self, name: str, make: Callable[[dict[str, str]], Handler]) -> Handler:
-        """With a session of its own, whose clients tell what they are asked."""
+        """Build a function with a session of its own, whose clients record their calls."""
         boto3.setup_default_session()
         assert boto3.DEFAULT_SESSION
         boto3.DEFAULT_SESSION.events.register(
@@ -174,7 +174,7 @@ class Bot:
             boto3.DEFAULT_SESSION = None
 
     def _environ(self, name: str) -> dict[str, str]:
-        """What the template gives the function, each reference resolved."""
+        """Return the function's environment in the template, with references resolved."""
         variables = _function(self._resources, name)["Environment"]["Variables"]
         values = {
             key: self.aws.names.get(value.get("Ref", ""), "") if isinstance(value, dict) else value
@@ -191,7 +191,7 @@ class Bot:
         assert answer["statusCode"] in (200, 202), answer
 
     def work(self) -> list[str]:
-        """Give the worker what is in the queue; the ids it wants again."""
+        """Run the worker with the queue's messages. Returns the ids of those that failed."""
         url = self.aws.names["MessageQueue"]
         messages = self.aws.sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
@@ -265,7 +265,7 @@ def _long_history(bot: Bot, person: Person) -> None:
 
 
 def live(bot: Bot) -> None:
-    """Everything that the functions ever ask AWS for."""
+    """Make every call to AWS that the functions can make."""
     person = Person("ada", Signer(SETTINGS))
     for channel in CHANNELS:
         bot.post(person.write(channel, "Hello", ORIGIN))
@@ -326,7 +326,7 @@ def test_every_function_of_the_template_is_tried(resources: dict[str, Any]) -> N
 def test_a_key_of_ones_own_may_be_used_where_it_must(
     resources: dict[str, Any], function: str
 ) -> None:
-    """SQS: senders need a data key; whoever reads, from SSM too, decrypts (KMS guide)."""
+    """Senders to SQS need kms:GenerateDataKey, readers of SQS and SSM kms:Decrypt (KMS guide)."""
     role = resources[f"{function.title()}Role"]["Properties"]
     (policy,) = role["Policies"]
     (statement,) = (

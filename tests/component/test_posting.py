@@ -1,4 +1,4 @@
-"""What is known of a call that failed, and what may be said about it."""
+"""What is known about a failed call, and what an error text may contain."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def session() -> Iterator[Session]:
 
 @contextmanager
 def listening(*talks: Talk) -> Iterator[str]:
-    """A server whose n-th connection is held by the n-th talk."""
+    """Run a server whose n-th connection is handled by the n-th function."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def accept() -> None:
@@ -46,7 +46,7 @@ def listening(*talks: Talk) -> Iterator[str]:
 
 
 def answering(*answers: bytes) -> Talk:
-    """Reads a request and gives the next answer, on one connection; then hangs up."""
+    """Answer requests of one connection in turn, then close it."""
 
     def talk(connection: socket.socket) -> None:
         for answer in answers:
@@ -64,7 +64,7 @@ def failure(session: Session, url: str, timeout: float = 5) -> ChatbotError:
 
 @pytest.fixture
 def nobody() -> str:
-    """An address on which nothing listens."""
+    """A URL at which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     return f"http://127.0.0.1:{port}"

@@ -1,4 +1,4 @@
-"""Pictures and files on their way to people and from them, over HTTP with the stand-ins."""
+"""Pictures and files to and from people, over HTTP with the stand-ins."""
 
 from __future__ import annotations
 

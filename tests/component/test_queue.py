@@ -26,7 +26,7 @@ def urls(queues: Queues) -> tuple[str, str]:
 
 
 def receive(sqs: "SQSClient", url: str) -> list[Record]:
-    """All that is there; groups block, so they are taken in rounds, each deleted at once."""
+    """Receive everything in rounds, and delete it: messages in flight block their group."""
     records = []
     while batch := take(sqs, url):
         records += batch
@@ -57,7 +57,7 @@ def envelope(conversation: str, event: str, text: str = "hi") -> Envelope:
 
 
 class RefusingSqs:
-    """Takes what it is sent, but for entries whose event is to be refused so many times."""
+    """Accepts what is sent, except for entries whose event is to be refused a number of times."""
 
     def __init__(self, refusals: dict[str, int]) -> None:
         self.refusals = refusals
@@ -174,7 +174,7 @@ def test_a_batch_refused_whole_is_sent_again_and_then_given_up() -> None:
 
 
 def test_an_answer_that_names_nothing_accepted_nothing() -> None:
-    """What the SDK makes of a body that it cannot read."""
+    """The SDK makes an empty response of a body that it cannot parse."""
     fake = RefusingSqs({})
     fake.garbled = 1
     fake.sender().send([envelope("a", "a1"), envelope("a", "a2")])
@@ -255,9 +255,9 @@ def test_a_queue_that_is_gone(sqs: "SQSClient", urls: tuple[str, str]) -> None:
 
 
 class AnsweringSqs:
-    """Answers visibility and deletion batches with what is told, call by call.
+    """Answers visibility and deletion batches with given results, call by call.
 
-    That is an error code by receipt, or None for an answer that the SDK cannot read.
+    A result is error codes by receipt handle, or None for a body that the SDK cannot parse.
     """
 
     def __init__(self, *failures: dict[str, str] | None) -> None:

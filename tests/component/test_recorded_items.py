@@ -1,4 +1,4 @@
-"""What an earlier version stored and queued means the same to this one (tests/recorded)."""
+"""This version reads what an earlier one stored and queued (tests/recorded)."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ QUEUED = [queued for event in EVENTS for queued in event["queued"]]
 
 
 class Reader:
-    """The conversation table by plain keys: all that here depends on how the domain is cut."""
+    """The conversation table by plain keys: the only code here that uses the package's types."""
 
     def __init__(self, aws: Aws, now: int) -> None:
         self._table = Table(aws.dynamodb, aws.names["ConversationTable"], lambda: now, DAYS)
 
     @staticmethod
     def turn_of(body: str) -> list[str]:
-        """The keys of the turn that an envelope's event is answered in."""
+        """Return the keys of the turn that answers an envelope's event."""
         key = Envelope.from_json(body).key
         return [key.conversation, key.sort]
 
@@ -60,13 +60,13 @@ class Reader:
         return [turn.key.sort for turn in self._table.older(TurnKey(pk, sk))]
 
     def between(self, pk: str, after: str, before: str) -> tuple[list[str], list[str]]:
-        """The turns that follow one sort key, and those that come before another."""
+        """Return the turns after one sort key and before another."""
         later = self._table.turns_after(pk, after, 100)
         earlier = self._table.turns_before(pk, before, 100)
         return [turn.key.sort for turn in later], [turn.key.sort for turn in earlier]
 
     def write_again(self, pk: str, sk: str, delete: Callable[[], object]) -> None:
-        """Read a turn, and put it in its own place once `delete` has made room."""
+        """Read a turn, delete it by `delete`, and put it at the same key again."""
         turn = self._table.find(TurnKey(pk, sk))
         assert turn
         delete()
@@ -81,7 +81,7 @@ class Reader:
 
 @pytest.fixture
 def deploy(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy]:
-    """This version's functions, at a time in epoch milliseconds, over the recorded table."""
+    """Run this version's functions with the recorded table, at a time in epoch milliseconds."""
     with ExitStack() as stack:
 
         def at(now: int) -> Deployment:
@@ -93,7 +93,7 @@ def deploy(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy]:
 
 
 def of_conversations(items: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Sort keys by conversation, oldest first."""
+    """Return sort keys by conversation, oldest first."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for item in items:
         found[item["pk"]["S"]].append(item["sk"]["S"])
@@ -101,7 +101,7 @@ def of_conversations(items: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]
 
 
 def test_what_is_recorded_holds_every_kind_of_item() -> None:
-    """What is missing here would be believed to be readable."""
+    """A kind of item that is missing here would not be tested."""
     attributes = {name for item in TURNS for name in item}
     assert attributes == set(
         "pk sk expires_at kind channel author name language text reply buttons made state origin"
@@ -167,7 +167,7 @@ def test_tries_and_stops_count_on(deploy: Deploy, aws: Aws) -> None:
 
 
 def test_events_are_queued_as_before(deploy: Deploy) -> None:
-    """With the ids that keep the queue from taking an event twice."""
+    """With the deduplication ids by which the queue drops a repeated event."""
     deployment = deploy(EVENTS[0]["request"]["at"])
     for event in EVENTS:
         response = deployment.call(event["request"])
@@ -199,7 +199,7 @@ def test_the_page_shows_the_same_to_the_same_cookie(deploy: Deploy) -> None:
 
 
 def test_events_that_come_again_meet_their_turns(deploy: Deploy) -> None:
-    """What is open is brought to its end; nothing is answered anew, nor what was erased."""
+    """Unfinished turns are finished; nothing is answered again, not even erased messages."""
     again = recorded("again")
     deployment = deploy(again["at"])
     for queued in QUEUED:
@@ -215,7 +215,7 @@ def test_events_that_come_again_meet_their_turns(deploy: Deploy) -> None:
 
 
 def test_conversations_go_on(deploy: Deploy) -> None:
-    """Prompts, /history, /export, and all that is written meanwhile are what they were."""
+    """Prompts, /history, /export and everything written meanwhile are as before."""
     goes_on = recorded("next")
     steps = goes_on["steps"]
     deployment = deploy(steps[0]["request"]["at"])

@@ -1,4 +1,4 @@
-"""`python -m ops redrive` on queues of moto's."""
+"""`python -m ops redrive` with moto's queues."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORDS = "What was said to the bot"
 
 @pytest.fixture(autouse=True)
 def _nobody_writes_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto would wait for letters, too, and looks at all it has at once."""
+    """Receive without waiting: moto would wait too, but always looks at the whole queue."""
     monkeypatch.setattr("ops.redrive.PATIENCE", 0)
 
 
@@ -32,7 +32,7 @@ def body(conversation: str, number: int) -> str:
 
 
 def bury(aws: Aws, queues: Queues, conversation: str, *numbers: int) -> list[str]:
-    """The bodies of new dead letters."""
+    """Send dead letters. Returns their bodies."""
     bodies = [body(conversation, number) for number in numbers]
     for each in bodies:
         send(aws, queues.dead_letters, each, group_of(conversation))
@@ -49,7 +49,7 @@ def send(aws: Aws, url: str, text: str, group: str) -> None:
 
 
 def drain(aws: Aws, url: str) -> dict[str, list[str]]:
-    """The bodies in a queue, by group, in order; they are gone then."""
+    """Receive and delete a queue's messages. Returns their bodies in order, by group."""
     found = defaultdict(list)
     while messages := aws.sqs.receive_message(
         QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"]
@@ -76,7 +76,7 @@ def send_all(run: Redrive, group: str = "") -> int:
 
 
 class Dies:
-    """An SQS client whose connection is gone for one operation, from its call number `calls` on."""
+    """An SQS client whose connection fails for one operation from call number `calls` on."""
 
     def __init__(self, aws: Aws, operation: str, calls: int = 0) -> None:
         self._sqs, self._operation, self._left = aws.sqs, operation, calls

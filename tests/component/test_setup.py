@@ -1,4 +1,4 @@
-"""The setup function: what CloudFormation asks in, calls of the platforms and its answer out."""
+"""The setup function: CloudFormation's request in, calls to the platforms and a response out."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Context:
 
 @dataclass
 class Site:
-    """Our own door, and CloudFormation's: each answers `down` times with 503 first."""
+    """The stack's page and CloudFormation's response URL; each answers 503 `down` times first."""
 
     door_down: int = 0
     answer_down: int = 0
@@ -80,7 +80,7 @@ class World:
     environ: dict[str, str]
 
     def ask(self, kind: str, strict: str = "false", url: str = "", **more: Any) -> dict[str, Any]:
-        """What the function says to CloudFormation, which is what was put to its address."""
+        """Invoke the function. Returns what it sent to CloudFormation's response URL."""
         event = {
             "RequestType": kind,
             "ResponseURL": f"{self.url}/answer",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Counter:
-    """Answers {"done": n} to the n-th request that it carried out."""
+    """A server that answers {"done": n} to the n-th request that it executed."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []

@@ -1,4 +1,4 @@
-"""The Graph stand-in over HTTP: what it takes, what it refuses, what it gives back."""
+"""The Graph API's stand-in over HTTP: what it accepts, refuses and returns."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def call(verb: str, url: str, token: str = TOKEN, **kwargs: Any) -> tuple[int, d
 
 
 def send(url: str, **changes: Any) -> tuple[int, dict[str, Any]]:
-    """A right message with changes; None leaves a key out."""
+    """Send a valid message with changes; None removes a key."""
     body: dict[str, Any] = {
         "recipient": {"id": PERSON},
         "messaging_type": "RESPONSE",

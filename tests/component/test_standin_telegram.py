@@ -1,4 +1,4 @@
-"""The Telegram stand-in over HTTP: what it takes, what it refuses, what it keeps."""
+"""Telegram's stand-in over HTTP: what it accepts, refuses and stores."""
 
 from __future__ import annotations
 

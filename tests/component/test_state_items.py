@@ -1,4 +1,4 @@
-"""What the table keeps beside the turns: tries, counts of a day, persons, drafts and stops."""
+"""The table's items besides turns: tries, daily counts, profiles, drafts and stop requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only DynamoDB shows: items, what a step costs, and refusals that repeat nobody's words."""
+"""What only DynamoDB shows: items, the cost of each step, and errors without message texts."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_what_a_step_costs(aws: Aws, dynamodb_table: Table) -> None:
 
 @pytest.fixture
 def refused(aws: Aws, table: str) -> Iterator[Callable[[str, str], str]]:
-    """Puts a turn that DynamoDB refuses with a code and a text; what a log would then show."""
+    """Put a turn that DynamoDB refuses with a code and a text. Returns what a log would show."""
     with Stubber(aws.dynamodb) as stub:
 
         def put(code: str, message: str) -> str:

@@ -1,4 +1,4 @@
-"""What Telegram is sent, and what its answers mean, over HTTP with the stand-in."""
+"""What is sent to Telegram, and how its responses are understood, with the stand-in."""
 
 from __future__ import annotations
 

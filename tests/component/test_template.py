@@ -1,7 +1,7 @@
-"""What `sam deploy` would create: template.yaml as its translation says it.
+"""What `sam deploy` would create: template.yaml, translated to CloudFormation.
 
-Here is what moto ignores or takes without looking; that the rest works is shown by the tests that
-run on tables and queues made from the template.
+Only what moto ignores or does not check is tested here; the rest is shown by the tests that use
+tables and queues created from the template.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FOURTEEN_DAYS = 14 * 24 * 3600
 
 @pytest.fixture(scope="module")
 def translated() -> dict[str, Any]:
-    """The CloudFormation template that SAM makes of ours."""
+    """The CloudFormation template that SAM makes of template.yaml."""
     source = yaml_parse(TEMPLATE.read_text())
     for resource in source["Resources"].values():
         for key in {"CodeUri", "ContentUri"} & resource.get("Properties", {}).keys():
@@ -48,7 +48,7 @@ def translated() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def properties(translated: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Properties by logical id, parameters at their defaults."""
+    """Properties by logical id, with default parameters."""
     return {
         name: _at_defaults(resource["Properties"], translated)
         for name, resource in translated["Resources"].items()
@@ -353,7 +353,7 @@ def test_functions_may_do_what_they_do(
 
 
 def _name(resource: dict[str, Any]) -> str:
-    """The logical id; objects of a bucket are named by pattern."""
+    """Return the logical id; for objects of a bucket, with their pattern."""
     if "Fn::Sub" in resource:
         return str(resource["Fn::Sub"]).removeprefix("${").removesuffix(".Arn}/*")
     return str(resource["Fn::GetAtt"][0])
@@ -363,7 +363,7 @@ def _name(resource: dict[str, Any]) -> str:
 def test_functions_may_read_their_own_secrets_only(
     properties: dict[str, dict[str, Any]], function: str
 ) -> None:
-    """One GetParameters call names them all: one that is forbidden fails the call."""
+    """One GetParameters call names them all, and fails if a single one is forbidden."""
     (statement,) = (
         statement
         for statement in _statements(_role(properties, function))

@@ -1,4 +1,4 @@
-"""Who cannot prove its name is told nothing, by whichever client."""
+"""No client sends anything to a server whose certificate is not valid for its name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WORDS = "Nobody else may hear this"
 
 
 class Server:
-    """Takes one connection after another under a certificate, and remembers what it was told."""
+    """A TLS server with a certificate that records what it receives, one connection at a time."""
 
     def __init__(self, certificate: Path) -> None:
         self.told = b""
@@ -67,7 +67,7 @@ class Server:
 def serve(
     tmp_path: Path, trusting: Callable[[Path | None], None]
 ) -> Iterator[Callable[..., Server]]:
-    """A server, trusted or not, with a certificate for `name`."""
+    """Run a server, trusted or not, with a certificate for `name`."""
     servers: list[Server] = []
 
     def start(trusted: bool, name: str = HERE) -> Server:

@@ -1,4 +1,4 @@
-"""The build (layers/dependencies/trim.py) cuts nothing out of the AWS SDK that is called."""
+"""The build (layers/dependencies/trim.py) removes nothing of the AWS SDK that is used."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def trim() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def session(trim: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> boto3.Session:
-    """One that has nothing but what was left."""
+    """A session with the trimmed SDK's models only."""
     folder = tmp_path_factory.mktemp("layer")
     data = Path(botocore.__file__).with_name("data")
     kept = folder / "botocore" / "data"

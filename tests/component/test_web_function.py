@@ -1,4 +1,4 @@
-"""The web function whole: the page, its files, and the turns of its own conversation."""
+"""The whole web function: the page, its files, and the turns of a visitor's conversation."""
 
 import base64
 import gzip
@@ -107,14 +107,14 @@ def test_a_forged_cookie_is_replaced(call: Call) -> None:
 
 
 def text_of(response: dict[str, Any]) -> str:
-    """As a browser unpacks it."""
+    """Return the response's body as a browser decodes it."""
     assert response["isBase64Encoded"]
     assert response["headers"]["content-encoding"] == "gzip"
     return gzip.decompress(base64.b64decode(response["body"])).decode()
 
 
 def assets_of(call: Call) -> dict[str, str]:
-    """Paths that the page names, by file name."""
+    """Return the paths of files that the page names, by file name."""
     paths = re.findall(r'(?:src|href)="(/assets/[^"]+)"', text_of(call("/")))
     return {re.sub(r"/assets/(\w+)\.\w+", r"\1", path): path for path in paths}
 
@@ -179,7 +179,7 @@ def test_title_and_colour_are_the_operators(table: str) -> None:
 
 
 def test_the_page_is_light(call: Call) -> None:
-    """As it crosses the wire, all of it: 60 KB are the limit."""
+    """All of it as transmitted, at most 60 KB."""
     paths = ["/", *assets_of(call).values()]
     assert sum(len(base64.b64decode(call(path)["body"])) for path in paths) < 30_000
 

@@ -1,4 +1,4 @@
-"""The webhook whole: signed HTTP events in, envelopes in the queue out."""
+"""The whole webhook function: signed HTTP events in, envelopes in the queue out."""
 
 import base64
 import hashlib
@@ -117,7 +117,7 @@ def page(*events: dict[str, Any]) -> dict[str, Any]:
 
 
 def queued(aws: Aws, queues: Queues) -> list[Envelope]:
-    """What waits in the queue, the first of each conversation at least."""
+    """Receive the queue's messages, at least the first of each conversation."""
     answer = aws.sqs.receive_message(QueueUrl=queues.messages, MaxNumberOfMessages=10)
     return [Envelope.from_json(message["Body"]) for message in answer.get("Messages", [])]
 
@@ -362,7 +362,7 @@ def test_an_unforeseen_error_is_a_500_and_no_words_are_logged(
 
 
 def test_the_init_phase_loads_what_receives_and_nothing_heavy() -> None:
-    """Of what the worker needs, nothing may slow the webhook's start."""
+    """Modules that only the worker needs must not slow down the webhook's start."""
     program = (
         "import sys; from chatbot.bootstrap.webhook import build;"
         "build({'QUEUE_URL': 'https://sqs.example/queue'}); print(*sys.modules)"

@@ -1,4 +1,4 @@
-"""Turns for the tests of the conversation table, and what its double can do like it."""
+"""Turns for tests of the conversation table, and a protocol that both it and its double fulfil."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAYS = 90
 
 
 class Store(History, Protocol):
-    """The table, and what the page reads of it."""
+    """The ports of the conversation table together, those of the page included."""
 
     def save_draft(self, key: TurnKey, text: str) -> None: ...
 

@@ -1,4 +1,4 @@
-"""A conversation with the local stack as its person sees it."""
+"""A conversation with the local stack, as seen by its person."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECONDS = 20
 
 
 def until(found: Callable[[], object], wanted: object) -> None:
-    """Wait for what no record tells."""
+    """Wait until `found()` equals `wanted`, for what no record shows. Polls every 50 ms."""
     end = time.monotonic() + SECONDS
     while (got := found()) != wanted:
         assert time.monotonic() < end, f"{got!r} is not yet {wanted!r}"
@@ -31,18 +31,18 @@ class Chat:
     channel: str
 
     def say(self, text: str) -> list[str]:
-        """What is answered, part by part."""
+        """Write a text. Returns the parts of the answer."""
         return self.answers_to(self.person.write(self.channel, text, self.stack.url))
 
     def press(self, payload: str) -> list[str]:
-        """What is answered to a button of an earlier answer."""
+        """Press a button of an earlier answer. Returns the parts of the answer to that."""
         return self.answers_to(self.person.press(self.channel, payload, self.stack.url))
 
     def answers_to(self, post: Post) -> list[str]:
         return list(answers(self.channel, self.person, post, self.stack.url, SECONDS))
 
     def buttons(self) -> dict[str, str]:
-        """Those of the newest answer: label and payload."""
+        """Return the payloads of the newest answer's buttons by their labels."""
         if self.channel == "web":
             return {each["label"]: each["payload"] for each in self.turns()[-1]["buttons"]}
         newest = self.messages(1)[-1]
@@ -52,7 +52,7 @@ class Chat:
         return {each["text"]: each["callback_data"] for row in rows for each in row}
 
     def turns(self) -> list[dict[str, Any]]:
-        """What the page shows."""
+        """Return the turns that the page's API returns."""
         headers = {"cookie": self.person.signer.web_cookie(self.person.session)}
         reply = requests.get(f"{self.stack.url}/web/messages", headers=headers, timeout=30)
         turns: list[dict[str, Any]] = reply.json()["turns"]
@@ -62,11 +62,11 @@ class Chat:
         return send(self.stack, post, **headers)
 
     def received(self, at_least: int, chat_id: int | None = None) -> list[str]:
-        """The texts posted to the person, or to a group, once there are so many."""
+        """Wait for a number of posts to the person or to a group. Returns their texts."""
         return [message["text"] for message in self.messages(at_least, chat_id)]
 
     def messages(self, at_least: int, chat_id: int | None = None) -> list[dict[str, Any]]:
-        """The same as Telegram or Messenger got them."""
+        """Like `received`, but return the messages as Telegram or Messenger got them."""
         found: list[dict[str, Any]] = []
 
         def enough(_: object) -> bool:
@@ -88,7 +88,7 @@ class Chat:
         ]
 
     def prompts(self, words: str) -> list[list[dict[str, Any]]]:
-        """The prompts whose last line holds these words."""
+        """Return the prompts whose last message contains these words."""
         return [
             call.params["messages"]
             for call in self.stack.openai.wait(0, "chat/completions")

@@ -31,7 +31,7 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture
 def person(stack: Stack) -> Person:
-    """Somebody who never wrote before."""
+    """A person who has not written before."""
     return Person(f"ada-{uuid.uuid4()}", Signer(stack.settings))
 
 
@@ -42,7 +42,7 @@ def chat(stack: Stack, person: Person) -> Callable[[str], Chat]:
 
 @pytest.fixture
 def change(stack: Stack) -> Iterator[Callable[..., None]]:
-    """Change settings for as long as the test takes; functions that start anew read them."""
+    """Change settings for the duration of a test, and have the functions read them."""
     path = stack.aws.environments["WorkerFunction"]["PARAMETER_PATH"]
 
     def to(**settings: str) -> None:

@@ -53,7 +53,7 @@ def said_days_ago(chat: Chat, days: int, text: str, **changes: Any) -> None:
 
 
 def stored(chat: Chat) -> list[dict[str, Any]]:
-    """All that the table holds of the person, by any key."""
+    """Return all stored items of the person."""
     own = (chat.person.session, str(chat.person.telegram_id), chat.person.psid)
     items: list[dict[str, Any]] = chat.stack.table.scan()["Items"]
     return [item for item in items if any(one in json.dumps(item, default=str) for one in own)]
@@ -69,7 +69,7 @@ def kept_files(chat: Chat) -> dict[str, bytes]:
 
 
 def received_file(chat: Chat) -> bytes:
-    """What the person gets: a document, or on the page a link."""
+    """Return the file that the person gets: a document, or on the web page a link."""
     if chat.channel == "web":
         made = chat.turns()[-1]["made"]
         assert made["title"] == "conversation.json"

@@ -1,4 +1,4 @@
-"""What the model is shown besides the words, through the whole stack."""
+"""What the model is told besides the text, through the whole stack."""
 
 from __future__ import annotations
 

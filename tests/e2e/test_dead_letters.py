@@ -1,6 +1,6 @@
-"""What cannot be answered goes to the dead letters, its conversation goes on, and it comes back.
+"""What cannot be answered becomes a dead letter, its conversation goes on, a redrive answers it.
 
-In real Lambda processes: a second stack with functions in this process would not do.
+With functions in processes, as a second stack with functions in this process cannot run.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture
 def faults(stack: Stack) -> Iterator[dict[str, Faults]]:
-    """By channel, of its platform."""
+    """Return the fault rules of a channel's platform."""
     yield {"telegram": stack.telegram.faults, "messenger": stack.graph.faults}
     for faults in (stack.telegram.faults, stack.graph.faults):
         faults.clear()
 
 
 def waiting(stack: Stack, url: str) -> int:
-    """Messages in the queue, in flight or not."""
+    """Return the number of messages in the queue, in flight or not."""
     names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
     answer = stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     return sum(int(count) for name, count in answer.items() if name in names)
 
 
 def dies(chat: Chat, faults: Faults) -> tuple[str, Post]:
-    """A message, and what it says: it is answered, but nobody takes the answer until it dies."""
+    """Send a message whose answer is refused until it is a dead letter. Returns its text."""
     operation = {"telegram": "sendMessage", "messenger": "POST messages"}[chat.channel]
     faults.add(Fault("status", match=operation, times=0, status=401, code="190/0"))
     text = f"Say it again {uuid.uuid4()}"

@@ -1,4 +1,4 @@
-"""Who may talk and how much, through the whole stack on every channel."""
+"""Who may write to the bot and how often, through the whole stack on every channel."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_a_text_that_telegram_cut_waits_for_its_second_half(chat: Chats) -> None
 
 
 def _answers(chatting: Chat, channel: str) -> list[str]:
-    """What each answer says was said, in the order in which they came."""
+    """Return the messages that each answer repeats, in order."""
     if channel == "web":
         cookie = chatting.person.signer.web_cookie(chatting.person.session)
         url = f"{chatting.stack.url}/web/messages"

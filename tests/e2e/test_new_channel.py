@@ -1,7 +1,7 @@
-"""A new channel is two files and a row: a toy one goes through the local stack.
+"""A new channel is two files and a row in a list: a toy channel works in the local stack.
 
-Nothing else of the bot knows of it. A channel of the product has its routes in `template.yaml`;
-the toy's is added to a copy.
+No other file knows it. A channel of the product has its routes in `template.yaml`; the toy's is
+added to a copy.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def stack(root: Path) -> Iterator[Stack]:
 
 @pytest.fixture
 def posts() -> SimpleQueue[str]:
-    """The texts that the toy's platform was given."""
+    """The texts that were posted to the toy's platform."""
     return SimpleQueue()
 
 

@@ -24,7 +24,7 @@ Chatting = Callable[[str], Chat]
 
 
 def ops(stack: Stack, *words: str) -> tuple[int, str]:
-    """Exit code and output, which may hold words: apart from what the functions write."""
+    """Run a command. Returns exit code and output; unlike the functions' logs it may hold texts."""
     out = io.StringIO()
     with printing_to(out), redirect_stderr(out):
         code = main([*words, "--local", stack.url])

@@ -1,4 +1,4 @@
-"""`python -m ops doctor` is green on a stack that is well, and names each planted fault."""
+"""`python -m ops doctor` finds nothing on a sound stack, and names each fault that is set up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Doctor = Callable[..., dict[str, str]]
 
 @pytest.fixture(autouse=True)
 def _well(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A registered stack that remembers nothing of other tests, and forgets what is planted."""
+    """Register the stack and remove traces of other tests; remove the fault after the test."""
     monkeypatch.setattr(stack.recorder, "_records", deque[object](maxlen=100))
     assert main(["register", "--local", stack.url]) == 0
     subscriptions, fields = dict(stack.graph.subscriptions), stack.graph.subscribed_fields
@@ -44,7 +44,7 @@ def _well(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def doctor(stack: Stack, capsys: pytest.CaptureFixture[str]) -> Doctor:
     def examine(*words: str) -> dict[str, str]:
-        """The worst level by name; the exit code must agree."""
+        """Run the doctor. Returns the worst level by name; the exit code must agree."""
         capsys.readouterr()
         code = main(["doctor", "--local", stack.url, *words])
         levels: dict[str, str] = {}
@@ -59,7 +59,7 @@ def doctor(stack: Stack, capsys: pytest.CaptureFixture[str]) -> Doctor:
 
 
 def _findings(out: str) -> list[str]:
-    """Without what the functions log, which share this process."""
+    """Return the findings, without the logs of the functions in this process."""
     return [line for line in out.splitlines() if not line.startswith("{")]
 
 

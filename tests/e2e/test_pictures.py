@@ -1,4 +1,4 @@
-"""Pictures out, and what people send along in, on each channel, through the whole stack."""
+"""Generated pictures, and files that people send, on each channel through the whole stack."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ POSTING = ["telegram", "messenger"]
 
 @pytest.fixture
 def words() -> str:
-    """A prompt that nobody had before."""
+    """Return a prompt that no other test uses."""
     return f"a red fox {uuid.uuid4()}"
 
 
@@ -44,7 +44,7 @@ def drawn(stack: Stack, words: str) -> int:
 
 
 def pictures(chat: Chat) -> list[tuple[str, bytes]]:
-    """What the person got: caption and content."""
+    """Return the pictures that the person got: caption and content."""
     if chat.channel == "telegram":
         calls = chat.stack.telegram.wait(0, "sendPhoto")
         mine = [call.params for call in calls if call.params["chat_id"] == chat.person.telegram_id]
@@ -147,7 +147,7 @@ def test_nobody_else_gets_a_picture_of_the_page(chat: Chats, stack: Stack, words
 
 
 def sent(chat: Chat, kind: str, content: bytes, name: str, caption: str = "") -> list[str]:
-    """What is answered to a file, part by part."""
+    """Send a file. Returns the parts of the answer."""
     before = len(chat.received(0))
     source = chat.stack.upload(chat.channel, content, name)
     assert chat.post(chat.person.send(chat.channel, kind, source, caption, name)).ok

@@ -1,4 +1,4 @@
-"""What only `python -m local` as a whole can show: workers that die, and a real bot's updates."""
+"""What only `python -m local` as a whole shows: workers that die, a real bot's updates."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def telegram() -> TelegramStandIn:
 
 @pytest.fixture
 def real(telegram: TelegramStandIn, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
-    """Telegram itself, as far as the stack can tell."""
+    """A server that the stack takes for Telegram itself."""
     server = serve(telegram)
     monkeypatch.setenv("TELEGRAM_API_URL", server.url)
     yield server

@@ -34,7 +34,7 @@ LINUX = sys.platform == "linux"
 
 
 class Running:
-    """`python -m local`, ready."""
+    """A running `python -m local`."""
 
     def __init__(self, process: subprocess.Popen[str], url: str) -> None:
         self.process = process
@@ -88,7 +88,7 @@ def _descendants(pid: int) -> set[int]:
 
 
 def _gone(pids: set[int], seconds: float = 10) -> bool:
-    """Whether all have ended, or do within the time."""
+    """Whether all processes end within the time."""
     end = time.monotonic() + seconds
     while any(_alive(pid) for pid in pids):
         if time.monotonic() > end:
@@ -234,7 +234,7 @@ def test_assets_of_the_page_are_served(stack: Stack) -> None:
 def test_the_worker_starts_at_once(
     stack: Stack, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The poller is told: it does not have to look."""
+    """The recorder wakes the poller, which need not wait for its next receive."""
     conversation = person.conversation("telegram")
     with monkeypatch.context() as asleep:
         asleep.setattr("local.cloud.event_source._IDLE_SECONDS", 60)

@@ -1,4 +1,4 @@
-"""A short storm: the long one, with real processes that are killed, is `make storm`."""
+"""A short storm. The long one, which kills processes, is `make storm`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_short_storm_passes() -> None:
-    """In a process of its own: a process can hold one stack of in-process functions."""
+    """In a process of its own, as a process can run only one stack with in-process functions."""
     arguments = "--seed 7 --conversations 12 --messages 5 --runtime inprocess"
     done = subprocess.run(
         [sys.executable, "-m", "tests.storm", *arguments.split()],

@@ -1,4 +1,4 @@
-"""The answer appears while it is made, and can be stopped, on each channel."""
+"""Answers appear while they are generated, and can be stopped, on each channel."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WHOLE = " ".join(f"word{number}" for number in range(1, WORDS + 1))
 
 @contextmanager
 def slowly(stack: Stack, token_s: float, first_token_s: float = 0) -> Iterator[None]:
-    """The model takes its time inside; seconds."""
+    """Slow down the model inside the block, in seconds."""
     stack.openai.token_s, stack.openai.first_token_s = token_s, first_token_s
     try:
         yield
@@ -37,7 +37,7 @@ def slowly(stack: Stack, token_s: float, first_token_s: float = 0) -> Iterator[N
 
 
 def shown(chat: Chat, chat_id: int | None = None) -> list[Call]:
-    """What the person saw on Telegram: previews and messages, in order."""
+    """Return what the person saw on Telegram: drafts and messages, in order."""
     calls = chat.stack.telegram.wait(0, "sendMessageDraft", "sendMessage")
     where = chat_id or chat.person.telegram_id
     return [call for call in calls if call.params["chat_id"] == where]

@@ -1,4 +1,8 @@
-"""`python -m tests.faults`: every boundary × fault × channel against the real functions."""
+"""Run the fault cases, every boundary × fault × channel: `python -m tests.faults`.
+
+A boundary is a call between the functions and a server. Each case makes that call fail in one way,
+in a conversation with the real functions, and checks that every message is answered once.
+"""
 
 from __future__ import annotations
 
@@ -23,19 +27,32 @@ def main() -> int:
         "--only",
         action="append",
         metavar="PATTERN",
-        help="cases whose name (channel/boundary/fault) holds it; * and ? as in file names",
+        help="run the cases whose name (channel/boundary/fault) contains PATTERN, which may hold * "
+        "and ? as in file names; can be repeated",
     )
-    parser.add_argument("--list", action="store_true", help="print the cases' names")
-    parser.add_argument("--jobs", type=int, default=12, help="cases side by side (default 12)")
-    parser.add_argument("--runtime", choices=("rie", "inprocess"), default="rie")
-    parser.add_argument("--report", type=Path, default=Path("faults-report.json"))
+    parser.add_argument("--list", action="store_true", help="print the names of the cases and exit")
+    parser.add_argument(
+        "--jobs", type=int, default=12, help="cases that run at the same time (default 12)"
+    )
+    parser.add_argument(
+        "--runtime",
+        choices=("rie", "inprocess"),
+        default="rie",
+        help="run the functions in processes, which cases can kill, or in this one (default rie)",
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        default=Path("faults-report.json"),
+        help="file for the results (default faults-report.json)",
+    )
     options = parser.parse_args()
     chosen = choose(options.only, options.runtime)
     if options.list:
         print("\n".join(case.name for case in chosen))
         return 0
     if not chosen:
-        print("no such case", file=sys.stderr)
+        print("no case has such a name: see --list", file=sys.stderr)
         return 2
     began, done = time.monotonic(), 0
     terminal = sys.stdout
@@ -45,7 +62,7 @@ def main() -> int:
         done += 1
         print(report.line(done, len(chosen), case, finding), file=terminal, flush=True)
 
-    # Warns of metrics of its own that it did not send anywhere.
+    # It warns that it could not send its own usage metrics.
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # the functions' logs
         findings = run_all(chosen, options.runtime, options.jobs, told)

@@ -1,4 +1,4 @@
-"""Boundaries as calls, and faults as what happens to such a call."""
+"""Which call each boundary is, and which fault rule makes that call fail."""
 
 from __future__ import annotations
 
@@ -33,12 +33,16 @@ _THROTTLED = {
     "GET": "SlowDown",
 }
 _SDK_TRIES = 3
-_EVERY_TRY = 4  # of a write after a sure post
+_EVERY_TRY = 4  # how often the worker tries to store that a post succeeded
 
 
 @dataclass(frozen=True)
 class Call:
-    """The call that a boundary is: which server sees it, and how it is told from others."""
+    """The call that a boundary is: the server that gets it, and how to recognise it.
+
+    `operation` is the recorder's name of it, `holds` are texts in its URL or body, and `skip` is
+    how many such calls come before it.
+    """
 
     server: str
     operation: str
@@ -47,7 +51,10 @@ class Call:
 
 
 def call_of(boundary: str, talk: Talk, receipt: str = "") -> Call:
-    """`receipt` is that of the message in the queue, for the boundaries that name only that."""
+    """Return the boundary's call for the message under test in a conversation.
+
+    `receipt` is the message's receipt handle, for the calls that name nothing else.
+    """
     whose = talk.conversation
     if boundary in FUNCTION:
         return Call("aws", "GetParameters", (FUNCTION[boundary][1],))
@@ -88,7 +95,11 @@ Then = Callable[["WSGIEnvironment"], None]
 
 
 def fault_of(case: Case, call: Call, kill: Then, freeze: Then, rival: Then) -> Fault:
-    """`kill` and `freeze` act on the process that calls, `rival` on the table."""
+    """Return the fault rule of a case.
+
+    `kill` and `freeze` act on the process that makes the call; `rival` writes to the table as
+    another worker would. Each is given the call's WSGI environment.
+    """
     aws = call.server == "aws"
     tries = _SDK_TRIES if aws else 1
     fault = {

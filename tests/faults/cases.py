@@ -1,4 +1,4 @@
-"""The table of cases: boundary × fault × channel, and what of each the design admits."""
+"""The table of cases (boundary × fault × channel), and which imperfect outcomes are allowed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BROKEN = "500"
 MALFORMED = "malformed"
 THROTTLED = "throttled"
 CONDITION = "condition failed"
-# What only some boundaries know.
+# Faults that only some boundaries can have.
 RECEIPT = "receipt refused"
 DENIED = "denied"
 ENTRY = "entry refused"
@@ -58,20 +58,20 @@ READ_BACK = "read-back"
 DELIVERED = "delivered update"
 DELETION = "deletion"
 MERGED = "merged "
-"""What hits two messages that are answered together."""
+"""Prefix of the boundaries of cases in which two messages are answered together."""
 
 FAULTS = (
     *(KILLED_BEFORE, KILLED_AFTER, TIME_LIMIT, REFUSED, CLOSED_BEFORE, CLOSED_AFTER, NO_ANSWER),
     *(WAIT, TOO_MANY, BROKEN, MALFORMED, THROTTLED, CONDITION),
     *(RECEIPT, DENIED, ENTRY, LOST, TWICE, BATCH, SLOW, OUTAGE, BROKEN_OFF),
 )
-# In the order of a message's way.
+# In the order in which a message passes them.
 BOUNDARIES: dict[str, tuple[str, ...]] = {
     SECRETS_WEBHOOK: _AWS,
     ENQUEUE: (*_AWS, ENTRY),
     RECEIVE: (KILLED_BEFORE, LOST, TWICE, BATCH),
     SECRETS_WORKER: _AWS,
-    # Lease and query go side by side: one refused connection hits both.
+    # Lease and query are sent at the same time: a refused connection would hit both.
     LEASE: (*(fault for fault in _AWS if fault != REFUSED), RECEIPT),
     QUERY: _AWS,
     TYPING: _HTTP,
@@ -79,7 +79,8 @@ BOUNDARIES: dict[str, tuple[str, ...]] = {
     DRAFT: _HTTP,
     DRAWN: _HTTP,
     KEPT: _AWS,
-    # By the attempt after one that kept it unawares. What is no answer would be a file to us.
+    # The attempt before stored the picture, but got no response to that. A malformed response is
+    # left out, as any body would be taken for the file.
     LOOK: (KILLED_BEFORE, CLOSED_BEFORE, CLOSED_AFTER, NO_ANSWER, BROKEN, THROTTLED),
     PUT: (*_AWS, CONDITION),
     FIRST: _HTTP,
@@ -100,7 +101,7 @@ BOUNDARIES: dict[str, tuple[str, ...]] = {
 _ON_TELEGRAM = {DRAFT}
 _NOT_ON_WEB = {TYPING, FIRST, PROGRESS, SECOND, POSTED, TAKE_OVER, READ_BACK}
 
-# Boundaries whose call is carried out in "closed after", "no answer", "malformed", "time limit".
+# Faults in which the server executes the call although the caller sees it fail.
 _CARRIED_OUT = {KILLED_AFTER, TIME_LIMIT, CLOSED_AFTER, NO_ANSWER, MALFORMED}
 _REFUSED_PUT = {KILLED_BEFORE, REFUSED, CLOSED_BEFORE, BROKEN, THROTTLED}
 
@@ -121,17 +122,17 @@ class Case:
 
     @property
     def draws(self) -> bool:
-        """Whether the message that is hit asks for a picture."""
+        """Whether the message under test asks for a picture."""
         return self.boundary in (DRAWN, KEPT, LOOK, POSTED)
 
     @property
     def at(self) -> str:
-        """The boundary, of one message or of several."""
+        """The boundary without the prefix MERGED."""
         return self.boundary.removeprefix(MERGED)
 
     @property
     def alone(self) -> bool:
-        """Whether its fault would hit other conversations of the same stack."""
+        """Whether the fault would hit other conversations of the same stack too."""
         return (
             self.fault in (REFUSED, BATCH)
             or self.at in (SECRETS_WEBHOOK, SECRETS_WORKER)
@@ -140,22 +141,26 @@ class Case:
 
     @property
     def needs_processes(self) -> bool:
-        """Whether it can only be shown on functions in processes of their own."""
+        """Whether the case only works with functions in processes."""
         return self.fault in DEATHS or (
-            # A function's first read of the secrets is that of a fresh process.
+            # Only a new process reads the secrets right away.
             self.at in (SECRETS_WEBHOOK, SECRETS_WORKER)
         )
 
     @property
     def refused_put(self) -> bool:
-        """Whether a batch stops because of it: nothing is posted to the page that could fail."""
+        """Whether the batch stops at a refused write of the turn.
+
+        So on the web, where the answer is not posted anywhere and no post can fail.
+        """
         return self.fault == BATCH and self.channel == "web"
 
     @property
     def may_repeat(self) -> str:
-        """Why a part of the answer may come again, or ""."""
+        """Why a part of the answer may be posted twice, "" if it may not."""
         if self.channel != "telegram":
-            return ""  # Messenger is read back, and the page reads the one turn there is
+            # The worker asks Messenger what arrived; the page shows the turn's one answer.
+            return ""
         posted_unrecorded = self.fault == KILLED_BEFORE and self.at in (PROGRESS, DELIVERED)
         if posted_unrecorded:
             return "Telegram cannot be asked what was posted before its worker died"
@@ -165,7 +170,7 @@ class Case:
 
     @property
     def may_ask_twice(self) -> str:
-        """Why the model may be asked twice for the message, or ""."""
+        """Why the model may be asked twice about the message, "" if it may not."""
         if self.at in (MODEL, DRAWN) and self.fault in (*_CARRIED_OUT, BROKEN_OFF):
             return "the model's answer never came"
         if self.at in (TYPING, DRAFT) and self.fault in DEATHS:
@@ -187,6 +192,6 @@ def every() -> Iterator[Case]:
             if channel != "telegram" and boundary in _ON_TELEGRAM:
                 continue
             if channel == "telegram" and boundary == READ_BACK:
-                continue  # bots cannot read back
+                continue  # bots cannot read what they posted
             for fault in faults:
                 yield Case(boundary, fault, channel)

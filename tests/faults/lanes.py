@@ -1,4 +1,4 @@
-"""The event source mapping of the fault cases: each conversation in an invocation of its own."""
+"""The event source mapping of the fault cases: an invocation for each conversation."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 Way = Literal["as usual", "never", "twice", "not deleted"]
-"""What becomes of received messages: handed to a worker once, to none, to two at once, or their
-deletion never reaches the queue."""
+"""How received messages are handled: given to one worker, to none, to two at the same time, or to
+one with their deletion never reaching the queue."""
 Meets = Callable[[Sequence["MessageTypeDef"]], Way]
 
 
 class Lanes(Poller):
-    """A fault then hits nobody else, as it could where AWS batches conversations.
+    """A poller that splits batches by conversation, so that a fault hits one conversation only.
 
-    `meet` tells what becomes of the next messages of a conversation; `pair` has the next ones of
-    two conversations share an invocation.
+    `meet` sets how a conversation's next messages are handled; `pair` has the next messages of two
+    conversations share an invocation.
     """
 
     def __init__(self, *arguments: Any) -> None:
@@ -57,7 +57,7 @@ class Lanes(Poller):
 
     @contextmanager
     def held(self, group: str, count: int) -> Iterator[None]:
-        """Nothing is received: the `count` messages sent to `group` meanwhile come as one batch."""
+        """Receive nothing inside the block; the `count` messages then sent come as one batch."""
         with self._holding:
             self._open.clear()
             while self._looking:
@@ -69,7 +69,7 @@ class Lanes(Poller):
             self._wake.set()
 
     def wait_idle(self, group: str, timeout: float) -> bool:
-        """Wait until no worker has anything of the conversation; false when time is over."""
+        """Wait until no worker handles the conversation. Returns False after `timeout` seconds."""
         with self._state:
             return self._state.wait_for(lambda: not self._busy[group], timeout)
 
@@ -84,7 +84,11 @@ class Lanes(Poller):
         return []
 
     def _whole(self, messages: list[MessageTypeDef]) -> list[MessageTypeDef]:
-        """A full batch may end within what is to come as one: that goes back, as if untouched."""
+        """Return the messages that can be handled now.
+
+        A full batch may end in the middle of those that are to come together. They are then made
+        visible again, and this receive is not counted.
+        """
         counts = Counter(group_of(message) for message in messages)
         cut = {group for group, count in counts.items() if count < self._together.get(group, 0)}
         for group in counts.keys() - cut:
@@ -138,5 +142,5 @@ class Lanes(Poller):
 
 
 def group_of(message: MessageTypeDef) -> str:
-    """The conversation of a received message."""
+    """Return the conversation of a received message."""
     return message["Attributes"]["MessageGroupId"]

@@ -1,4 +1,4 @@
-"""Runs cases side by side: those that share a stack, and beside them those that need it alone."""
+"""Run cases at the same time: most share a stack, others need one of their own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OUTAGE_SETTINGS = {"GIVE_UP_AFTER": "4s", "MODEL_TIMEOUT": "2s", "RETRY_DELAY_MA
 
 
 def run_all(chosen: Sequence[Case], runtime: Runtime, jobs: int, told: Told) -> dict[Case, Finding]:
-    """`told` hears of each as soon as it is over, one at a time."""
+    """Run the cases. `told` is called with each finding when it is known, one at a time."""
     outages = [case for case in chosen if case.fault == cases.OUTAGE]
     pictures = [case for case in chosen if case.draws]
     others = [case for case in chosen if case not in outages and case not in pictures]
@@ -38,7 +38,7 @@ def run_all(chosen: Sequence[Case], runtime: Runtime, jobs: int, told: Told) -> 
     queue: SimpleQueue[Case] = SimpleQueue()
     for case in alone:
         queue.put(case)
-    # Of stacks whose functions are in this process only one may run at a time.
+    # Only one stack with functions in this process can run at a time.
     stacks = ALONE_STACKS + 2 if runtime == "rie" else 1
     with ThreadPoolExecutor(stacks) as pool:
         groups = [
@@ -70,7 +70,7 @@ def _share(
     seconds: int,
     **settings: str,
 ) -> None:
-    """Those that must be alone come last."""
+    """Run cases on one stack, `jobs` at a time; those that must be alone on it come last."""
     with running(runtime, min(jobs, len(chosen)) + 2, seconds, **settings) as stack:
         with ThreadPoolExecutor(jobs) as pool:
             together = [case for case in chosen if not case.alone]
@@ -94,14 +94,14 @@ def _one_by_one(runtime: Runtime, queue: SimpleQueue[Case], tell: Told) -> None:
 def _run(case: Case, stack: Stack, tell: Told) -> None:
     try:
         finding = run(case, stack)
-    except Exception as error:  # noqa: BLE001 - one case must not end the others
+    except Exception as error:  # noqa: BLE001 - an error in one case must not end the others
         note = f"{type(error).__name__}: {error}"
         finding = Finding(0, 0, 0, fired=False, stuck=True, note=note)
     tell(case, finding)
 
 
 def _in_turns(chosen: Iterable[Case]) -> list[Case]:
-    """Those that wait long beside those that do not: else all processors are busy, then none."""
+    """Mix cases that mostly wait with those that compute, so that the processors stay busy."""
     slow = [case for case in chosen if case.fault in cases.DEATHS]
     quick = [case for case in chosen if case.fault not in cases.DEATHS]
     share = max(1, len(quick) // max(1, len(slow)))

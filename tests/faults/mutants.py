@@ -1,7 +1,8 @@
-"""`python -m tests.faults.mutants`: breaks one step of the code at a time, and expects it noticed.
+"""Break the code in one place at a time and check that tests fail: mutation tests.
 
-Each patch in mutants/ says what it breaks, and names tests (`Test: …`, of pytest) and fault cases
-(`Fault: …`) each of which must fail on it, and must not without it.
+Run it as `python -m tests.faults.mutants`. Each patch in mutants/ says what it breaks, and names
+tests (`Test: …`, of pytest) and fault cases (`Fault: …`). Each of these must fail with the patch
+and pass without it.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ ROOT = Path(__file__).parents[2]
 PATCHES = Path(__file__).parent / "mutants"
 PACKAGE = "layers/chatbot"
 JOBS = 2
-SECONDS = 240  # of one run
+SECONDS = 240  # time limit of a test run
 _NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", ".aws-sam", ".hypothesis", ".*_cache", "__pycache__", "node_modules"
 )
 _GIT = shutil.which("git") or "git"
-_FAILED = 1  # exit code of both, when they ran and something was wrong
+_FAILED = 1  # exit code of pytest and of tests.faults when a test or case failed
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,14 @@ def every() -> list[Mutant]:
 
 
 class Copy:
-    """A copy of the tree, to be broken and mended again."""
+    """A copy of the repository, to which one mutant at a time is applied."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         shutil.copytree(ROOT, folder, ignore=_NOT_COPIED)
 
-    def broken(self, mutant: Mutant) -> str:
-        """Why the patch does not apply, or "". Mends what was broken before."""
+    def apply(self, mutant: Mutant) -> str:
+        """Restore the package and apply the mutant. Returns why that failed, "" if it did not."""
         shutil.rmtree(self._folder / PACKAGE)
         shutil.copytree(ROOT / PACKAGE, self._folder / PACKAGE, ignore=_NOT_COPIED)
         applied = subprocess.run(
@@ -80,7 +81,8 @@ class Copy:
         return applied.stderr.strip() if applied.returncode else ""
 
     def run(self, command: Sequence[str]) -> tuple[int, str]:
-        """Exit code and output. What is in the copy comes before the editable install."""
+        """Run a command in the copy. Returns exit code and output."""
+        # The copy's package is found before the one that is installed as editable.
         environment = {**os.environ, "PYTHONPATH": str(self._folder / PACKAGE)}
         try:
             done = subprocess.run(
@@ -106,7 +108,7 @@ def main() -> int:
         for number in range(JOBS):
             copies.put(Copy(Path(folder) / str(number)))
         sound = _sound(mutants, copies)
-        print(sound or "without a mutant all is well", flush=True)
+        print(sound or "all tests and cases pass without a mutant", flush=True)
         verdicts = pool.map(lambda mutant: _noticed(mutant, copies), [] if sound else mutants)
         missed = 0
         for mutant, wrong in zip(mutants, verdicts, strict=False):
@@ -119,7 +121,7 @@ def main() -> int:
 
 
 def _sound(mutants: Sequence[Mutant], copies: SimpleQueue[Copy]) -> str:
-    """What fails without any mutant, or ""."""
+    """Run all tests and cases without a mutant. Returns what fails, or ""."""
     copy = copies.get()
     tests = sorted({test for mutant in mutants for test in mutant.tests})
     faults = sorted({fault for mutant in mutants for fault in mutant.faults})
@@ -132,13 +134,13 @@ def _sound(mutants: Sequence[Mutant], copies: SimpleQueue[Copy]) -> str:
 
 
 def _noticed(mutant: Mutant, copies: SimpleQueue[Copy]) -> str:
-    """What did not notice the mutant, or ""."""
+    """Run the mutant's tests and cases. Returns those that did not fail, or ""."""
     copy = copies.get()
     try:
-        refused = copy.broken(mutant)
+        refused = copy.apply(mutant)
         if refused:
             return f"the patch does not apply: {refused}"
-        wrong = [] if mutant.commands else ["it names nothing that should notice"]
+        wrong = [] if mutant.commands else ["the patch names no test and no fault case"]
         for command in mutant.commands:
             code, output = copy.run(command)
             if code != _FAILED:
@@ -154,7 +156,7 @@ def _pytest(tests: Sequence[str]) -> list[str]:
 
 
 def _cases(names: Sequence[str]) -> list[str]:
-    """In this process: a case that needs none killed starts sooner so."""
+    """Return the command for fault cases, with functions in its own process: that starts faster."""
     chosen = [word for name in names for word in ("--only", name)]
     options = ["--runtime", "inprocess", "--jobs", "4", "--report", os.devnull]
     return [sys.executable, "-m", "tests.faults", *options, *chosen]

@@ -1,4 +1,4 @@
-"""How the fault of a case comes about: what is planted into the stack between two messages."""
+"""Set up a case's fault in the stack, between two messages of its conversation."""
 
 from __future__ import annotations
 
@@ -27,11 +27,16 @@ REFUSED_SECONDS = 1.0
 REFUSED_AT_MOST = 8.0
 RIVAL_SECONDS = 1.5
 NEIGHBOUR_SECONDS = 7.0
-"""At most; three quarters of the model's time are for its first try, 12 s of a worker's 24."""
+"""Longest time of the neighbour's model call. The first call gets three quarters of the time for
+the model: 12 s of a worker's 24."""
 
 
 class Plant:
-    """The fault of one case. `before` the message that it hits; `fired` tells whether it did."""
+    """The fault of one case.
+
+    `before` sets it up, and is called before the message under test is sent. `fired` is whether it
+    has occurred.
+    """
 
     def __init__(self, case: Case, talk: Talk) -> None:
         self.case = case
@@ -82,11 +87,11 @@ class Plant:
 
     @property
     def _meets(self) -> bool:
-        """Whether the fault begins with what the lane makes of the received message."""
+        """Whether the fault depends on the poller, that is on `Lanes.meet`."""
         return self.case.at in (cases.RECEIVE, cases.LEASE, cases.DELETION)
 
     def _lead(self) -> None:
-        """What goes wrong earlier, for the boundaries that are reached only then."""
+        """Add the earlier faults without which the boundary is not reached."""
         if self.case.at == cases.READ_BACK:
             call = call_of(cases.FIRST, self.talk)
             self._add(call, Fault("hang_up_after", match=call.operation, contains=call.holds))
@@ -98,7 +103,10 @@ class Plant:
             self._refuse_posts()
 
     def _refuse_posts(self) -> None:
-        """The first record of the batch is handed back: its post (page: its turn) is refused."""
+        """Have the batch's first record return to the queue.
+
+        Its post is refused; on the web, where nothing is posted, the write of its turn.
+        """
         call = call_of(cases.PUT if self.case.refused_put else cases.FIRST, self.talk)
         status = 500 if self.case.refused_put else 429
         fault = Fault("status", match=call.operation, contains=call.holds, status=status, times=3)
@@ -110,7 +118,7 @@ class Plant:
         self._add(call, fault_of(self.case, call, kill, freeze, self._rival))
 
     def _strike(self, call: Call, blow: Then, environ: WSGIEnvironment) -> None:
-        """Whoever gave up waiting before the blow is not hit by it: it is for the next try then."""
+        """Kill or freeze the caller. If it has given up waiting, do so at the next try."""
         try:
             blow(environ)
         except processes.Gone:
@@ -138,7 +146,10 @@ class Plant:
         faults.add(fault)
 
     def _pair(self) -> None:
-        """A neighbour in the batch that takes longer: only then the worker deletes by itself."""
+        """Put a slower conversation into the same batch.
+
+        Only then does the worker itself delete the message under test, before the batch ends.
+        """
         self.companion = Talk(self.stack, self.talk.channel, long=0)
         self.lanes.pair(self.talk.conversation, self.companion.conversation)
         words = self.companion.text(1)
@@ -161,7 +172,7 @@ class Plant:
         self.lanes.meet(self.talk.conversation, meets)
 
     def _refuse(self) -> None:
-        """The listener is gone when the step before has its answer, and comes back soon after."""
+        """Refuse connections as soon as the step before got its response, for a short time."""
         boundary, talk = self.case.at, self.talk
         server = "aws" if boundary in FUNCTION else call_of(boundary, talk).server
         last = cases.PUT if talk.channel == "web" else cases.SECOND
@@ -198,14 +209,14 @@ class Plant:
             refusal.begin()
 
     def _absorb(self, function: str) -> None:
-        """The call that tells the emulator that its process is gone."""
+        """Invoke the function once: only so the emulator learns that its process is gone."""
         if function == "WorkerFunction":
             self.stack.invoke(function, {"Records": []})
         else:
             self.stack.invoke(function, {"requestContext": {"http": {"method": "GET"}}})
 
     def _rival(self, environ: WSGIEnvironment) -> None:
-        """Another worker was quicker: it claimed the turn, and died of it."""
+        """Write to the table as another worker that claimed the turn first, and then died."""
         body: dict[str, Any] = json.load(environ["wsgi.input"])
         environ["wsgi.input"].seek(0)
         dynamodb = self.stack.aws.client("dynamodb")
@@ -213,7 +224,8 @@ class Plant:
         claim = {"claim_token": {"S": uuid.uuid4().hex}, "claim_ends": {"N": ends}}
         puts = [part["Put"] for part in body.get("TransactItems", [])] or [body]
         if "Item" in puts[0]:
-            for put in puts:  # pointers go by their leader, whatever they bear themselves
+            # Of merged turns, only the claim of the turn that they were merged into counts.
+            for put in puts:
                 dynamodb.put_item(TableName=put["TableName"], Item={**put["Item"], **claim})
             return
         dynamodb.update_item(
@@ -230,7 +242,7 @@ class Plant:
 
 
 class _Refusal:
-    """A server whose port refuses connections until one was refused, and a second longer."""
+    """Has a server refuse connections until one was refused, and for a second longer."""
 
     def __init__(self, stack: Stack, server: str) -> None:
         self._server = stack.servers[server]
@@ -247,7 +259,7 @@ class _Refusal:
         return "as usual"
 
     def fired(self) -> bool:
-        """By the kernel's own count of connections that failed meanwhile."""
+        """Whether a connection failed meanwhile, by the kernel's count."""
         return self._over.is_set() and self._failed
 
     def _end(self, before: int) -> None:

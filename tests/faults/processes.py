@@ -1,4 +1,4 @@
-"""The functions' processes, found by what Linux tells of them: which one makes this call."""
+"""Find the functions' processes, and the one that makes a call, by /proc; kill or stop them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EMULATORS = (b"aws-lambda-rie-x86_64", b"aws-lambda-rie-arm64")
 
 
 class Gone(Exception):
-    """No process waits for the answer to this request any more."""
+    """No process waits for the response to this request any more."""
 
 
 def kill(environ: WSGIEnvironment) -> None:
@@ -27,12 +27,12 @@ def kill(environ: WSGIEnvironment) -> None:
 
 
 def freeze(environ: WSGIEnvironment) -> None:
-    """Stop the process that makes this request: only its time limit ends it. Raises Gone."""
+    """Stop (SIGSTOP) the process that makes this request, until its time limit. Raises Gone."""
     _signal(environ, signal.SIGSTOP)
 
 
 def kill_idle(function: str, endpoint: str) -> None:
-    """Crash every process of a function, by its logical id, of the stack whose AWS is there."""
+    """Crash all processes of a function, by its logical id, in the stack with this URL of AWS."""
     marks = {
         f"AWS_LAMBDA_FUNCTION_NAME={function}".encode(),
         f"AWS_ENDPOINT_URL={endpoint}".encode(),
@@ -44,7 +44,7 @@ def kill_idle(function: str, endpoint: str) -> None:
 
 
 def failed_connections() -> int:
-    """Attempts to connect that failed, counted by the kernel (/proc/net/snmp, AttemptFails)."""
+    """Return the kernel's count of failed attempts to connect (/proc/net/snmp, AttemptFails)."""
     names, values = re.findall(r"^Tcp: (.+)$", Path("/proc/net/snmp").read_text(), re.MULTILINE)
     return int(dict(zip(names.split(), values.split(), strict=True))["AttemptFails"])
 
@@ -57,7 +57,7 @@ def _signal(environ: WSGIEnvironment, number: signal.Signals) -> None:
 
 
 def _client(environ: WSGIEnvironment) -> int:
-    """The runtime process that holds the other end of the connection. Raises Gone."""
+    """Find the runtime process at the other end of the connection. Raises Gone."""
     wanted = f"socket:[{_inode(int(environ['REMOTE_PORT']), int(environ['SERVER_PORT']))}]"
     for pid in _runtimes():
         with suppress(OSError):

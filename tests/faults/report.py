@@ -1,4 +1,4 @@
-"""What the cases came to: a line each, a table for each channel, and `faults-report.json`."""
+"""Report the findings: a line for each case, a table for each channel, `faults-report.json`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def line(number: int, of: int, case: Case, finding: Finding) -> str:
 
 
 def table(findings: Findings, channel: str) -> str:
-    """Boundaries down, faults across; `ok`, `exc` (admitted), or `BAD`."""
+    """Format a table of boundaries × faults: `ok`, `exc` (imperfect but allowed), or `BAD`."""
     mine = {
         (case.boundary, case.fault): finding
         for case, finding in findings.items()
@@ -81,7 +81,7 @@ def write(findings: Findings, runtime: str, path: Path) -> None:
 
 
 def text(findings: Findings, seconds: float) -> str:
-    """All of it, for a terminal."""
+    """Format all findings for a terminal."""
     tables = [
         table(findings, channel)
         for channel in CHANNELS

@@ -1,4 +1,4 @@
-"""One case: a conversation of several messages, the fault at its second, and what came of it."""
+"""Run one case: a conversation of several messages with the fault at the second, then judge it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ from tests.faults.plants import Plant
 from tests.faults.talk import MAX_INPUT, Label, Talk
 
 WORKER_SECONDS = 24
-"""A quarter of what the model gets of them is left for the one that is asked after a silent one."""
+"""Timeout of the worker. A quarter of the model's share is left for a second call, after one that
+got no response."""
 PICTURE_SECONDS = 25
-"""With less than 15 s left no picture is begun, and 7 s are kept for what follows."""
+"""Timeout of the worker where it makes pictures: it starts none with less than 15 s left, and keeps
+7 s for posting."""
 SETTLE = 1.5
 SETTINGS = {
     "SETTLE": f"{SETTLE}s",
-    "POST_TIMEOUT": "3s",  # longer than a machine stalls: that is no fault of the platform
+    "POST_TIMEOUT": "3s",  # longer than a busy machine stalls, or stalls would look like faults
     "MAX_TOKENS": "2000",
     "RETRY_DELAY": "100ms",
     "RETRY_DELAY_MAX": "1s",
@@ -34,12 +36,13 @@ SETTINGS = {
     "MAX_INPUT": str(MAX_INPUT),
 }
 TOKEN_SECONDS = 0.0005
-"""Between words: an answer of two parts then takes long enough for signs and drafts."""
+"""Between the model's words: answers of two parts then take long enough for typing and drafts."""
 VISIBILITY = 6
-"""Over the worker's time: longer than a lease, which ends 2 s after the last claim."""
+"""Seconds of the queue's visibility timeout in addition to the worker's timeout: longer than a
+lease, which ends 2 s after the last claim."""
 PATIENCE = 50.0
 STRUCK = 10.0
-"""For what happens after an answer arrived, on a machine that stalls."""
+"""Longest wait for a fault that occurs after the answer arrived, on a busy machine."""
 
 
 _STARTING = threading.Lock()
@@ -49,7 +52,7 @@ _STARTING = threading.Lock()
 def running(
     runtime: Runtime, workers: int, seconds: int = WORKER_SECONDS, **settings: str
 ) -> Iterator[Stack]:
-    """A stack with times so short that a crash costs seconds, and `workers` warm workers."""
+    """Run a stack with `workers` warm workers, and timeouts so short that a crash costs seconds."""
     options = Options(
         runtime=runtime,
         workers=workers,
@@ -59,7 +62,7 @@ def running(
         poller=Lanes,
     )
     with ExitStack() as closing:
-        with _STARTING:  # one after another: a cold start must not take a message's whole time
+        with _STARTING:  # one at a time: a slow cold start could use up a message's time
             stack = closing.enter_context(Stack(options))
             stack.openai.token_s = TOKEN_SECONDS
             stack.sqs.set_queue_attributes(
@@ -74,7 +77,7 @@ def running(
 
 @dataclass(frozen=True)
 class Finding:
-    """What a case came to. `excepted` says why what happened is admitted."""
+    """Result of a case. `excepted` says why imperfect outcomes that occurred are allowed."""
 
     sent: int
     received: int
@@ -109,7 +112,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen of a conversation from outside. `states` are those of the table's turns."""
+    """What a conversation looked like from outside. `states` are those of the stored turns."""
 
     expected: list[Label]
     received: list[Label]
@@ -119,7 +122,7 @@ class Seen:
 
 
 def judge(case: Case, seen: Seen, fired: bool, sent: int) -> Finding:
-    """What the design admits counts apart, and only where it happened."""
+    """Judge a case. Imperfect outcomes that the design allows are noted where they occurred."""
     counts = Counter(seen.received)
     hit = 2
     excepted = []
@@ -146,7 +149,7 @@ def judge(case: Case, seen: Seen, fired: bool, sent: int) -> Finding:
 
 
 def run(case: Case, stack: Stack) -> Finding:
-    """`stack` is shared with other cases unless the case must be alone."""
+    """Run and judge a case. Other cases use `stack` too, unless the case must be alone."""
     began = time.monotonic()
     finding = _outage(case, stack) if case.fault == cases.OUTAGE else _faulty(case, stack)
     return replace(finding, seconds=time.monotonic() - began)
@@ -171,7 +174,7 @@ def _faulty(case: Case, stack: Stack) -> Finding:
     talk.until(lambda: talk.answered(len(talk.sent)), PATIENCE)
     fired = talk.until(plant.fired, STRUCK) and talk.merged() == case.merged
     talk.until(talk.claims_over, PATIENCE)
-    # The next message, which also mends what the last write of an earlier one missed.
+    # The next message, which also completes the last write of the one before if that failed.
     talk.say()
     finding = _found(case, talk, fired)
     if plant.companion and not plant.companion.until(
@@ -203,7 +206,7 @@ def _found(case: Case, talk: Talk, fired: bool) -> Finding:
 
 
 def _outage(case: Case, stack: Stack) -> Finding:
-    """Five messages wait while the model is away for longer than GIVE_UP_AFTER."""
+    """Run the case in which five messages wait while the model fails for over GIVE_UP_AFTER."""
     talk = Talk(stack, case.channel, long=0, merges=True)
     fault = Fault("status", status=500, contains=talk.tag, times=0)
     stack.openai.faults.add(fault)
@@ -235,7 +238,7 @@ def _outage(case: Case, stack: Stack) -> Finding:
 
 
 def _posted_order(talk: Talk, ids: list[str]) -> list[str]:
-    """The ids that the turns recorded, in the order in which the platform gave them."""
+    """Return the message ids that the turns stored, in the order in which they were issued."""
     if talk.channel == "web":
         return ids
     standin = talk.stack.telegram if talk.channel == "telegram" else talk.stack.graph

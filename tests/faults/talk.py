@@ -1,4 +1,4 @@
-"""A conversation as it is seen from outside: by its person, and in the table."""
+"""A conversation as seen from outside: by its person, and in the table."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from local.standins.contract import Upload
 from local.standins.people import Person, Post, Signer
 
 LONG = {"telegram": 700, "messenger": 300}
-"""Words of an answer of two parts."""
+"""Number of words of an answer that takes two posts."""
 MAX_INPUT = 80
-"""Characters: five short messages may be answered together, two padded ones are too long for it."""
+"""Characters: five short messages fit into one prompt and are merged, two padded ones do not."""
 
 _IMAGE = "/image "
 _PICTURE = "[picture]"
 _PNG = b"\x89PNG"
 
-_AGAIN = 0.3  # seconds until a platform sends again
+_AGAIN = 0.3  # seconds until a platform repeats a webhook call
 _TRIES = 60
 _LOOK = 0.15
 
 Label = tuple[int, int]
-"""Message and part of its answer, both counted from 1."""
+"""The number of a message, and of a part of its answer, both from 1."""
 
 
 @dataclass
@@ -43,9 +43,9 @@ class Talk:
     tag: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     long: int = 2  # the message that gets an answer of two parts
     merges: bool = False  # the third message is answered with the second
-    draws: bool = False  # the long one is a picture in place of its answer
+    draws: bool = False  # the long answer is a picture instead
     sent: list[Post] = field(default_factory=list)
-    deliveries: int = 0  # of webhooks, those repeated included
+    deliveries: int = 0  # webhook calls, including repeated ones
     asked: Counter[int] = field(default_factory=Counter)  # model calls by message
     _posts: list[str] = field(default_factory=list)
     _seen_posts: int = 0
@@ -65,7 +65,7 @@ class Talk:
         return words if self.merges else f"{words} ".ljust(MAX_INPUT // 2 + 1, ".")
 
     def say(self) -> int:
-        """Send the next message, again and again until it is taken, as platforms do."""
+        """Send the next message, and repeat it until it is accepted, as platforms do."""
         number = len(self.sent) + 1
         post = self.person.write(self.channel, self.text(number), self.stack.url)
         self.sent.append(post)
@@ -85,18 +85,19 @@ class Talk:
     def expected(self, number: int) -> list[Label]:
         if self.merges and number == self.long + 1:
             return []
-        of_two = {"messenger"} if self.draws else {*LONG}  # where captions go by themselves
+        # A picture takes two posts only on Messenger, where its caption is a post of its own.
+        of_two = {"messenger"} if self.draws else {*LONG}
         parts = 2 if number == self.long and self.channel in of_two else 1
         return [(number, part) for part in range(1, parts + 1)]
 
     def received(self) -> list[Label]:
-        """What the person got, in order."""
+        """Return the parts of answers that the person got, in order."""
         if self.channel == "web":
             return [self._label_read(turn) for turn in self._turns_read() if turn["answer"]]
         return [self._label(text) for text in self.texts()]
 
     def texts(self) -> list[str]:
-        """The posts that the platform accepted, in order."""
+        """Return the texts of the posts that the platform accepted, in order."""
         standin = self.stack.telegram if self.channel == "telegram" else self.stack.graph
         calls = standin.accepted[self._seen_posts :]
         self._seen_posts += len(calls)
@@ -104,7 +105,7 @@ class Talk:
         return self._posts
 
     def model_calls(self) -> Counter[int]:
-        """How often the model was asked, by message."""
+        """Return how often the model was asked, by message."""
         calls = self.stack.openai.accepted[self._seen_prompts :]
         self._seen_prompts += len(calls)
         for call in calls:
@@ -116,17 +117,17 @@ class Talk:
         return self.asked
 
     def turns(self) -> list[dict[str, Any]]:
-        """What the table holds, oldest first."""
+        """Return the stored turns, oldest first."""
         condition = Key("pk").eq(self.conversation) & Key("sk").begins_with("turn#")
         page = self.stack.table.query(KeyConditionExpression=condition, ConsistentRead=True)
         return [dict(item) for item in page["Items"]]
 
     def merged(self) -> bool:
-        """Whether a turn of the table points to another that answers it."""
+        """Whether a stored turn was merged into another one."""
         return any("leader" in turn for turn in self.turns())
 
     def answered(self, number: int) -> bool:
-        """Whether all of the answers up to this message have arrived."""
+        """Whether the whole answers up to this message have arrived."""
         if self.channel == "web":
             return len(self.turns()) >= number
         got = set(self.received())
@@ -138,7 +139,7 @@ class Talk:
         return len(states) == len(self.sent) and set(states) <= {"delivered"}
 
     def claims_over(self) -> bool:
-        """Whether nobody may still be posting."""
+        """Whether all claims have ended, so that no worker can still be posting."""
         now = time.time() * 1000
         return all(
             turn["state"] == "delivered" or turn.get("claim_ends", 0) < now for turn in self.turns()

@@ -1,4 +1,4 @@
-"""A part of the matrix (`make faults` is the whole), and that its judge can say no."""
+"""Some of the fault cases (`make faults` runs all), and tests of the judge itself."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_the_table_shows_each_outcome() -> None:
 
 @pytest.fixture
 def missed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The operations whose caller was gone before it could be killed: the first put."""
+    """Record the operations whose caller was gone before it could be killed, at the first put."""
     operations: list[str] = []
     kill = processes.kill
 
@@ -120,7 +120,7 @@ def missed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the runtime emulator needs Linux")
 def test_faults(missed: list[str]) -> None:
-    """One stack for all: the slowest waits for a dead worker's lease."""
+    """Run them on one stack: the slowest waits for a killed worker's lease to end."""
     chosen = [
         Case(cases.ENQUEUE, cases.ENTRY, "messenger"),
         Case(cases.RECEIVE, cases.TWICE, "telegram"),

@@ -1,4 +1,4 @@
-"""The real webhook and the real worker around a queue, a table and platforms of doubles."""
+"""Run fuzz cases through the real webhook and worker, with doubles of all that they call."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ from tests.fuzz import words
 from tests.fuzz.cases import PLAIN, SECRETS, Case
 from tests.services import services
 
-# What SQS takes (SendMessageBatch): group and deduplication id, and the characters of XML 1.0.
+# What SQS accepts (SendMessageBatch): the form of group and deduplication ids, and of a body the
+# characters of XML 1.0.
 _ID = re.compile(r"[!-~]{1,128}")
 _NOT_TAKEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MOST_BYTES = 1024 * 1024
@@ -131,7 +132,7 @@ class Bench:
         self._platform.posts.clear()
         allowed: tuple[Outcome, ...] = (Done(),)
         if not case.documented:
-            # Nobody can read it: it waits for a version of the code that can.
+            # The worker cannot parse it: it waits for a version of the code that can.
             allowed = (Done(), DeadLetter("malformed"))
         for envelope, body in zip(envelopes, self._queue.bodies, strict=True):
             self.sent += 1
@@ -150,7 +151,7 @@ class Bench:
         now = self._clock()
         record = Record("id", "receipt", envelope.conversation, 1, now, body)
         outcome = conversation.handle(record, now + 60_000, lambda: None)
-        if outcome == HandBack(REST_ARRIVES):  # once, for a text whose second half may follow
+        if outcome == HandBack(REST_ARRIVES):  # once, as a long text may be the first half of one
             again = replace(record, receive_count=2)
             outcome = conversation.handle(again, now + 60_000, lambda: None)
         return outcome
@@ -160,11 +161,11 @@ class Bench:
 
 
 def _no_sleep(seconds: float) -> None:
-    """Nothing here is worth waiting for."""
+    """Do not wait."""
 
 
 class _Queue:
-    """All SDK clients: a queue as picky as SQS, a parameter store that is never asked, stops."""
+    """In place of every SDK client: a queue as strict as SQS, a table that takes stop requests."""
 
     def __init__(self) -> None:
         self.bodies: list[str] = []
@@ -187,7 +188,7 @@ class _Queue:
 
 
 class _Model(FakeModel):
-    """Answers at length, but within MAX_TOKENS."""
+    """A model with long answers, within MAX_TOKENS."""
 
     def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
         completion = super().answer(prompt, seconds, show)
@@ -195,7 +196,7 @@ class _Model(FakeModel):
 
 
 class _History(MemoryHistory):
-    """As picky as DynamoDB."""
+    """A conversation table as strict as DynamoDB."""
 
     def put(self, turn: Turn) -> None:
         item = json.dumps(codec.turn_to_item(turn), ensure_ascii=False)
@@ -206,7 +207,7 @@ class _History(MemoryHistory):
 
 
 class _Platform(Session):
-    """Takes every post; `check` tells whether Telegram and Messenger would have."""
+    """Accepts every post, and checks that Telegram or Messenger would have accepted it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Requests to the webhook, as platforms, browsers and strangers might make them, from a seed."""
+"""Generate requests to the webhook from a seed, as platforms, browsers or attackers make them."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _SESSIONS = ("A" * 22, "B" * 22)
 
 @dataclass(frozen=True)
 class Case:
-    """`event` is what API Gateway hands over (payload 2.0). `body` is what the platform sent.
+    """A request: `event` is API Gateway's (payload format 2.0), `body` what the platform sent.
 
-    `documented`: of the form that the platform documents, however odd.
+    `documented` is whether the body has the form that the platform documents, however unusual.
     """
 
     channel: str
@@ -49,7 +49,7 @@ class Case:
 
 @dataclass(frozen=True)
 class _Sent:
-    """A request on the wire."""
+    """A request as it is sent."""
 
     body: bytes
     headers: Mapping[str, str]
@@ -58,7 +58,7 @@ class _Sent:
 
 
 def case(seed: str, number: int, now: int) -> Case:
-    """Case `number` of the run with this seed, the same each time but for `now` (epoch ms)."""
+    """Make case `number` of a seed. It is always the same except for `now` (epoch milliseconds)."""
     rng = random.Random(f"{seed}:{number}")
     channel = ("telegram", "messenger", "telegram", "web")[number % 4]
     if channel == "messenger" and rng.random() < 0.05:
@@ -119,7 +119,7 @@ def _from_messenger(rng: random.Random, body: bytes) -> _Sent:
     secret = SECRETS["MESSENGER_APP_SECRET"].encode()
     right = "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
     kind = rng.random()
-    if kind < 0.1:  # changed on the way
+    if kind < 0.1:  # changed after it was signed
         changed = words.mutilate(rng, body)
         return _Sent(changed, {"X-Hub-Signature-256": right}, authentic=changed == body)
     if kind < 0.15:
@@ -151,7 +151,7 @@ _SENDERS = {"telegram": _from_telegram, "messenger": _from_messenger, "web": _fr
 
 
 def _wrong(rng: random.Random, right: str) -> str | None:
-    """Something like `right`, or None for nothing at all."""
+    """Return something similar to `right` but wrong, or None to leave it out."""
     where = rng.randrange(len(right))
     other = "0" if right[where] != "0" else "1"
     return rng.choice(

@@ -1,4 +1,4 @@
-"""Webhook bodies of Messenger, from a grammar of its documentation (Webhooks)."""
+"""Generate webhook bodies of Messenger from a grammar of its documentation (Webhooks)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOON = 1_795_262_400_000
 
 
 def body(rng: random.Random) -> dict[str, Any]:
-    """Mostly an event or two; seldom hundreds."""
+    """Generate a body, mostly with one or two events, rarely with hundreds."""
     entries = rng.choice((1, 1, 1, 2, 3))
     return {"object": "page", "entry": [_entry(rng) for _ in range(entries)]}
 

@@ -1,4 +1,4 @@
-"""Updates of Telegram, made from the machine-readable Bot API."""
+"""Generate updates of Telegram from the machine-readable Bot API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BOT_ID = 424242
 _DEEPEST = 5
 _NOON = 1_795_262_400
 _PLACES: dict[str, Callable[[random.Random], Any]] = {
-    # What the contract calls an Integer or a String, and Telegram keeps narrower.
+    # Fields whose values Telegram limits further than the contract's Integer or String.
     "Update.update_id": lambda rng: rng.randrange(10**9),
     "CallbackQuery.id": lambda rng: str(rng.randrange(1, 2**60)),
     "Chat.type": lambda rng: rng.choice(("private", "group", "supergroup", "channel")),
@@ -50,7 +50,7 @@ _PLAIN: dict[str, Callable[[random.Random], Any]] = {
 
 
 class Updates:
-    """Makes updates; `made` holds (type, field) for each optional field that was once present."""
+    """Generates updates. `made` holds (type, field) of each optional field present so far."""
 
     def __init__(self) -> None:
         types = Contract("bot-api").types
@@ -64,7 +64,10 @@ class Updates:
         return [name for name, types in fields.items() if not types.startswith("!")]
 
     def update(self, rng: random.Random, number: int) -> dict[str, Any]:
-        """The kinds come in turn, every second a message; so do each kind's optional fields."""
+        """Generate the next update: all kinds in turn, every second one a message.
+
+        The optional fields of each kind are present in turn too.
+        """
         kind = "message" if number % 2 else self.kinds[number // 2 % len(self.kinds)]
         kind_type = self._types["Update"][kind].removeprefix("!")
         optional = self.optional(kind_type)

@@ -1,4 +1,4 @@
-"""What people and odd programs write: texts, names, and values that do not belong."""
+"""Generate what people and faulty programs write: texts, names, and values of wrong types."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 BOT = "fuzzed_bot"
 MARKER = "Zwiebelkuchen mit Öl"
-"""Stands in many texts, and may never stand in a log."""
+"""A text that occurs in many messages, and must never occur in a log."""
 
 _TEXTS = (
     "",
@@ -74,7 +74,7 @@ _JUNK: tuple[Any, ...] = (
 
 
 def text(rng: random.Random) -> str:
-    """Mostly short; of any length that the platforms take, seldom a longer one."""
+    """Generate a text: mostly short, up to the length that platforms accept, rarely longer."""
     kind = rng.random()
     if kind < 0.9:
         return rng.choice(_TEXTS)
@@ -99,7 +99,7 @@ def junk(rng: random.Random) -> Any:
 
 
 def misshape(rng: random.Random, data: Any) -> Any:
-    """`data`, with something wrong at a random place."""
+    """Change `data` at a random place to something wrong, and return it."""
     places = list(_places(data))
     if not places:
         return junk(rng)
@@ -114,7 +114,7 @@ def misshape(rng: random.Random, data: Any) -> Any:
 
 
 def _places(data: Any) -> list[tuple[Any, Any]]:
-    """Each (dict, name) and (list, index) in `data`."""
+    """Yield each place in `data`, as (dict, name) or (list, index)."""
     found: list[tuple[Any, Any]] = []
     waiting = [data]
     while waiting:
@@ -127,7 +127,7 @@ def _places(data: Any) -> list[tuple[Any, Any]]:
 
 
 def mutilate(rng: random.Random, body: bytes) -> bytes:
-    """Flip, cut, insert or repeat bytes."""
+    """Flip, cut, insert or repeat some bytes."""
     for _ in range(rng.choice((1, 1, 1, 2, 5))):
         where = rng.randrange(len(body) + 1)
         kind = rng.randrange(4)

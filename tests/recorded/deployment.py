@@ -1,7 +1,7 @@
-"""The webhook, the worker and the page's function in one AWS of moto's, by their entry points.
+"""Run webhook, worker and the page's function by their entry points, in one AWS of moto.
 
-Nothing of the domain is named here: HTTP events go in, and out come the queue's messages, calls of
-the platforms and of the model, and items of the table.
+Nothing here depends on the package's own types: HTTP events go in; messages of the queue, calls of
+platforms and model, and items of the table come out.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SETTINGS = {
     "RETRY_DELAY": "10ms",
 }
 SECONDS = 60
-"""What is left of an invocation when it begins."""
+"""Seconds that an invocation may take."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Context:
 
 @dataclass
 class Deployment:
-    """`clock` holds the time, in epoch milliseconds, for everything; see `deployed`."""
+    """Functions and their surroundings. `clock` is the time for all, in epoch milliseconds."""
 
     aws: Aws
     clock: list[int]
@@ -73,13 +73,13 @@ class Deployment:
     handed_back: int = 0
 
     def build(self, **settings: str) -> None:
-        """The functions, composed anew; `settings` beat those there were."""
+        """Build the functions again; `settings` override those there were."""
         environ = {**self.environ, **settings}
         self.webhook, self.worker = webhook.build(environ), worker.build(environ)
         self.web = web.build(environ, FOLDER)
 
     def call(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """One HTTP request: `at`, `route`, `headers`, `cookies`, `query` and `body` (a text)."""
+        """Make an HTTP request: `at`, `route`, `headers`, `cookies`, `query`, `body` (a text)."""
         self.clock[0] = request["at"]
         method, path = request["route"].split(" ")
         event = {
@@ -97,7 +97,7 @@ class Deployment:
         return function(event, Context())
 
     def enqueue(self, queued: Mapping[str, str]) -> None:
-        """Send `body` to `group` once more, as an operator's redrive of dead letters does."""
+        """Send `body` to `group` again, as a redrive of dead letters does."""
         self.again += 1
         self.aws.sqs.send_message(
             QueueUrl=self.environ["QUEUE_URL"],
@@ -107,7 +107,7 @@ class Deployment:
         )
 
     def queued(self) -> list[dict[str, Any]]:
-        """Up to ten messages of the queue, as SQS hands them out; they are gone from it then."""
+        """Receive up to ten messages as SQS returns them, and delete them from the queue."""
         url = self.environ["QUEUE_URL"]
         answer = self.aws.sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
@@ -116,7 +116,7 @@ class Deployment:
         return received
 
     def work(self, receive_count: int = 1) -> list[dict[str, str]]:
-        """One batch through the worker. What waited is gone then, whatever became of it."""
+        """Run a batch through the worker, and delete its messages whether they succeeded or not."""
         received = self.queued()
         records = [
             {
@@ -137,7 +137,7 @@ class Deployment:
         return self.drop(received)
 
     def drop(self, received: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-        """Delete messages; what identifies each."""
+        """Delete messages. Returns what identifies each."""
         for each in received:
             self.aws.sqs.delete_message(
                 QueueUrl=self.environ["QUEUE_URL"], ReceiptHandle=each["ReceiptHandle"]
@@ -152,7 +152,7 @@ class Deployment:
         ]
 
     def play(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """A request and the work that it makes."""
+        """Make a request, and run the worker for what it queued."""
         with self.watched() as seen:
             self.call(request)
             self.work()
@@ -160,7 +160,7 @@ class Deployment:
 
     @contextmanager
     def watched(self) -> Iterator[dict[str, list[Any]]]:
-        """What is asked of the model and posted meanwhile, there once the block is left."""
+        """Collect the calls to model and platforms inside the block; complete when it is left."""
         seen: dict[str, list[Any]] = {}
         standins = (self.openai, self.telegram, self.graph)
         before = [len(standin.accepted) for standin in standins]
@@ -184,7 +184,7 @@ class Deployment:
             self.aws.dynamodb.batch_write_item(RequestItems={self.environ["TABLE_NAME"]: puts})
 
     def items(self) -> list[dict[str, Any]]:
-        """The whole table, in order."""
+        """Return all items of the table, in order."""
         pages = self.aws.dynamodb.get_paginator("scan").paginate(
             TableName=self.environ["TABLE_NAME"]
         )
@@ -193,7 +193,7 @@ class Deployment:
         return [dict(sorted(item.items())) for item in found]
 
     def files(self) -> dict[str, str]:
-        """What is text in the bucket of made files, by name; pictures are ""."""
+        """Return the generated files' texts by name; "" for pictures."""
         s3, bucket = boto3.client("s3"), self.environ["FILES_BUCKET"]
         names = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket).get("Contents", ())]
         return {
@@ -205,18 +205,18 @@ class Deployment:
 
 
 def changed(before: Sequence[Any], after: Sequence[Any]) -> Any:
-    """The items that are new or other; without the claims' tokens, which are random."""
+    """Return the new and changed items, without the claims' tokens, which are random."""
     text = json.dumps([item for item in after if item not in before])
     return json.loads(re.sub(r'("claim_token": \{"S": ")[0-9a-f]{32}', r"\1…", steady(text)))
 
 
 def steady(text: str) -> str:
-    """The text without the ids that the stand-in of the Graph API drew at random."""
+    """Replace the random ids of the Graph API's stand-in in a text."""
     return re.sub("m_[0-9a-f]{32}", "m_…", text)
 
 
 def _posted(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a post, where it goes and what it says."""
+    """Return a post's recipient and content."""
     names = ("chat_id", "message_thread_id", "text", "caption", "reply_markup", "reply_parameters")
     shown = {name: params[name] for name in names if name in params}
     if "recipient" in params and "message" in params:
@@ -227,7 +227,7 @@ def _posted(params: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def deployed(aws: Aws, monkeypatch: pytest.MonkeyPatch, now: int) -> Iterator[Deployment]:
-    """Everything ready, at epoch milliseconds `now`."""
+    """Make a deployment, at epoch milliseconds `now`."""
     clock = [now]
     monkeypatch.setattr(time, "time_ns", lambda: clock[0] * 1_000_000)
     names = ("APP_ID", "APP_SECRET", "PAGE_ID", "PAGE_TOKEN")

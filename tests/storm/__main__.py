@@ -1,6 +1,7 @@
-"""`python -m tests.storm`: hundreds of conversations at once while everything fails.
+"""Run hundreds of conversations at once while every dependency fails at random.
 
-The seed decides what is said, delivered twice and broken, not how threads interleave.
+Run it as `python -m tests.storm`. The seed determines the messages, repeated deliveries and faults,
+but not how threads interleave.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import TextIO
 from tests.storm.run import Memory, Plan, Report, storm
 
 GROWTH = 1.25
-"""Of a worker's memory between the first quarter and the end; beyond it, it leaks."""
-_LEAST_FOR_MEMORY = 1000  # messages: a young process still imports and fills its caches
+"""Most that a worker's memory may grow from the first quarter to the end: more counts as a leak."""
+_LEAST_FOR_MEMORY = 1000  # messages, before which a process still imports and fills its caches
 _SHOWN = 20
 
 
@@ -30,7 +31,7 @@ def main() -> int:
 
         log = _log(log_path, closing)
         plan = Plan(**{**vars(plan), "lines": lambda line: print(line, file=log)})
-        # Functions in this process write their logs to the standard output that they find.
+        # Functions that run in this process log to its standard output.
         closing.enter_context(redirect_stdout(log))
         say(f"seed {plan.seed}")
         report = storm(plan, say)
@@ -45,7 +46,7 @@ def _log(path: str, closing: ExitStack) -> TextIO:
 
 
 def leaks(report: Report) -> bool:
-    """Whether the worker that lives longest grew."""
+    """Whether the oldest worker's memory grew too much."""
     memory = report.memory
     if report.plan.runtime != "rie" or report.due < _LEAST_FOR_MEMORY or len(memory) < 4:
         return False
@@ -60,18 +61,18 @@ def lines(report: Report) -> list[str]:
         f"messages: {report.sent} sent of {report.due}, {verdict.answered} answered,"
         f" {verdict.fallbacks} of them by the fallback; {report.requests} webhook calls,"
         f" {report.refused} refused with 4xx, {report.repeated} records queued again",
-        f"weather: {report.faults} faults, {report.kills} kills,"
-        f" {report.dead_invocations} invocations died",
-        f"admitted: {verdict.told_again} answers told again (Telegram),"
-        f" {verdict.asked_again} prompts asked again",
+        f"faults: {report.faults} failed requests, {report.kills} processes killed,"
+        f" {report.dead_invocations} invocations crashed",
+        f"allowed repetitions: {verdict.told_again} answers posted again (Telegram),"
+        f" {verdict.asked_again} prompts sent again",
         f"throughput: {report.sent / report.seconds:.1f} messages/s over {report.seconds:.0f} s",
         f"latency: {_latency(verdict.latencies)}",
         f"memory: {', '.join(map(_memory, report.memory))}" + (" – GROWS" * leaks(report)),
-        "sums: " + ", ".join(f"{rule} {len(of)}" for rule, of in verdict.violations.items()),
+        "violations: " + ", ".join(f"{rule} {len(of)}" for rule, of in verdict.violations.items()),
     ]
     for rule, events in verdict.violations.items():
         said += [f"{rule}: {conversation} {event}" for conversation, event in events[:_SHOWN]]
-    return [*said, "the storm has passed" if report.good else "NOT as promised"]
+    return [*said, "passed" if report.good else "FAILED"]
 
 
 def _latency(seconds: list[float]) -> str:
@@ -89,15 +90,46 @@ def _memory(memory: Memory) -> str:
 
 def _arguments() -> tuple[Plan, str]:
     parser = argparse.ArgumentParser(prog="python -m tests.storm", description=__doc__)
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
-    parser.add_argument("--conversations", type=int, default=Plan.conversations)
-    parser.add_argument("--messages", type=int, default=Plan.messages)
-    parser.add_argument("--faults", type=float, default=Plan.faults, help="share of requests")
-    parser.add_argument("--runtime", choices=("rie", "inprocess"), default=Plan.runtime)
-    parser.add_argument("--workers", type=int, default=Plan.workers)
-    parser.add_argument("--kills", action="store_true", help="kill processes (rie)")
-    parser.add_argument("--under-way", type=int, default=Plan.under_way, help="most at a time")
-    parser.add_argument("--log", default="", metavar="FILE", help="what the functions log")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="default: random")
+    parser.add_argument(
+        "--conversations", type=int, default=Plan.conversations, help="default %(default)s"
+    )
+    parser.add_argument(
+        "--messages",
+        type=int,
+        default=Plan.messages,
+        help="in each conversation (default %(default)s)",
+    )
+    parser.add_argument(
+        "--faults",
+        type=float,
+        default=Plan.faults,
+        help="share of requests that fail (default %(default)s)",
+    )
+    parser.add_argument(
+        "--runtime",
+        choices=("rie", "inprocess"),
+        default=Plan.runtime,
+        help="run the functions in processes or in this one (default %(default)s)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=Plan.workers,
+        help="concurrent worker invocations (default %(default)s)",
+    )
+    parser.add_argument(
+        "--kills", action="store_true", help="also kill processes; needs --runtime rie"
+    )
+    parser.add_argument(
+        "--under-way",
+        type=int,
+        default=Plan.under_way,
+        help="queued messages above which people wait before writing more (default %(default)s)",
+    )
+    parser.add_argument(
+        "--log", default="", metavar="FILE", help="write the functions' logs to FILE"
+    )
     given = vars(parser.parse_args())
     log = given.pop("log")
     if given["kills"] and given["runtime"] != "rie":

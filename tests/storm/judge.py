@@ -1,8 +1,10 @@
-"""The five zeros, from outside: what was sent, what platforms and model got, what the table holds.
+"""Judge a storm from outside: by what was sent, what platforms and model got, what is stored.
 
-A repetition is admitted where nobody can know better: Telegram is told again when its answer was
-lost or the worker died around the post; the model is asked again when its answer was lost, the
-worker died, or the table refused to keep what it had said. Messenger is read back instead.
+Nothing may be lost, posted twice, reordered, paid for twice or left unfinished. A repetition is
+allowed only where the worker cannot know that it is one: it posts to Telegram again when the
+response was lost or a worker died around the post, and asks the model again when the response was
+lost, the worker died, or the table did not store the answer. Messenger's conversation can be read
+instead, so nothing may be posted twice there.
 """
 
 from __future__ import annotations
@@ -26,20 +28,20 @@ RULES = (
     "paid_twice",
     "stuck",
     "dead_lettered",
-    "misremembered",  # a prompt that does not hold what was said just before
-    "stray",  # an answer to nothing
+    "misremembered",  # a prompt without the message before
+    "stray",  # an answer to a message that was not sent
 )
 
 _FIRST = "0000000000000.0"
-"""A cursor of the page before every turn."""
+"""A cursor of the page's API that sorts before every turn."""
 
 
 @dataclass
 class Verdict:
     violations: dict[str, list[Event]] = field(default_factory=lambda: {rule: [] for rule in RULES})
     answered: int = 0
-    told_again: int = 0  # admitted
-    asked_again: int = 0  # admitted
+    told_again: int = 0  # posts that were repeated as allowed
+    asked_again: int = 0  # model calls that were repeated as allowed
     fallbacks: int = 0
     latencies: list[float] = field(default_factory=list)  # seconds, sorted
 
@@ -50,7 +52,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a person got; `event` is its leader where it answers several messages."""
+    """An answer that a person got, at epoch seconds.
+
+    `event` is the message that it answers; of several, the one that the others were merged into.
+    """
 
     event: Event
     text: str
@@ -60,7 +65,7 @@ class Answer:
 @dataclass(frozen=True)
 class Arrival:
     event: Event
-    first: Event  # of those that the same answer is to
+    first: Event  # the first message that the same answer is to
     at: float  # epoch seconds
 
 
@@ -68,7 +73,7 @@ Turns = Mapping[Event, Mapping[str, Any]]
 
 
 def judge(stack: Stack, talks: Sequence[Sequence[Sent]], watch: Watch) -> Verdict:
-    """Faults must be over."""
+    """Judge all conversations, once no more faults occur."""
     verdict = Verdict()
     turns = _turns(stack)
     events = {sent.event: sent for talk in talks for sent in talk if sent.event_id}
@@ -129,7 +134,7 @@ def _judge_talk(
 def _judge_prompts(
     stack: Stack, talks: Sequence[Sequence[Sent]], watch: Watch, verdict: Verdict
 ) -> None:
-    """Asked once, in order, and with the message before."""
+    """Check that the model was asked once about each message, in order, with the one before it."""
     asked: Counter[str] = Counter()
     wrong = verdict.violations["misremembered"]
     tokens = {sent.token: sent for talk in talks for sent in talk}
@@ -154,7 +159,7 @@ def _judge_prompts(
 
 
 def _answered_by(answer: Answer, turns: Turns, tokens: Mapping[str, Sent]) -> list[Event]:
-    """The messages that it names; those that the table says where it names none."""
+    """Return the messages that the answer names, or those that the table names if it names none."""
     told = [tokens[token].event for token in named(answer.text) if token in tokens]
     if told or answer.event not in turns:
         return told or [answer.event]
@@ -164,7 +169,10 @@ def _answered_by(answer: Answer, turns: Turns, tokens: Mapping[str, Sent]) -> li
 
 
 def _telegram(stack: Stack, turns: Turns) -> Iterator[Answer]:
-    """By the message id that the turn recorded; what has none must be an open fallback."""
+    """Yield Telegram's answers, matched by the message id that the turn stored.
+
+    A message whose id no turn stored must be a fallback, whose turn could not be updated.
+    """
     recorded = {
         (event[0], message_id): event
         for event, turn in turns.items()
@@ -181,7 +189,7 @@ def _telegram(stack: Stack, turns: Turns) -> Iterator[Answer]:
 
 
 def _messenger(stack: Stack) -> Iterator[Answer]:
-    """By the metadata, which names the event."""
+    """Yield Messenger's answers, matched by the event id in their metadata."""
     for call in stack.graph.accepted:
         if call.method == "POST messages":
             conversation = f"messenger:{call.params['recipient']['id']}"
@@ -190,7 +198,7 @@ def _messenger(stack: Stack) -> Iterator[Answer]:
 
 
 def _web(stack: Stack, talks: Iterable[Sequence[Sent]], turns: Turns) -> Iterator[Answer]:
-    """What the page reads, in the order in which it was stored."""
+    """Yield the answers that the page's API returns, in the order in which they were stored."""
     for talk in talks:
         if talk[0].channel != "web":
             continue

@@ -1,8 +1,8 @@
-"""People who write, and platforms that deliver: each as that platform does it.
+"""Simulate people who write, and platforms that call the webhook, each in its own way.
 
 Telegram delivers a chat's updates one after another and repeats one until it gets a 2xx. Messenger
-delivers the events of several people in one body and repeats the whole body, now and then also one
-that was taken before. The web page repeats a message with the same id and time.
+delivers the events of several people in one body and repeats the whole body, sometimes also one
+that was accepted before. The web page repeats a message with the same id and time.
 """
 
 from __future__ import annotations
@@ -23,21 +23,24 @@ from local.standins.people import CHANNELS, Person, Post, Signer
 from tests.storm.watch import Event
 
 LOST = 0.05
-"""Share of webhook calls whose 2xx the platform does not hear, so that it delivers again."""
+"""Share of webhook calls whose 2xx gets lost, so that the platform repeats them."""
 LATE = 0.05
-"""Share of Messenger's bodies that come once more after later ones."""
+"""Share of Messenger's bodies that are delivered once more after later ones."""
 _ON_A_PAGE = 5
-"""People whose events share Messenger's bodies."""
+"""Number of people whose events share Messenger's bodies."""
 _LONGEST_BODY = 4
 _BURST = 0.6
-"""Chance that the next message follows at once."""
+"""Probability that the next message follows at once."""
 _PAUSE = 1.0
 _RETRY, _RETRY_MAX = 0.1, 2.0
 
 
 @dataclass
 class Sent:
-    """A message; `at` (epoch seconds) and `event_id` are known once it left."""
+    """A message. `at` (epoch seconds) and `event_id` are set when it is first sent.
+
+    `token` is a word that occurs in this message only.
+    """
 
     channel: str
     conversation: str
@@ -59,17 +62,17 @@ class Delivery:
 
 
 class Stream:
-    """What a platform delivers in sequence: a chat, a page's bodies, a browser's messages."""
+    """Requests that a platform sends one after another: of a chat, a page, or a browser."""
 
     def __init__(self, messages: Sequence[Sequence[Sent]], url: str, dice: random.Random) -> None:
         self.dice = random.Random(dice.random())
         self.current: Delivery | None = None
-        self.again: list[Post] = []  # to be delivered once more, later
+        self.again: list[Post] = []  # delivered already, to be delivered once more later
         self._url = url
         self._left = [list(each) for each in messages]
 
     def next(self) -> Delivery | None:
-        """The next request, or None when all was said."""
+        """Return the next request, or None when there are no more."""
         if self.again and (not any(self._left) or self.dice.random() < LATE):
             return Delivery(self.again.pop())
         chosen = self._choose()
@@ -94,7 +97,7 @@ class Stream:
 
 
 def _one_body(chosen: Sequence[Sent], posts: Sequence[Post]) -> Post:
-    """Several people's events in one body."""
+    """Join the events of several people in one body."""
     bodies: list[dict[str, Any]] = [json.loads(post.body) for post in posts]
     body = json.dumps({**bodies[0], "entry": [each["entry"][0] for each in bodies]}).encode()
     signature = chosen[0].person.signer.messenger(body)
@@ -102,7 +105,7 @@ def _one_body(chosen: Sequence[Sent], posts: Sequence[Post]) -> Post:
 
 
 def people(conversations: int, messages: int, seed: int, signer: Signer) -> list[list[Sent]]:
-    """What everybody will say, by conversation; the channels take turns."""
+    """Make everyone's messages, a list for each conversation; the channels alternate."""
     return [
         [
             Sent(
@@ -129,12 +132,12 @@ def streams(talks: Sequence[Sequence[Sent]], url: str, dice: random.Random) -> I
 
 
 class Senders:
-    """Threads that deliver; they wait while `full` says that enough is under way."""
+    """Threads that send the streams' requests. They wait while `full` returns True."""
 
     def __init__(
         self, streams: Sequence[Stream], url: str, full: Callable[[], bool], threads: int
     ) -> None:
-        self.refused: list[int] = []  # 4xx: there is no sense in going on with that stream
+        self.refused: list[int] = []  # the 4xx statuses; each ends its stream
         self.requests = 0
         self._url = url
         self._full = full
@@ -186,7 +189,7 @@ class Senders:
             return None, 0.0
 
     def _deliver(self, stream: Stream) -> float | None:
-        """Make one request. Seconds until the stream's next; None when it is over."""
+        """Make one request. Returns the seconds until the stream's next, None when it has ended."""
         delivery = stream.current = stream.current or stream.next()
         if delivery is None:
             return None

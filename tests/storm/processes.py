@@ -1,4 +1,4 @@
-"""The functions' processes, as Linux shows them: only those that this process started."""
+"""Find the functions' processes in /proc: only those that this process started."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-_AT_REST = 2  # threads
+_AT_REST = 2  # threads of a worker between invocations
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -17,16 +17,16 @@ class Process:
     pid: int
     started: int  # in clock ticks since the machine's start
     threads: int
-    memory: int  # bytes that are resident
+    memory: int  # resident bytes
 
     @property
     def at_work(self) -> bool:
-        """Whether a worker is in an invocation: then it has threads for its conversations."""
+        """Whether a worker handles an invocation: it then has a thread for each conversation."""
         return self.threads > _AT_REST
 
 
 def of_function(name: str) -> list[Process]:
-    """The Lambda processes of a function, oldest first."""
+    """Return the processes of a function, oldest first."""
     found = []
     for pid in _descendants(os.getpid()):
         with suppress(OSError):  # it ended meanwhile
@@ -37,7 +37,7 @@ def of_function(name: str) -> list[Process]:
 
 
 def own_memory() -> int:
-    """Bytes."""
+    """Return the resident bytes of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
 
 
@@ -53,7 +53,9 @@ def _read(pid: int, name: str) -> Process | None:
     is_runtime = b"awslambdaric" in command and b"rapid" not in command[0]
     if not is_runtime or f"AWS_LAMBDA_FUNCTION_NAME={name}".encode() not in environment:
         return None
-    figures = (root / "stat").read_text().rpartition(")")[2].split()  # from the third on: man proc
+    figures = (
+        (root / "stat").read_text().rpartition(")")[2].split()
+    )  # fields from the third on, see proc(5)
     resident = int((root / "statm").read_text().split()[1]) * _PAGE
     return Process(pid, int(figures[19]), int(figures[17]), resident)
 

@@ -1,4 +1,4 @@
-"""A storm from the first message to the verdict."""
+"""Run a storm, from the first message to the verdict."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.storm.watch import Watch
 from tests.storm.weather import Weather
 
 POST_TIMEOUT = 2.5
-"""Seconds: far over what a busy machine stalls, or answers that came are told again."""
+"""Seconds, far longer than a busy machine stalls: otherwise successful posts would be repeated."""
 MODEL_TIMEOUT = 3.0
 SETTLE = 3.0
 SETTINGS = {
@@ -32,22 +32,23 @@ SETTINGS = {
     "SETTINGS_TTL": "5s",
 }
 WORKER_TIMEOUT = 14
-"""Seconds. After a death a record is hidden for 5 seconds longer."""
+"""Seconds. A record stays invisible for 5 seconds more after its worker died."""
 VISIBILITY = 21
-"""Seconds, of the queue; six times the timeout, as AWS advises, would make a storm of waiting.
+"""The queue's visibility timeout in seconds: how long the records of a worker stay invisible that
+died before it took its lease.
 
-So long sleeps what a worker held that died before it took its lease.
+AWS advises six times the function's timeout, with which a storm would mostly wait.
 """
-_IN_PROCESS_TIMEOUT = 60  # a time-out would end this very process
+_IN_PROCESS_TIMEOUT = 60  # high, as a time-out in this process would end it
 _TICK = 0.25
 _QUIET_TICKS = 4
-_SILENCE = 90.0  # seconds without any progress, after which what is left is stuck
+_SILENCE = 90.0  # seconds without progress after which the remaining messages count as stuck
 _SAY_EVERY = 5.0
 _KILL_EVERY = (4.0, 10.0)
 _REPEATED = 0.03
-"""Share of what was queued that is queued again under a fresh deduplication id.
+"""Share of the queued records that are queued again under a new deduplication id.
 
-So it comes where a platform repeats an event after the five minutes for which SQS remembers.
+That happens when a platform repeats an event after the five minutes of SQS's deduplication.
 """
 _QUARTERS = (0.25, 0.5, 0.75, 1.0)
 _SENDERS = 4
@@ -62,13 +63,13 @@ class Plan:
     runtime: Runtime = "rie"
     workers: int = 4
     kills: bool = False
-    under_way: int = 80  # messages in the queue at which people wait: moto is no AWS
+    under_way: int = 80  # queued messages above which people wait, as moto slows down with more
     lines: LogSink = field(default=lambda line: None)
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Resident bytes of the worker that lives longest, and of the largest, at a part of the way."""
+    """Resident bytes of the oldest and the largest worker after a part (0 to 1) of the messages."""
 
     part: float
     oldest: int
@@ -79,7 +80,7 @@ class Memory:
 class Report:
     plan: Plan
     sent: int
-    seconds: float  # from the first message until all was quiet
+    seconds: float  # from the first message until all were handled
     requests: int  # webhook calls
     refused: int  # webhook calls answered with 4xx
     repeated: int  # records queued a second time
@@ -99,7 +100,7 @@ class Report:
 
 
 def storm(plan: Plan, say: Callable[[str], None]) -> Report:
-    """Run it. `say` is given a line every few seconds."""
+    """Run the plan. `say` is called with a line of progress every few seconds."""
     options = Options(
         runtime=plan.runtime,
         workers=plan.workers,
@@ -188,7 +189,7 @@ class _Storm:
                 self._say(self._progress(sent, now - began))
 
     def _waiting(self) -> int:
-        """Records in the queue, hidden ones too."""
+        """Return the number of records in the queue, including invisible ones."""
         names: list[Any] = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         attributes = self._stack.sqs.get_queue_attributes(
             QueueUrl=self._stack.queue_url, AttributeNames=names

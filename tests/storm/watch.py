@@ -1,4 +1,4 @@
-"""What the recorder saw that decides whether a repetition was admitted."""
+"""Collect from the recorder what decides whether a repetition was allowed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 from local.http.recorder import Record
 
 TOKEN = re.compile(r"\bm\d+x\d+\b")
-"""The word by which a message, its prompt and its answer are known."""
+"""The word that identifies a message, its prompt and its answer."""
 _WELL_IN_TIME = 0.2
-"""Share of its timeout: who answers later may not have been heard, on a busy machine."""
+"""Share of a call's timeout after which its response may have been missed on a busy machine."""
 
 Event = tuple[str, str]
 """Conversation and event id."""
@@ -22,9 +22,9 @@ Event = tuple[str, str]
 class Watch:
     """A listener of the recorder. `post_timeout` and `model_timeout` in seconds.
 
-    A call is clear when its answer came back whole and well in time: whoever asked must have heard
-    it, unless it died. So each event may have one clear post and one clear prompt, and one more
-    for each death of an invocation that held it.
+    A call is clear when its response was complete and well within the timeout: the caller must have
+    received it, unless it died. So each event may have one clear post and one clear prompt, and one
+    more for each invocation with it that died.
     """
 
     def __init__(self, post_timeout: float, model_timeout: float) -> None:
@@ -43,14 +43,14 @@ class Watch:
         }
 
     def puts_failed(self, event: Event) -> int:
-        """How often the table refused, or seemed to refuse, a put for good.
+        """Return how often writing the event's turn failed, or seemed to fail, after all tries.
 
-        The SDK tries three times, but takes an answer that it cannot read for the last word.
+        The SDK tries three times, but does not repeat a call whose response it cannot parse.
         """
         return self._unheard_puts[event] + self._refused_puts[event] // 3
 
     def take_queued(self) -> list[dict[str, Any]]:
-        """The entries that the queue was asked to take since the last time."""
+        """Return the entries of calls to send messages since the last time."""
         with self._lock:
             queued, self._queued = self._queued, []
             return queued
@@ -94,7 +94,7 @@ class Watch:
 
 
 def named(text: str) -> list[str]:
-    """The messages that a prompt's last line asks about, or that an answer is to."""
+    """Return the tokens of the messages in the last line of a prompt, or that an answer is to."""
     return TOKEN.findall(text.partition("\n\n")[0])
 
 
@@ -102,7 +102,7 @@ def _answered(record: Record) -> bool:
     if record.status != 200:
         return False
     if record.response.startswith("data:"):
-        return "data: [DONE]" in record.response  # a stream that came to its end
+        return "data: [DONE]" in record.response  # whether the stream is complete
     try:
         json.loads(record.response)
     except ValueError:

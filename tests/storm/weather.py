@@ -1,4 +1,4 @@
-"""What goes wrong: random faults at every boundary, and processes that die."""
+"""Cause random faults at every boundary, and kill processes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from local.standins.faults import Fault, Faults
 from tests.storm import processes
 
 PATIENCE = 1.2
-"""Seconds that a slow answer takes: longer than a post may wait, shorter than SETTLE."""
+"""Delay of a slow response in seconds: longer than a post may wait, shorter than SETTLE."""
 _WEBHOOKS = 0.2
-"""Share of the kills that meet a webhook."""
+"""Share of the kills that hit a webhook."""
 
 _CONNECTION = (
     (1.0, Fault("hang_up_before")),
@@ -24,10 +24,10 @@ _AWS = (
     *_CONNECTION,
     (1.0, Fault("status", status=500)),
     (1.0, Fault("status", status=400, code="ThrottlingException")),
-    # But for PutItem: a table that says "200" and keeps nothing cannot be told from one that does.
+    # Not of PutItem: the worker cannot notice a write that got status 200 but was not stored.
     (1.0, Fault("malformed", match="[!P]*", work=False)),
     (1.0, Fault("slow", delay_s=0.2)),
-    (0.1, Fault("no_answer")),  # each holds up a worker for five seconds
+    (0.1, Fault("no_answer")),  # rare, as each blocks a worker for five seconds
 )
 _PLATFORM = (
     *_CONNECTION,
@@ -44,7 +44,7 @@ _MODEL = (*_PLATFORM, (1.0, Fault("cut")))
 
 @dataclass(frozen=True)
 class Gust(Fault):
-    """A fault that befalls each matching request by chance, until cleared."""
+    """A fault that hits each matching request with a probability (`chance`), until cleared."""
 
     chance: float = 0.0
     dice: random.Random = field(default_factory=random.Random)
@@ -54,7 +54,7 @@ class Gust(Fault):
 
 
 class Weather:
-    """`share` of all requests, to AWS, platforms and model, fail in one of the ways above."""
+    """Makes a share of all requests to AWS, platforms and model fail, in the ways listed above."""
 
     def __init__(self, stack: Stack, share: float, dice: random.Random) -> None:
         self._stack = stack
@@ -69,7 +69,7 @@ class Weather:
 
     @property
     def faults(self) -> int:
-        """Requests that failed so far."""
+        """Number of requests that failed so far."""
         return sum(len(faults.fired) for faults in self._boundaries)
 
     def begin(self) -> None:
@@ -83,7 +83,7 @@ class Weather:
             faults.clear()
 
     def kill(self) -> None:
-        """End a process in the midst of its work; the oldest worker is spared, for its memory."""
+        """Kill a process while it works. The oldest worker is spared: its memory is measured."""
         workers = [each for each in processes.of_function("WorkerFunction")[1:] if each.at_work]
         victims = workers
         if self._dice.random() < _WEBHOOKS:
@@ -94,7 +94,7 @@ class Weather:
 
 
 def _gusts(ways: tuple[tuple[float, Fault], ...], share: float, dice: random.Random) -> list[Gust]:
-    """Rules are tried one after another: each needs the chance that is left for it."""
+    """Make the rules. They are tried one after another, so later ones need a higher probability."""
     total = sum(weight for weight, _ in ways)
     gusts, passed = [], 1.0
     for weight, fault in ways:

@@ -1,4 +1,4 @@
-"""What is sent along reaches the model, or its sender gets a sentence (attachments.py)."""
+"""Attachments reach the model, or their sender is told why not (attachments.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much time an attempt at a record has, and what follows when it cannot finish."""
+"""How much time an attempt at a record has, and what happens when it cannot finish."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One invocation: lease, order within a group, groups side by side, what is handed back."""
+"""One invocation: lease, order within a group, parallel groups, records that are returned."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_without_a_lease_the_queues_own_visibility_holds() -> None:
 
 
 class _SlowForOne(FakeModel):
-    """A model that answers "slow" only after everything else has left the queue."""
+    """A model that answers "slow" only when everything else has left the queue."""
 
     def __init__(self, world: World) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The arithmetic of the bench: rows, and the cost model."""
+"""The arithmetic of the benchmarks: rows and the cost model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of channels: what each row says exists, and is what it is taken for."""
+"""The list of channels: what each row names exists and fulfils its protocol."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CHECKS: list[Checks] = [telegram_checks, messenger_checks]
 
 
 def fulfils(made: object, protocol: type) -> None:
-    """Each member is there, and a method takes what the protocol's takes, by the same names."""
+    """Whether each member exists, and each method takes the protocol's arguments by name."""
     for name in (each for each in dir(protocol) if not each.startswith("_")):
         wanted, found = getattr(protocol, name, None), getattr(made, name)
         if callable(wanted):
@@ -80,7 +80,7 @@ def test_the_registration(channel: ChannelDescription) -> None:
 
 
 def test_a_channel_without_defaults_of_its_own_is_whole() -> None:
-    """What BaseChannel leaves to its heirs is what a channel cannot do without."""
+    """BaseChannel leaves to its subclasses only what every channel must have."""
     members = {name for name in dir(Channel) if not name.startswith("_")}
     assert {name for name in members if not hasattr(BaseChannel, name)} == {
         "name",

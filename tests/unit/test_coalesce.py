@@ -1,4 +1,4 @@
-"""Messages that wait behind one another: what is answered together, and what never is."""
+"""Messages that wait in a queue: which are merged into one answer, and which never are."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOGETHER = "You said: one\ntwo\nthree"
 
 
 def handle(world: World, *envelopes: Envelope, receive_count: int = 1, age: float = 0) -> Outcome:
-    """The first of a batch, the others waiting behind it."""
+    """Handle the first record of a batch, with the others behind it."""
     first, *others = [world.record(envelope, receive_count, age) for envelope in envelopes]
     return world.conversation.handle(first, world.deadline, lambda: None, others)
 
@@ -72,7 +72,7 @@ def test_they_are_one_turn_of_later_prompts() -> None:
     ],
 )
 def test_nothing_is_merged_across_what_stands_alone(between: dict[str, Any], answered: int) -> None:
-    """`answered`: what replies to something may still lead what follows it."""
+    """`answered`: a reply may still have the following messages merged into it."""
     world = World()
     sent = [world.envelope("one"), world.envelope(**between), world.envelope("two")]
     assert handle(world, *sent) == Done()
@@ -196,7 +196,7 @@ def test_what_kills_the_worker_together_is_tried_apart() -> None:
 
 
 def test_deaths_of_a_later_message_are_not_forgotten_for_an_answered_one() -> None:
-    """`~try` counts what is acted on: the records before it come again as well."""
+    """`~try` counts attempts at the record acted on; the ones before it are redelivered too."""
     world = World("One.", *[RuntimeError("bug")] * 9)
     one, two = world.envelope("one"), world.envelope("/help", kind=Kind.TEXT, callback="9")
     assert handle(world, one, two) == Done()
@@ -218,7 +218,7 @@ def test_a_second_delivery_of_all_does_nothing() -> None:
 
 @pytest.mark.parametrize("receive_count", [1, 2])
 def test_a_pointer_alone_brings_its_leader_to_its_end(receive_count: int) -> None:
-    """The leader's post stayed unknown, and its own record is gone."""
+    """The post of the turn that it was merged into is unknown, and that turn's record is gone."""
     world = World()
     one, two = envelopes(world, "one", "two")
     world.channel.outcomes.append(AmbiguousPost("cut"))
@@ -280,7 +280,7 @@ def test_a_leader_beyond_the_window_is_looked_up() -> None:
 
 
 class Rival(FakeModel):
-    """Another worker answers some of the messages while ours asks the model."""
+    """Another worker that answers some of the messages during this one's model call."""
 
     def __init__(self, world: World, *sent: Envelope) -> None:
         super().__init__()

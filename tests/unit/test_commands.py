@@ -32,7 +32,7 @@ def say(world: World, text: str, **payload: Any) -> Turn:
 
 
 def shown(world: World, prompt: int = -1) -> list[str]:
-    """What the model was shown but for the system line."""
+    """Return the model's prompt without the system message."""
     return [line.content for line in world.model.prompts[prompt][1:]]
 
 

@@ -1,4 +1,4 @@
-"""Secrets and signatures are compared in constant time: how long it takes must tell nothing."""
+"""Secrets and signatures are compared in constant time, so that timing reveals nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECRET = re.compile(r"secret|signature|token|digest|given|expected|proof|hmac|ke
 
 
 def plain_comparisons(source: str) -> Iterator[str]:
-    """Comparisons by `==` and its like in which something named like a secret takes part."""
+    """Find comparisons by `==`, `in` and the like of something that is named like a secret."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Compare):
             names = [each.id for each in ast.walk(node) if isinstance(each, ast.Name)]

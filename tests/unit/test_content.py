@@ -1,4 +1,4 @@
-"""What messages bring besides text, as each channel reads it (channels/*/content.py)."""
+"""What messages contain besides text, as each channel reads it (channels/*/content.py)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from tests.world import INVOCATION, ProcessEnded, World
 def crash_at(
     world: World, step: str, moment: str, error: type[BaseException] = ProcessEnded
 ) -> None:
-    """The next time `step` is at `moment`, and that time only."""
+    """Crash when `step` is next at `moment`, once."""
 
     def fault(name: str, when: str) -> None:
         if (name, when) == (step, moment):
@@ -207,7 +207,7 @@ def test_a_put_that_the_sdk_repeats_meets_itself() -> None:
 def test_a_write_that_was_refused_or_whose_answer_was_lost_is_made_again(
     step: str, moment: str
 ) -> None:
-    """Handed back instead, the record would wait for a claim that nobody uses."""
+    """Otherwise the record would return to the queue and wait for a claim that no worker uses."""
     world = World("Hi.")
     hello = world.envelope("Hello")
     if step == "take_over":

@@ -1,4 +1,4 @@
-"""What the platform knows of a conversation that is new to us becomes its history."""
+"""For a conversation without turns, the platform's own history becomes its history."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FOUND = (earlier_turn(1, "Open?", Origin.MODEL), earlier_turn(2, "At nine.", Ori
 
 
 class Telling(World):
-    """A channel that knows what was said before; `asked` counts how often it was asked."""
+    """A channel with an earlier conversation; `asked` counts how often it was read."""
 
     def __init__(
         self, *script: str | Exception, refusal: Exception | None = None, **settings: str

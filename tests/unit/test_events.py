@@ -1,4 +1,4 @@
-"""Every sample event goes its way and ends as it should; a new sample needs a row here."""
+"""Every sample event has the expected outcome; a new sample needs a row here."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Any interleaving of two workers, redeliveries, crashes and lost posts: one answer, in order.
 
-Messages that wait are merged, or not: whatever set of them is answered together has one answer.
+Waiting messages may be merged: however they are, each gets one answer.
 Two real workers share a table, a queue that refuses stale receipts (as AWS does and moto does not)
 and a platform. Each runs in a thread that stops before and after every step it takes; the machine
 decides which goes on, which dies there, whether a post arrives, and when time passes.
@@ -52,12 +52,12 @@ LIMIT = 8
 
 
 class Killed(BaseException):
-    """The process is gone."""
+    """The worker's process was killed."""
 
 
 @dataclass
 class Gate:
-    """Where a worker's thread waits for the machine's word."""
+    """Where a worker's thread waits for the state machine's next step."""
 
     at: str = ""
     verdict: str = ""
@@ -76,7 +76,7 @@ class Gate:
 
 
 class Stepping:
-    """The doubles of one worker, each pausing at its gate around every effect."""
+    """The doubles of one worker, which pause at its gate before and after every effect."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -87,13 +87,13 @@ class Stepping:
         self.records: Sequence[Record] = ()
 
     def step(self, name: str, when: str) -> None:
-        """Refused before it is done; done, its answer is lost."""
+        """Pause before or after an effect, where it can be refused, or its response be lost."""
         if self.gate.pause(f"{name} {when}") == "refuse":
             raise HistoryUnavailable("throttled")
 
 
 class SharedHistory(MemoryHistory):
-    """The shared table as one worker sees it."""
+    """One worker's view of the shared table."""
 
     def __init__(self, shared: MemoryHistory, worker: Stepping) -> None:
         super().__init__(worker.step)
@@ -126,7 +126,7 @@ class SteppingChannel(FakeChannel):
 
 
 class LeasedQueue:
-    """The queue, telling when the invocation's lease has been taken, which no gate orders."""
+    """A queue that reports when the invocation has taken its lease, which no gate orders."""
 
     def __init__(self, queue: FakeQueue) -> None:
         self._queue = queue
@@ -186,7 +186,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.sent)
     @rule(data=st.data())
     def send_again(self, data: st.DataObject) -> None:
-        """A platform repeats an event long after the queue has forgotten its deduplication id."""
+        """A platform repeats an event after the five minutes of the queue's deduplication."""
         if len(self.queue.letters) < 6:
             self.queue.send(data.draw(st.sampled_from(self.sent)))
 
@@ -200,14 +200,14 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.workers) == 1)
     @rule(data=st.data())
     def invoke_twice(self, data: st.DataObject) -> None:
-        """Lambda invokes at least once; the other worker merges more, or less."""
+        """Lambda invokes at least once; the second worker may merge more or fewer messages."""
         records = self.workers[0].records
         self._start(records[: data.draw(st.integers(1, len(records)))])
 
     @precondition(lambda self: self.workers)
     @rule(step=st.sampled_from(["model before", "put", "put", "post after"]))
     def go_on_to(self, step: str) -> None:
-        """So that two workers often meet where it counts."""
+        """Let a worker go on to a chosen step, so that two workers often meet at critical ones."""
         for worker in list(self.workers):
             while not worker.done.is_set() and not worker.gate.at.startswith(step):
                 self._advance(worker, "go")
@@ -219,7 +219,7 @@ class Machine(RuleBasedStateMachine):
         verdict=st.sampled_from(["go", "go", "refuse", "kill"]),
     )
     def go_on(self, data: st.DataObject, steps: int, verdict: str) -> None:
-        """Let a worker take some steps; at the last of them the table may fail it, or it dies."""
+        """Let a worker take some steps; at the last, the table may refuse or the worker may die."""
         worker = data.draw(st.sampled_from(self.workers))
         for _ in range(steps):
             self._advance(worker, "go")
@@ -241,7 +241,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 5, 21, 100]))
     def time_passes(self, seconds: int) -> None:
-        """Lambda ends an invocation at its deadline: nothing lives past it."""
+        """Advance the clock. No invocation survives its deadline, as in Lambda."""
         self.clock.advance(seconds)
         for worker in list(self.workers):
             if self.clock() >= worker.invoked_at + INVOCATION * 1000:
@@ -260,7 +260,7 @@ class Machine(RuleBasedStateMachine):
             assert len(said) == len(set(said))
 
     def teardown(self) -> None:
-        """Let everything come to rest; then every event has exactly its one answer."""
+        """Finish all work, then check that every event has exactly one answer."""
         if not hasattr(self, "platform"):
             return
         self.platform.outcomes.clear()
@@ -278,7 +278,7 @@ class Machine(RuleBasedStateMachine):
         assert sorted(told) == [envelope.payload["text"] for envelope in self.sent]
 
     def _answered_with(self, envelope: Envelope) -> list[str]:
-        """The messages that the answer to this one was made of; none when another's names it."""
+        """Return the messages that were merged into this answer; none if it was merged itself."""
         turn = self.table.turns[CONVERSATION][envelope.key.sort]
         if turn.links.merged_into:
             assert turn.links.merged_into < turn.key.sort
@@ -355,7 +355,7 @@ class Machine(RuleBasedStateMachine):
 
 
 def _real_wait(left: Callable[[int], float]) -> Callable[[int], float]:
-    """The machine's clock decides what is begun; the main thread waits in real time."""
+    """Wait in real time; the worker's decisions use the state machine's clock."""
 
     def patient(deadline: int) -> float:
         group_thread = threading.current_thread().name.startswith("group")

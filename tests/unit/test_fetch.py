@@ -1,4 +1,4 @@
-"""What is fetched, and everything that is not (chatbot/net/fetch.py)."""
+"""Which addresses are fetched and which refused (chatbot/net/fetch.py)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PUBLIC = "93.184.216.34"
 
 
 def refusal(url: str, *addresses: str, hosts: list[str] | None = None, local: str = "") -> str:
-    """Why the address is not asked for anything."""
+    """Return why the address is refused."""
 
     def resolve(host: str) -> list[str]:
         return list(addresses)
@@ -82,7 +82,7 @@ def test_a_host_without_an_address() -> None:
     ["http://127.0.0.1:9000/v1", "http://127.0.0.1", "http://localhost:9001/", "https://127.0.0.1"],
 )
 def test_only_the_operators_own_server_may_be_inside(local: str) -> None:
-    """The runtime's API is one port away from a stand-in."""
+    """Lambda's runtime API listens on another port of the same address as a stand-in."""
     assert refusal("http://127.0.0.1:9001/p", "127.0.0.1", local=local) == "not_https"
     assert refusal("https://127.0.0.1/p", "127.0.0.1", local=local) == "private_address"
 

@@ -1,4 +1,4 @@
-"""Markdown in each platform's own form: nothing lost, nothing refused, nothing unsafe."""
+"""Markdown in each platform's format: nothing lost, refused or unsafe."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def on_messenger(markdown: str, limit: int = 2000) -> list[str]:
 
 
 def formatting(part: Part) -> list[tuple[str, str]]:
-    """What is formatted how, in the order of the text."""
+    """Return the formatted parts and their formats, in order."""
     units = part.text.encode("utf-16-le")
     found = sorted(part.entities, key=lambda each: (each["offset"], -each["length"], each["type"]))
     return [
@@ -57,7 +57,7 @@ def formatting(part: Part) -> list[tuple[str, str]]:
 
 
 class Shown(HTMLParser):
-    """The text of HTML, and a refusal of whatever is not on the lists above."""
+    """Parses HTML to text, and fails on everything that is not on the lists above."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -375,7 +375,7 @@ BROKEN = st.lists(
 
 
 def check_all(markdown: str, limit: int) -> None:
-    """All rules that hold for any Markdown."""
+    """Check all rules that hold for any Markdown."""
     parts = on_telegram(markdown, limit)
     texts = on_messenger(markdown, limit)
     for part in parts:

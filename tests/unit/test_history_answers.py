@@ -1,4 +1,4 @@
-"""Answers of DynamoDB that the SDK cannot read: it makes empty ones of them, and no error."""
+"""Responses of DynamoDB that the SDK cannot parse: it returns empty ones without an error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEY = TurnKey("telegram:42", "turn#1795262400000#7:message")
 
 
 class Garbled:
-    """A client as it behaves behind answers of status 200 with bodies that are no JSON."""
+    """A client that got responses with status 200 whose bodies are no JSON."""
 
     def query(self, **request: Any) -> dict[str, Any]:
         return {}
@@ -46,7 +46,7 @@ class Garbled:
     ],
 )
 def test_an_unreadable_answer_is_an_unavailable_table(call: Callable[[Table], object]) -> None:
-    """Not an error of its own kind: a delivered turn's last write is repeated for this one only."""
+    """The same error as an unavailable table: only for that one is a turn's last write repeated."""
     table = Table(cast("DynamoDBClient", Garbled()), "conversations", lambda: 0, 90)
     with pytest.raises(HistoryUnavailable, match="unreadable"):
         call(table)

@@ -1,4 +1,4 @@
-"""Pictures: drawn once, kept, posted, remembered as words (conversation/images.py, answer.py)."""
+"""Pictures: generated once, stored, posted, kept as text in the prompt (conversation/images.py)."""
 
 from __future__ import annotations
 

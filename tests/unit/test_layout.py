@@ -43,14 +43,14 @@ def _opened(paths: list[Path]) -> Iterator[tuple[str, ast.Module]]:
 
 
 def test_functions_import_their_composition_root_only() -> None:
-    """Of this repository; they are no package, whose imports the linter would look at."""
+    """The import linter does not cover them, as they are no package."""
     for name, tree in _opened(APPS):
         ours = [each for each in _imports(tree) if each.partition(".")[0] in OURS]
         assert (name, ours) == (name, [f"chatbot.bootstrap.{Path(name).parent.name}"])
 
 
 def test_modules_only_define() -> None:
-    """Clients are made and the environment is read where a composition root is called."""
+    """Clients are created and the environment is read by the composition roots, not at import."""
     for name, tree in _opened(PACKAGE):
         others = [ast.unparse(node) for node in tree.body if not _is_definition(node)]
         values = [node.value for node in tree.body if isinstance(node, (ast.Assign, ast.AnnAssign))]

@@ -1,4 +1,4 @@
-"""The search for leaks finds what is planted, and nothing else."""
+"""The search for leaks finds what was leaked on purpose, and nothing else."""
 
 from __future__ import annotations
 

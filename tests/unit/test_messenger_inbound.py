@@ -1,4 +1,4 @@
-"""Which events are authentic and worth an answer, and what they say."""
+"""Which events are authentic and need an answer, and how they are read."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def post(
 
 
 def read_back(**kind: Any) -> Message:
-    """A single event's meaning, after its way through the queue."""
+    """Return a single event's message, after it went through the queue."""
     [envelope] = post(body(entry(event(**kind)))).envelopes
     return read(Envelope.from_json(envelope.to_json()))
 

@@ -140,7 +140,7 @@ def test_a_store_that_is_down_leaves_the_last_settings(world: World, error: Exce
 def test_an_answer_that_cannot_be_read_leaves_the_last_settings(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The SDK makes an empty answer of it."""
+    """The SDK returns an empty response for it."""
     parameters = world.parameters()
     first = parameters.settings()
     world.clock.now += 60

@@ -1,4 +1,4 @@
-"""What a person sees while an answer is made: signs, previews, and the wish to stop it."""
+"""What a person sees while an answer is generated: typing, drafts; and stopping it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MESSAGE = Message(KEY, "telegram", Kind.TEXT, "Hello", Author("42"))
 
 
 class Screen(FakeChannel):
-    """Notes what is previewed and when, in seconds. `refusals` are those of the next previews."""
+    """Records drafts and their times in seconds. `refusals` are those of the next drafts."""
 
     def __init__(self, clock: FakeClock, *refusals: Exception | None) -> None:
         super().__init__(clock)
@@ -40,7 +40,7 @@ class Screen(FakeChannel):
 
 
 class Stage:
-    """A message being answered, on a clock that only `until` moves."""
+    """A message that is being answered, with a clock that only `until` moves."""
 
     def __init__(self, *refusals: Exception | None) -> None:
         self.clock = FakeClock()
@@ -50,7 +50,7 @@ class Stage:
         self.live = Progress(self.screen, MESSAGE, self.history, self.journal, self.clock)
 
     def until(self, seconds: float) -> None:
-        """Everything that falls due by then, each at its time."""
+        """Run everything that is due until then, each at its time."""
         while True:
             pause = self.live.tick()
             due = self.clock() + round(pause * 1000)
@@ -213,7 +213,7 @@ def test_a_table_that_does_not_answer_stops_nothing() -> None:
 
 
 class Slow(FakeChannel):
-    """A preview takes until it is let go."""
+    """A channel whose drafts block until a test releases them."""
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__(clock)

@@ -1,4 +1,4 @@
-"""What a project holds beside its code: its version, its locks, the files that its host reads."""
+"""The repository besides its code: version, lock files, the files that its host reads."""
 
 from __future__ import annotations
 

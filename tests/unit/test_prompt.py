@@ -109,7 +109,7 @@ def test_the_system_prompt_is_filled_in() -> None:
 
 
 def asked(message: Message, *turns: Turn, settings: Settings | None = None) -> list[str]:
-    """All but the system line."""
+    """Return the prompt without the system message."""
     timeline = Timeline(ConversationProfile(), turns, complete=True)
     lines = prompt.build(context_of(message, timeline, settings), NOON)
     return [line.content for line in lines[1:]]
@@ -158,7 +158,7 @@ def test_the_bot_knows_its_name() -> None:
     [(0, 2), (100, 2), (200, 1), (10_000, 0), (1, 4)],
 )
 def test_the_budget_heeds_what_the_model_reported(reported: int, shown: int) -> None:
-    """Of turns estimated at 54 tokens each, with room for 120; clamped to a quarter and to four."""
+    """Turns are estimated at 54 tokens, room is for 120; the correction is limited to ¼ and 4."""
     turns = [
         replace(turn(1000 * number, "x" * 200, ""), usage=Usage(tokens_in=reported, estimate=100))
         for number in range(1, 5)

@@ -1,4 +1,4 @@
-"""Thumbs for answers: read on every channel, kept with the turn, answered by nothing."""
+"""Ratings of answers: read on every channel, stored with the turn, never answered."""
 
 from __future__ import annotations
 

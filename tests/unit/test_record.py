@@ -1,4 +1,4 @@
-"""What the conversation decides before and around the delivery."""
+"""How a record is handled before and around the delivery of its answer."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_too_old_gets_the_fallback_without_the_model() -> None:
 
 
 def test_a_redriven_message_is_old_but_not_given_up() -> None:
-    """Age counts from the queue's own time: a redrive and a late webhook start anew."""
+    """Age counts from when the record was queued, so a redrive or a late webhook starts anew."""
     world = World("Late, but here.")
     hello = world.envelope("Hello")
     world.clock.advance(5 * 86400)
@@ -218,7 +218,7 @@ def test_a_refusal_is_answered_at_once(error: Exception, says: str, origin: Orig
     [("authentication", 1), ("insufficient_quota", 1), ("unknown_model", 1), ("bad_request", 0)],
 )
 def test_a_model_that_answers_nobody_is_counted_by_itself(reason: str, denied: int) -> None:
-    """By the service alone: the key is the same on every channel."""
+    """Counted without a channel: the API key is the same on every channel."""
     world = World(ModelRefused(reason))
     world.handle(world.envelope("Hello"))
     assert world.journal.metrics["ModelDenied", ""] == denied
@@ -315,7 +315,7 @@ def test_a_prompt_that_is_too_long_is_asked_again_once_without_the_oldest() -> N
 
 @pytest.mark.parametrize("refusals", [1, 2])
 def test_what_is_too_long_in_any_case_gets_the_fallback(refusals: int) -> None:
-    """`refusals`: at first without anything to drop, then twice."""
+    """`refusals`: once with nothing to leave out, then twice."""
     world = World(*["One."] * (refusals - 1), *[ContextTooLong("context_length")] * refusals)
     for text in ("one", "two")[:refusals]:
         world.handle(world.envelope(text))

@@ -1,4 +1,4 @@
-"""Long texts are cut where they read best, and nothing of them is lost."""
+"""Long texts are split at good places, and nothing of them is lost."""
 
 from __future__ import annotations
 

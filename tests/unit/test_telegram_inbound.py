@@ -1,4 +1,4 @@
-"""Which updates are authentic and worth an answer, and what they say."""
+"""Which updates are authentic and need an answer, and how they are read."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def envelope_of(body: Any) -> Envelope:
 
 
 def read_back(**fields: Any) -> Message:
-    """A message's meaning, after its way through the queue."""
+    """Return a message as read after it went through the queue."""
     envelope = envelope_of(update(message=message(**fields)))
     return read(Envelope.from_json(envelope.to_json()), BOT)
 

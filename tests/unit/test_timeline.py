@@ -20,7 +20,7 @@ CASES = json.loads((Path(__file__).parents[1] / "timeline_cases.json").read_text
 
 
 def key(number: int) -> TurnKey:
-    """One an hour; the higher, the newer."""
+    """Return the key of a turn; turns are an hour apart, higher numbers are newer."""
     return TurnKey.of("web:ada", NOON + number * 3_600_000, f"{number}:message")
 
 

@@ -1,4 +1,4 @@
-"""Whatever colour the operator chose, everything on the page can be read."""
+"""The page is readable with any colour that the operator chooses."""
 
 from __future__ import annotations
 

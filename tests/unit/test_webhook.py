@@ -107,7 +107,7 @@ def test_the_unreadable_is_explained_to_a_page_with_the_time_here() -> None:
 
 
 def test_what_is_refused_before_any_channel_saw_it() -> None:
-    """A body that is not what its event says, a page's GET: nothing came from a platform."""
+    """A body that is not as its event says, a GET of the page: no platform sent them."""
     journal = FakeJournal()
     unreadable = refuse(Unreadable("base64"), "webhook", journal)
     assert (unreadable.status, json.loads(unreadable.body)) == (400, {"error": "base64"})

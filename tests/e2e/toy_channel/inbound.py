@@ -16,15 +16,15 @@ SECRET = "a toy's secret"
 
 
 class ToyInbound:
-    """The webhook's side. Whoever knows the secret may send, in the header `x-toy-secret`."""
+    """The webhook's side. Requests are authenticated by a secret in the header `x-toy-secret`."""
 
     name = NAME
 
     def __init__(self, settings: Settings) -> None:
-        """A real channel has its secret from `settings`."""
+        """Take no settings; a real channel's secret would come from there."""
 
     def receive(self, request: Request) -> Received:
-        """The message of the request. Raises Forged, Unreadable."""
+        """Make an envelope of the request's message. Raises Forged, Unreadable."""
         given = request.headers.get("x-toy-secret", "").encode("utf-8", "surrogatepass")
         if not hmac.compare_digest(given, SECRET.encode()):
             raise Forged("secret")
@@ -39,7 +39,7 @@ class ToyInbound:
 
 
 def read(envelope: Envelope) -> Message:
-    """What the message says. Raises Malformed."""
+    """Parse a stored message. Raises Malformed."""
     text = need(envelope.payload, "text", str)
     command = parse_command(text)
     return Message(

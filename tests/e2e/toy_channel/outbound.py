@@ -1,4 +1,4 @@
-"""Posts `{"text"}` to the address that came with the message."""
+"""Post `{"text"}` to the address that the message names."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from chatbot.net.post import Session, send
 from tests.e2e.toy_channel.inbound import NAME, read
 
 TEXT_LIMIT = 100
-"""Characters of a post."""
+"""Most characters of a post."""
 
 
 class ToyChannel(BaseChannel):
-    """The worker's side: the four methods that no channel can do without."""
+    """The worker's side, with the four methods that every channel must have."""
 
     name = NAME
 
