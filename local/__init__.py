@@ -1,1 +1,1 @@
-"""The whole stack on one machine, without AWS: `python -m local`."""
+"""Run the whole stack on one machine, without AWS: `python -m local`."""

@@ -1,4 +1,4 @@
-"""`python -m local`: run the whole stack on this machine, write to it, or invoke one function."""
+"""Run the whole stack on this machine, write to it, or invoke one function: `python -m local`."""
 
 from __future__ import annotations
 
@@ -39,10 +39,31 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("--port", type=int, default=_default_port())
-    parser.add_argument("--runtime", choices=["inprocess", "rie"], default="inprocess")
-    parser.add_argument("--workers", type=int, default=4, help="concurrent worker invocations")
-    parser.add_argument("--log", choices=["pretty", "json"], default="pretty")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=_default_port(),
+        help="port of the stack (default: PORT of the environment, otherwise 8000)",
+    )
+    parser.add_argument(
+        "--runtime",
+        choices=["inprocess", "rie"],
+        default="inprocess",
+        help="run the functions in this process, or in processes under AWS's runtime interface "
+        "emulator (default %(default)s)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=4,
+        help="concurrent worker invocations (default %(default)s)",
+    )
+    parser.add_argument(
+        "--log",
+        choices=["pretty", "json"],
+        default="pretty",
+        help="print readable lines, or the functions' JSON (default %(default)s)",
+    )
     parser.add_argument(
         "--poll-telegram",
         action="store_true",
@@ -56,12 +77,22 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="invoke|send")
     invoke = commands.add_parser("invoke", help="invoke one function with a sample event")
     invoke.add_argument("function", choices=FUNCTIONS)
-    invoke.add_argument("--event", type=Path, required=True)
+    invoke.add_argument(
+        "--event", type=Path, required=True, help="a JSON file, such as events/telegram/text.json"
+    )
     send = commands.add_parser("send", help="write to the running stack as a person would")
     send.add_argument("channel", choices=CHANNELS)
-    send.add_argument("text")
-    send.add_argument("--as", dest="user", default="ada", metavar="USER")
-    send.add_argument("--port", type=int, default=argparse.SUPPRESS)
+    send.add_argument("text", help="the message")
+    send.add_argument(
+        "--as",
+        dest="user",
+        default="ada",
+        metavar="USER",
+        help="name of the person who writes (default %(default)s)",
+    )
+    send.add_argument(
+        "--port", type=int, default=argparse.SUPPRESS, help="port of the running stack"
+    )
     return parser
 
 

@@ -1,12 +1,12 @@
-// What the page's modules share, named here so that the served files stay small.
+// Types of the page's modules, kept here so that the served files stay small.
 
-/** A turn, as GET /web/messages gives it. */
+/** A turn, as GET /web/messages returns it. */
 interface Turn {
   id: string;
   /** Epoch milliseconds. */
   sent_at: number;
   text: string;
-  /** The answer as Markdown; `html` is the same, safe to be shown as it is. */
+  /** The answer as Markdown; `html` is the same as safe HTML. */
   answer: string;
   html: string;
   state: "answered" | "sending" | "delivered" | "undeliverable" | "held";
@@ -23,7 +23,7 @@ interface Turn {
   error?: undefined;
 }
 
-/** A button under an answer: pressing it says `payload`. */
+/** A button under an answer: pressing it sends `payload`. */
 interface Choice {
   label: string;
   payload: string;
@@ -36,7 +36,7 @@ interface Made {
   title: string;
 }
 
-/** The answer that is being written. */
+/** The answer that is being streamed. */
 interface Draft {
   id: string;
   html: string;
@@ -58,11 +58,11 @@ interface Message {
   sent_at: number;
   state: "waiting" | "queued" | "failed";
   queued_at?: number;
-  /** A try got no answer: the server may have it. */
+  /** A request got no response: the server may have the message. */
   uncertain?: boolean;
   restamped?: boolean;
   error?: string;
-  /** What only a turn has. */
+  /** Fields that only a turn has. */
   origin?: undefined;
   answer?: undefined;
   made?: undefined;
@@ -72,7 +72,7 @@ interface Message {
   resumed?: undefined;
 }
 
-/** The turns between two fresh starts; the current stretch has the id "". */
+/** The turns of one conversation, between two fresh starts; the current one has the id "". */
 interface Stretch {
   id: string;
   turns: Turn[];
@@ -122,7 +122,7 @@ type Texts = typeof import("../functions/web/assets/texts.js").en;
 /** The names of those texts that are one sentence. */
 type Word = { [Name in keyof Texts]: Texts[Name] extends string ? Name : never }[keyof Texts];
 
-/** What `find` finds in index.html, where it has to be more than an HTMLElement. */
+/** The types of elements in index.html that `find` returns, where they are not just HTMLElement. */
 interface Found {
   "#access": HTMLFormElement;
   "#code": HTMLInputElement;
@@ -147,11 +147,11 @@ type Make = <Tag extends keyof HTMLElementTagNameMap>(
   ...children: (Node | string)[]
 ) => HTMLElementTagNameMap[Tag];
 
-/** An appearance; the system's is "". */
+/** A theme; "" is the system's. */
 type Theme = keyof Texts["themes"];
 
 interface HTMLElement {
-  /** What an element shows, so that it is only drawn anew when that changes. */
+  /** What an element shows: it is drawn again only when that changes. */
   drawn?: string;
 }
 

@@ -3,7 +3,7 @@
 declare namespace Playground {
   type Channel = "telegram" | "messenger" | "web";
 
-  /** One request and its answer, as /_local/records gives it (local/recorder.py). */
+  /** One request and its answer, as /_local/records gives it (local/http/recorder.py). */
   interface Record {
     n: number;
     /** Epoch seconds when it began; `ms` is how long it took. */
@@ -18,7 +18,7 @@ declare namespace Playground {
     response: string;
   }
 
-  /** A call that a stand-in took. */
+  /** A call that a stand-in accepted. */
   interface Call {
     number: number;
     method: string;
@@ -27,7 +27,7 @@ declare namespace Playground {
     at: number;
   }
 
-  /** What a person wrote, as the webhook was sent it. */
+  /** What a person did, as sent to the webhook. */
   interface Written {
     channel: "telegram" | "messenger";
     at: number;
@@ -65,7 +65,7 @@ declare namespace Playground {
     tell(text: string): void;
   }
 
-  /** A message as it is shown. `at` is epoch seconds; `raw` is what an answer to it names. */
+  /** A message as shown. `at` is epoch seconds; `raw` is what a reply to it refers to. */
   interface Message {
     id: string;
     from: string | number | undefined;
@@ -80,14 +80,14 @@ declare namespace Playground {
     quote?: { author: string; text: string };
     rows?: Button[][];
     quick?: Quick[];
-    /** Undefined where there are no thumbs. */
+    /** Undefined where it cannot be rated. */
     rating?: number;
     reaction?: string;
     state?: string;
     raw?: any;
   }
 
-  /** What is written before it is a message. */
+  /** An answer that is being streamed. */
   interface Draft {
     text?: string;
     entities?: Entity[];
@@ -154,7 +154,7 @@ declare namespace Playground {
     tone: string;
   }
 
-  /** A worker's try. Times are epoch seconds. */
+  /** An attempt of a worker. Times are epoch seconds. */
   interface Attempt {
     asked: boolean;
     from: number;
@@ -162,7 +162,7 @@ declare namespace Playground {
     open: boolean;
   }
 
-  /** The way of one message. Times are epoch seconds. */
+  /** A message and its records. Times are epoch seconds. */
   interface Journey {
     key: string;
     channel: Channel;
@@ -183,11 +183,11 @@ declare namespace Playground {
     state: string;
     /** It was not queued. */
     aside?: boolean;
-    /** Unfolded, or folded, by hand. */
+    /** Opened or closed by a click. */
     open?: boolean;
   }
 
-  /** A bar of the drawing: a record, or a stretch that has none yet. */
+  /** A bar of the drawing: a record, or a period without one. */
   interface Bar {
     from: number;
     to: number;
@@ -195,11 +195,11 @@ declare namespace Playground {
     lane?: Lane;
     record?: Record;
     label?: string;
-    /** Pixels that its label takes beside it. */
+    /** Width of the label beside it, in pixels. */
     labelled?: number;
   }
 
-  /** Key, signature, and what makes the element when the signature is a new one. */
+  /** Key, signature, and a function that makes the element when the signature has changed. */
   type Item = [key: string, signature: string | undefined, build: () => HTMLElement];
 
   type Child = Node | string | null | undefined | Child[];
@@ -216,6 +216,6 @@ declare namespace Playground {
 }
 
 interface HTMLElement {
-  /** With which an element was made: it is made anew when that changes. */
+  /** The signature with which an element was made: when it changes, the element is made again. */
   signature?: string;
 }

@@ -1,1 +1,1 @@
-"""What AWS does for the stack, done on this machine."""
+"""Local replacements of AWS: moto, the HTTP API, the event source, the runtime of functions."""

@@ -1,4 +1,4 @@
-/* The playground: follows the recorder, keeps the columns, the switches and the trace up to date. */
+/* The playground: reads the recorder's records and updates columns, switches and trace. */
 import { Messenger, Telegram, Web } from "./chats.js";
 import { Client } from "./client.js";
 import { byId, make, parsed, said } from "./dom.js";
@@ -73,7 +73,10 @@ async function learn() {
   seen.graph += calls.graph.length;
 }
 
-/** Where a platform is real, its records are all there is. @param {Playground.Record} record */
+/**
+ * Show what a record says of a real platform: it has no stand-in whose calls could be shown.
+ * @param {Playground.Record} record
+ */
 function mirror(record) {
   const channel = record.server === "telegram" ? "telegram" : record.server === "graph" && "messenger";
   if (channel && world.real.includes(channel) && record.status === 200) {
@@ -109,7 +112,7 @@ async function follow() {
     try {
       /** @type {{records: Playground.Record[], last: number}} */
       const page = await get(`/_local/records?after=${last}&wait=${WAIT}`);
-      if (page.last < last) location.reload(); // another stack runs there now
+      if (page.last < last) location.reload(); // the stack was restarted
       last = page.last;
       await learn();
       for (const record of page.records) {

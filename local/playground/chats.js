@@ -1,4 +1,4 @@
-/* What people see on each platform: made of what they wrote and of the calls it took. */
+/* The chats that people see on each platform, from their messages and the bot's accepted calls. */
 
 /** @type {{[mark: string]: number}} */
 const THUMBS = { "👍": 1, "👎": -1, like: 1, dislike: -1 };
@@ -9,9 +9,9 @@ export class Chat {
   messages = new Map();
   /** @type {Playground.Draft?} */
   draft = null;
-  typing = 0; // until then, in epoch seconds
-  heard = 0; // when the bot was last heard of: what was written before is read
-  awaiting = false; // a message of the web page has no answer yet
+  typing = 0; // "typing" is shown until then, in epoch seconds
+  heard = 0; // epoch seconds of the bot's last sign: messages before it count as read
+  awaiting = false; // whether a message of the web page has no answer yet
   locked = false;
   /** @type {Playground.Quick[]} */
   quick = [];
@@ -23,7 +23,7 @@ export class Chat {
   }
 }
 
-/** @typedef {string | number} Id A chat's, as its platform writes it. */
+/** @typedef {string | number} Id The platform's id of a chat. */
 
 class Chats {
   /** @type {Map<Id, Chat>} */
@@ -31,7 +31,7 @@ class Chats {
   /** @type {Playground.MenuEntry[]} */
   menu = [];
   /** @type {Id?} */
-  latest = null; // the chat of the last event: the one to show where the platform is real
+  latest = null; // the chat of the last event, which is shown if the platform is real
 
   /** @param {Id} id */
   chat(id) {
@@ -163,7 +163,7 @@ export class Messenger extends Chats {
   }
 }
 
-/** Files lie on the stand-in's own port: fetched by way of ours. @param {string} url */
+/** The URL of a stand-in's file on this page's own port. @param {string} url */
 const shown = (url) => url.replace(/^http:\/\/127\.0\.0\.1:\d+\/files\//, "/_local/graph/files/");
 
 /** @param {any[]} [menus] @returns {Playground.MenuEntry[]} */
@@ -176,7 +176,7 @@ function menuOf(menus = []) {
 
 export class Web extends Chats {
   /**
-   * What is written, before the page's read API has it.
+   * Show a message that was just written, before the page's API returns it.
    * @param {string} person @param {{id: string, text: string, sent_at: number}} message
    */
   pending(person, message) {

@@ -1,4 +1,4 @@
-/* The one client of all platforms: a column with a chat. What differs is in platforms.js. */
+/* The client of every platform: a column with a chat. Differences are in platforms.js. */
 import { clock, icon, keep, make, said } from "./dom.js";
 import { formatted } from "./entities.js";
 import { PLATFORMS, WRITE, chatOf, stop } from "./platforms.js";
@@ -8,9 +8,9 @@ import { PLATFORMS, WRITE, chatOf, stop } from "./platforms.js";
 export class Client {
   group = false;
   /** @type {any} */
-  reply = null; // `raw` of the message that is answered
-  low = true; // at the end of the chat, where one stays
-  shownFor = ""; // whose chat is drawn
+  reply = null; // `raw` of the message that is being replied to
+  low = true; // whether the chat is scrolled to its end, and is kept there
+  shownFor = ""; // the person whose chat is shown
   status = make("p.status", {}, "bot");
   quick = make("div.quick");
   replying = make("p.replying", { hidden: true });
@@ -26,7 +26,7 @@ export class Client {
     this.log.addEventListener("scroll", () => {
       this.low = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
     });
-    this.log.addEventListener("load", () => this._sink(), true); // pictures
+    this.log.addEventListener("load", () => this._sink(), true); // a picture has its size now
     this.text = make("textarea", {
       rows: 1,
       placeholder: "Message",
@@ -262,7 +262,7 @@ export class Client {
 /** @param {Playground.Draft} said @param {Playground.Platform} platform */
 function words({ text = "", entities, html }, { formatting }) {
   const shown = make("div.words");
-  if (formatting === "html" && html) shown.innerHTML = html; // safe: made so by the read API
+  if (formatting === "html" && html) shown.innerHTML = html; // the page's API returns safe HTML
   else shown.append(...(formatting === "entities" ? formatted(text, entities) : [text]));
   for (const scrolled of shown.querySelectorAll("pre, table")) scrolled.setAttribute("tabindex", "0");
   return shown;

@@ -1,5 +1,5 @@
 /**
- * An element: `make("p.note", {title: "x", onclick}, "text", child)`.
+ * Make an element: `make("p.note", {title: "x", onclick}, "text", child)`.
  * @type {Playground.Make}
  */
 export const make = (kind, properties = {}, ...children) => {
@@ -23,7 +23,7 @@ function nodes(child) {
 /** An element of index.html. @param {string} id */
 export const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
-/** A sign of icons.svg. @param {string} name */
+/** An icon of icons.svg. @param {string} name */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
@@ -34,9 +34,9 @@ export function icon(name) {
   return svg;
 }
 
-/** Makes the children of `parent` those of `items`, reusing what did not change.
+/** Replace the children of `parent` by `items`; unchanged elements stay.
  *
- * `items` are [key, signature, make]: an element is made anew when its signature differs.
+ * `items` are [key, signature, make]: an element is made again when its signature has changed.
  * @param {Element} parent @param {Playground.Item[]} items
  */
 export function keep(parent, items) {
@@ -70,7 +70,7 @@ export function duration(seconds) {
   return `${seconds < 10 ? seconds.toFixed(2) : seconds.toFixed(1)} s`;
 }
 
-/** The words of what was thrown. @param {unknown} error */
+/** The text of an error. @param {unknown} error */
 export const said = (error) => (error instanceof Error ? error.message : String(error));
 
 /** @param {string} text @returns {any} */

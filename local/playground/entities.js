@@ -14,7 +14,7 @@ const TAGS = {
 };
 
 const BLOCKS = new Set(["pre", "blockquote", "expandable_blockquote"]);
-/** Blocks begin a line by themselves. @param {string} words @param {Playground.Entity} next */
+/** Block elements begin a new line anyway. @param {string} words @param {Playground.Entity} next */
 const between = (words, next) => (BLOCKS.has(next.type) ? words.replace(/\n{1,2}$/, "") : words);
 
 /** @param {string} text @param {Playground.Entity[]} [entities] */
@@ -45,7 +45,7 @@ function nodes(text, entities, from, to) {
 }
 
 /**
- * The first of `entities`, taken off, when it begins before `end`.
+ * Remove and return the first of `entities` if it begins before `end`.
  * @param {Playground.Entity[]} entities @param {number} end
  */
 const next = (entities, end) => (entities[0]?.offset < end ? entities.shift() : undefined);

@@ -1,4 +1,4 @@
-/* What each platform can show and send. The client asks this table, never the platform's name. */
+/* What each platform can show and send. The client reads this table, not the platform's name. */
 import { parsed } from "./dom.js";
 
 /** @type {{[channel in Playground.Channel]: Playground.Platform}} */
@@ -18,7 +18,7 @@ export const PLATFORMS = {
 const GROUP = { id: -1001000000001, type: "supergroup", title: "Book club" };
 
 let last = 0;
-/** Numbers that grow from call to call and from run to run, as local/standins/people.py does. */
+/** Numbers that increase with each call and from run to run, as in local/standins/people.py. */
 function rising() {
   last = Math.max(last + 1, Date.now() - 1_700_000_000_000);
   return last;
@@ -40,7 +40,7 @@ async function post(path, body) {
 }
 
 /**
- * People write: `{text, reply, press, quick, postback, media}` becomes the platform's own event.
+ * Send what a person does, `{text, reply, press, quick, postback, media}`, as the platform's event.
  * @type {{[channel in Playground.Channel]: (person: string, ids: Playground.Ids,
  *   words: Playground.Words, world: Playground.World) => Promise<any>}}
  */

@@ -1,4 +1,4 @@
-/* One record of the recorder, in full. */
+/* Show one record of the recorder in full. */
 import { duration, icon, make, parsed } from "./dom.js";
 import { exchange } from "./trace.js";
 
@@ -50,7 +50,7 @@ function part(title, text, open = true) {
     make("pre", { tabIndex: 0 }, shown || "(empty)"));
 }
 
-/** Bodies hold JSON in JSON: shown as what it is. @param {unknown} value @returns {unknown} */
+/** Decode JSON texts inside of JSON, for display. @param {unknown} value @returns {unknown} */
 function deeper(value) {
   if (Array.isArray(value)) return value.map(deeper);
   if (value && typeof value === "object") {

@@ -1,8 +1,8 @@
-/* Which record of the recorder belongs to which message, and what became of the message.
+/* Assign the recorder's records to messages, and derive each message's state.
  *
- * A message is known by its envelope: conversation and event id. Records name one or both, or the
- * receipt under which the queue handed it out; the model's requests name nothing, so they are told
- * apart by what is asked.
+ * A message is identified by its envelope: conversation and event id. Records contain one or both,
+ * or the receipt handle of the message in the queue. The model's requests contain neither, so they
+ * are assigned by their prompt.
  */
 import { parsed } from "./dom.js";
 
@@ -22,7 +22,7 @@ export class Trace {
   /** @type {Map<string, Journey>} */
   journeys = new Map();
   /** @type {Record[]} */
-  receipts = []; // visibility changes and deletions, until the worker's end tells whose they are
+  receipts = []; // visibility changes and deletions, until the record of the invocation names the messages
 
   /** @param {Record} record */
   add(record) {
@@ -57,7 +57,7 @@ export class Trace {
     const exact = event && this.journeys.get(`${conversation} ${event}`);
     const journey = exact || this._current(conversation);
     const read = READS.has(record.operation);
-    // The page's own reads ask for a stretch of time; only a worker at work does so, too.
+    // A query for a range of time is the page's, unless a worker has a message in progress.
     if (read && (journey?.done || record.request.includes('"~draft"'))) return;
     if (read && record.request.includes("BETWEEN") && !journey?.attempts.at(-1)?.open) return;
     this._put(journey, read ? "history" : "stored", record);
@@ -113,7 +113,7 @@ export class Trace {
   }
 
   /**
-   * What the webhook was sent: a message that was queued, or one that was not.
+   * Assign a webhook request to the message that it queued, or to a new one if it queued none.
    * @param {Record} record @param {string} body
    */
   _webhook(record, body) {
@@ -152,7 +152,7 @@ export class Trace {
   }
 
   /**
-   * The model is asked about one of the messages at work then: one with these words, once a try.
+   * Assign a model call to a message in progress with the prompt's text, one call for each try.
    * @param {Record} record
    */
   _asked(record) {
@@ -169,7 +169,7 @@ export class Trace {
     if (attempt && record.status === 200) attempt.asked = true;
   }
 
-  /** What a page read of the table is no part of its messages' way. @param {Record} record */
+  /** Remove the queries of a request of the web page: they belong to no message. @param {Record} record */
   _forget(record) {
     const end = record.at + record.ms / 1000;
     for (const journey of this.journeys.values()) {
@@ -221,7 +221,7 @@ export class Trace {
     if (!journey || journey.spans.some((each) => each.record === record && each.lane === lane)) return null;
     const span = { lane, record, tone: "" };
     if (record.status === 0 || record.status >= 400) span.tone = "bad";
-    if (record.response.includes("ConditionalCheckFailed")) span.tone = "light"; // an answer like any
+    if (record.response.includes("ConditionalCheckFailed")) span.tone = "light"; // expected, not an error
     journey.spans.push(span);
     journey.version += 1;
     if (lane === "queue" && /Visibility/.test(record.operation)) span.tone = "light";
@@ -247,7 +247,7 @@ function stateOf(request) {
 }
 
 /**
- * When the queue hands it out again, in epoch seconds: the last of its visibility changes.
+ * When the message becomes visible again, in epoch seconds, by its last visibility change.
  * @param {Record[]} records @param {string} receipt
  */
 function dueOf(records, receipt) {
@@ -286,7 +286,7 @@ const number = (body, name) =>
 /** @param {string} body */
 const thread = (body) => (number(body, "message_thread_id") ? `:${number(body, "message_thread_id")}` : "");
 
-/** What the model was shown and said, of a record of its server. @param {Record} record */
+/** Prompt and answer in a record of the model's server. @param {Record} record */
 export function exchange(record) {
   const asked = parsed(record.request);
   if (!asked?.messages) return null;

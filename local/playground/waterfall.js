@@ -1,4 +1,4 @@
-/* The way of each message, drawn: a line that sums it up, and its records on a scale of time. */
+/* Draw each message: a line that sums it up, and its records on a time scale. */
 import { byId, duration, keep, make } from "./dom.js";
 import { PLATFORMS } from "./platforms.js";
 import { showRecord } from "./record.js";
@@ -91,7 +91,7 @@ function scale(journey, began, ended, now) {
   return make("div.scale", {}, make("span"), make("div.axis", { ariaHidden: "true" }, axis), rows);
 }
 
-/** Seconds → share of the width. Long stretches in which nothing happens are drawn short. */
+/** Seconds → share of the width. Long periods in which nothing happens are shortened. */
 class Axis {
   /** @param {Playground.Span[]} spans @param {number} began @param {number} ended */
   constructor(spans, began, ended) {
@@ -134,7 +134,7 @@ class Axis {
 const barOf = (span) => ({ ...span, from: span.record.at, to: endOf(span) });
 
 /**
- * What has no record yet: waiting in the queue, and a worker at work.
+ * Bars of what has no record: waiting in the queue, and a worker in progress.
  * @param {Journey} journey @param {Playground.Lane} lane @param {number} now
  */
 function openBars(journey, lane, now) {
@@ -155,7 +155,7 @@ function openBars(journey, lane, now) {
   return waits;
 }
 
-/** Bars in as few rows as show each by itself. @param {Playground.Bar[]} bars @param {Axis} time */
+/** Arrange bars in as few rows as possible, without overlaps. @param {Playground.Bar[]} bars @param {Axis} time */
 function packed(bars, time) {
   /** @type {Playground.Bar[][]} */
   const tracks = [];
@@ -170,11 +170,11 @@ function packed(bars, time) {
   return tracks;
 }
 
-const LETTER = 6.4; // pixels, about: whether a label fits is a guess
+const LETTER = 6.4; // pixels, about: whether a label fits is estimated
 let width = 1000; // of the scale, in pixels
 
 /**
- * A record as a bar. Its label is in it, right or left of it, or nowhere: wherever there is room.
+ * A record as a bar. Its label is in it, right or left of it, or left out, depending on the room.
  * @param {Playground.Bar} bar @param {Playground.Bar[]} track @param {Axis} time
  */
 function element(bar, track, time) {

@@ -48,9 +48,8 @@ class Fault:
     skip: int = 0  # how many matching requests pass first
     times: int = 1  # 0: until cleared
     status: int = 500
-    code: str = (
-        ""  # the platform's error code: Graph "10/2018278", OpenAI "rate_limit_exceeded", AWS type
-    )
+    # The platform's error code: Graph "10/2018278", OpenAI "rate_limit_exceeded", AWS's type.
+    code: str = ""
     retry_after: int | None = None  # seconds
     body: str | None = None  # of `status` and `malformed`, in place of the usual one
     delay_s: float = 0  # before the fault takes effect

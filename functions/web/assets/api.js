@@ -1,8 +1,8 @@
-// Calls of the server, and the two ways in which they fail.
+// Calls to the server, and the two ways in which they fail.
 
 const LONGEST_WAIT = 20_000;
 
-/** The server said no: the same call again changes nothing. `now` is its time, where it tells. */
+/** The server refused: repeating the call does not help. `now` is the server's time, if given. */
 export class Refused extends Error {
   /** @param {number} status @param {{error?: string, now?: number}} body */
   constructor(status, { error, now }) {
@@ -12,7 +12,7 @@ export class Refused extends Error {
   }
 }
 
-/** No connection, or the server is away: whether the call arrived is unknown. */
+/** No connection, or the server is unavailable: whether the call arrived is unknown. */
 export class Unavailable extends Error {}
 
 /** @param {string} path @param {object} [body] */

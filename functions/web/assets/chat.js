@@ -1,4 +1,4 @@
-// The page: where turns, outbox, reader and what is seen come together.
+// The page: connects turns, outbox, reader and view.
 
 import { rate, stopAnswer } from "./api.js";
 import { focusField, openComposer, setAnswering } from "./composer.js";
@@ -13,12 +13,12 @@ import { language, text } from "./texts.js";
 import { Turns } from "./turns.js";
 import { showRows } from "./view.js";
 
-const NEAR = 80; // px from the end that count as being there
+const NEAR = 80; // px from the end that count as scrolled to the end
 const scroller = find("#scroll");
 const turns = new Turns();
 const outbox = new Outbox(() => reader.soon());
 const reader = new Reader(turns, outbox, changed);
-let following = true; // the newest message stays in sight
+let following = true; // whether to keep the newest message in view
 /** @type {(locked: boolean) => void} */
 let lock = () => {};
 
@@ -101,7 +101,7 @@ find("#to-end").addEventListener("click", () => {
   focusField();
 });
 
-// --- What is pressed
+// --- Buttons
 
 /** @param {() => unknown} act */
 async function attempt(act) {
@@ -109,7 +109,7 @@ async function attempt(act) {
     await act();
   } catch (error) {
     toast(text("notDone"));
-    if (error instanceof TypeError) throw error; // a mistake of ours, for the console
+    if (error instanceof TypeError) throw error; // a bug, for the console
   }
 }
 
@@ -212,7 +212,7 @@ function halt() {
   announce(text("stopping"));
 }
 
-// --- Beginning
+// --- Start
 
 /** @param {string} html */
 const plain = (html) => new DOMParser().parseFromString(html, "text/html").body.textContent;
@@ -257,4 +257,4 @@ window.addEventListener("hashchange", () => {
 });
 render();
 reader.soon();
-if (matchMedia("(hover: hover)").matches) focusField(); // no keyboard pops up on a phone
+if (matchMedia("(hover: hover)").matches) focusField(); // not on phones, where the keyboard would open

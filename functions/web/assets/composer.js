@@ -1,4 +1,4 @@
-// The field, its keys, and the one button that sends or stops.
+// The input field, its keys, and the button that sends or stops.
 
 import { find } from "./dom.js";
 import { ofTab } from "./storage.js";
@@ -11,7 +11,7 @@ const stopButton = find("#stop");
 let answering = false;
 
 /**
- * `say` takes what was written; `halt` is called by the stop button.
+ * `say` is called with the text to send, `halt` by the stop button.
  * @param {(words: string) => void} say @param {() => void} halt
  */
 export function openComposer(say, halt) {
@@ -28,7 +28,7 @@ export function openComposer(say, halt) {
   field.addEventListener("input", fit);
   window.addEventListener("resize", fit);
   field.addEventListener("keydown", (event) => {
-    // 229: a key of an input method, in browsers that end the composition before they tell.
+    // 229: a key of an input method, in browsers that end the composition before this event.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) {
       return;
     }
@@ -44,7 +44,7 @@ export function openComposer(say, halt) {
 export const focusField = () => field.focus({ preventScroll: true });
 
 /**
- * Whether there is an answer to stop: the button sends as soon as something is written.
+ * Set whether there is an answer to stop. The button still sends when the field has text.
  * @param {boolean} now
  */
 export function setAnswering(now) {

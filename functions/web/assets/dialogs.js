@@ -1,11 +1,11 @@
-// What is asked in between: which conversation, whether to delete, the access code.
+// Dialogs: which conversation, whether to delete, the access code.
 
 import { Refused, unlock } from "./api.js";
 import { find } from "./dom.js";
 import { text } from "./texts.js";
 
 /**
- * What was chosen in the dialog `name`: a button's value, "" when it was dismissed.
+ * Open the dialog `name`. Resolves to the value of the pressed button, "" if dismissed.
  * @param {string} name @returns {Promise<string>}
  */
 export function ask(name) {
@@ -17,7 +17,7 @@ export function ask(name) {
   });
 }
 
-/** The field for the access code, for as long as the page is locked. @param {() => void} opened */
+/** The field for the access code, shown while the page is locked. @param {() => void} opened */
 export function guard(opened) {
   const dialog = find("#access-dialog");
   const error = find("#access-error");

@@ -1,4 +1,4 @@
-// Elements, made and changed with little noise.
+// Helpers that create and change elements.
 
 import { text } from "./texts.js";
 
@@ -7,7 +7,7 @@ export const find = (selector, root = document) =>
   /** @type {any} */ (root.querySelector(selector));
 
 /**
- * An element with properties (`class`, `data-…` and `aria-…` as attributes) and children.
+ * Make an element with properties (`class`, `data-…` and `aria-…` as attributes) and children.
  * @type {Make}
  */
 export const make = (tag, properties = {}, ...children) => {
@@ -28,7 +28,7 @@ export function icon(name) {
 }
 
 /**
- * A small button that shows `name` as an icon and is called `label`.
+ * Make a small button with the icon `name` and the accessible name `label`.
  * @param {string} name @param {string} label
  */
 export function iconButton(name, label, properties = {}) {
@@ -37,7 +37,7 @@ export function iconButton(name, label, properties = {}) {
 }
 
 /**
- * Make the children of `parent` those of `wanted`; what is equal at the front stays as it is.
+ * Replace the children of `parent` by those of `wanted`; equal ones at the front stay.
  * @param {Element} parent @param {DocumentFragment} wanted
  */
 export function morph(parent, wanted) {
@@ -49,7 +49,7 @@ export function morph(parent, wanted) {
 }
 
 /**
- * Fill in the words of the page: `data-text`, and `data-label` for what only has an icon.
+ * Fill in the texts of the page: `data-text`, and `data-label` where there is only an icon.
  * @param {ParentNode} root
  */
 export function label(root) {
@@ -65,7 +65,7 @@ export function label(root) {
   }
 }
 
-/** A sentence for screen readers. @param {string} sentence */
+/** Announce a sentence to screen readers. @param {string} sentence */
 export function announce(sentence) {
   const line = make("p", { textContent: sentence });
   find("#announcer").replaceChildren(line);
@@ -73,7 +73,7 @@ export function announce(sentence) {
 
 let toasting = 0;
 
-/** A sentence for everyone, for some seconds. @param {string} sentence */
+/** Show a sentence for some seconds. @param {string} sentence */
 export function toast(sentence) {
   const box = find("#toast");
   box.textContent = sentence;

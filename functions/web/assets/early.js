@@ -1,6 +1,6 @@
-// Before anything is painted: the appearance that was chosen here, where it is not the system's.
+// Set the chosen theme, if it is not the system's, before anything is painted.
 try {
   document.documentElement.dataset.theme = localStorage.getItem("theme") || "";
 } catch {
-  // Storage is switched off: the system's appearance it is.
+  // Storage is switched off: the system's theme stays.
 }

@@ -1,15 +1,15 @@
-// Messages from the moment they are written until their answer is here. Each keeps its id and time
-// over reloads, retries and tabs, which is how the server recognises one that it has already.
+// Messages that have no answer yet. Each keeps its id and time over reloads, retries and tabs: by
+// them the server recognises a message that it already has.
 
 import { Refused, Unavailable, sendMessage } from "./api.js";
 import { shared } from "./storage.js";
 
 const PREFIX = "message.";
-const PATIENCE = 5 * 60_000; // an answer that stays away so long: was the message lost?
+const PATIENCE = 5 * 60_000; // ms without an answer after which the message counts as lost
 
 /** `state` is waiting (to be sent), queued (the server has it) or failed (`error` says why). */
 export class Outbox {
-  #behind = 0; // what this clock lacks of the server's, where the server complained
+  #behind = 0; // ms that this clock is behind the server's, known when the server refused a time
 
   /** @param {() => void} changed */
   constructor(changed) {
@@ -26,13 +26,13 @@ export class Outbox {
       .sort((one, other) => one.sent_at - other.sent_at);
   }
 
-  /** Whether anything is still on its way. */
+  /** Whether any message waits for an answer. */
   get awaited() {
     return this.all.filter(({ state }) => state !== "failed");
   }
 
   /**
-   * `after` is the time of the newest message known: even a clock that was set back keeps order.
+   * `after` is the time of the newest known message: order is kept even if the clock is set back.
    * @param {string} text @param {number} after
    */
   add(text, after) {
@@ -42,7 +42,7 @@ export class Outbox {
   }
 
   /**
-   * Sends again what failed; only what the server surely refused gets another time.
+   * Send a failed message again. It gets a new time only if the server surely refused it.
    * @param {string} id @param {number} after
    */
   retry(id, after) {
@@ -57,7 +57,7 @@ export class Outbox {
     shared.remove(PREFIX + id);
   }
 
-  /** Whether anything is to be sent. */
+  /** Whether any message is to be sent. */
   get waits() {
     return this.#next !== undefined;
   }
@@ -69,7 +69,7 @@ export class Outbox {
     );
   }
 
-  /** Send what waits, in order, in one tab at a time. Raises Unavailable, and Refused (401, 403). */
+  /** Send waiting messages in order, in one tab at a time. Throws Unavailable, and Refused (401, 403). */
   async send() {
     if (!this.waits) return;
     const sendAll = async () => {
@@ -89,7 +89,7 @@ export class Outbox {
       if (!(error instanceof Refused) || [401, 403].includes(error.status)) throw error;
       const now = error.message.startsWith("sent_at") && error.now;
       if (now) this.#behind = now - Date.now();
-      // Surely not taken, unless an earlier try was: then another time would make it another one.
+      // Not accepted, unless an earlier try was: a new time would then make it another message.
       if (now && !message.uncertain && !message.restamped) {
         this.#put({ ...message, sent_at: now, restamped: true });
       } else {

@@ -1,17 +1,17 @@
-// When to send and to read: fast while an answer is awaited, then ever more slowly; not at all
-// when the page is hidden or everything is answered.
+// Schedules sending and reading: often while an answer is awaited, then less and less; never while
+// the page is hidden or everything is answered.
 
 import { Refused, Unavailable, readTurns } from "./api.js";
 import { ofTab } from "./storage.js";
 
 const PAGE = 50;
-const BEGINNING = "0000000000000.0"; // the cursor before every turn
+const BEGINNING = "0000000000000.0"; // a cursor that sorts before every turn
 const FAST = 350;
-const WRITING = 700; // while an answer grows
+const WRITING = 700; // while an answer is streamed
 const SLOWEST = 15_000;
 const GROWTH = 1.25;
 
-/** `tell` is called after every change, with the turns that are new since the page was opened. */
+/** `tell` is called after every change, with the turns that arrived since the page was opened. */
 export class Reader {
   /** @type {Draft?} */
   draft = null;
@@ -36,13 +36,13 @@ export class Reader {
     window.addEventListener("pageshow", (event) => event.persisted && this.soon());
   }
 
-  /** Something happened: send and read at once. */
+  /** Send and read at once. */
   soon() {
     this.#delay = FAST;
     this.#step();
   }
 
-  /** The page of turns before those that are known. */
+  /** Read the page of turns before the known ones. */
   async readOlder() {
     const before = this.turns.older;
     if (!before) return;
@@ -74,7 +74,7 @@ export class Reader {
   async #read() {
     const { turns, outbox } = this;
     const [oldest] = outbox.awaited;
-    // An answer takes its place by the time of its message: read from just before that.
+    // An answer is sorted by the time of its message: read from just before that.
     const edge = oldest ? `${String(oldest.sent_at - 1).padStart(13, "0")}.0` : turns.cursor;
     let after = edge < turns.cursor ? edge : turns.cursor;
     const first = !after;
@@ -99,7 +99,7 @@ export class Reader {
     this.tell(known ? fresh : []);
   }
 
-  /** Conversations were joined, or erased: what is known of them is no longer true. */
+  /** Read everything again: conversations were joined or erased. */
   async #readAnew() {
     const page = await readTurns({});
     this.turns.clear();
@@ -122,7 +122,7 @@ export class Reader {
     const status = error instanceof Refused && error.status;
     if (status === 403 && error.message === "access") this.locked = true;
     else if (status === 401 && !ofTab.get("renewed")) {
-      ofTab.set("renewed", "yes"); // once: the page brings a new cookie
+      ofTab.set("renewed", "yes"); // only once: loading the page sets a new cookie
       location.reload();
     } else this.offline = true;
     this.tell([]);
@@ -136,6 +136,6 @@ export class Reader {
   }
 }
 
-// What erases everything keeps nothing of the message that asked for it.
+// The command that erases everything stores no text of its own message.
 /** @param {Turn} turn */
 const rewrites = ({ resumed, origin, text }) => resumed || (origin === "command" && !text);

@@ -1,10 +1,10 @@
-// What is to be seen, from top to bottom: a list of rows made of turns, messages and the draft.
+// The rows to show, from top to bottom, made of turns, messages and the draft.
 
 import { dayOf } from "./texts.js";
 import { replacedIn } from "./timeline.js";
 
-/** `turns` of one stretch, oldest first; `messages` of the outbox; the `draft`, or null.
- *  `open` is whether the conversation goes on: its last answer may then be asked for anew.
+/** `turns` of one conversation, oldest first; `messages` of the outbox; the `draft`, or null.
+ *  `open`: whether the conversation goes on, so that its last answer can be regenerated.
  *  @param {Turn[]} turns @param {Message[]} messages @param {Draft?} draft @param {boolean} open */
 export function rowsOf(turns, messages, draft, open) {
   /** @type {Row[]} */
@@ -15,7 +15,7 @@ export function rowsOf(turns, messages, draft, open) {
   const last = open && pending.length === 0 && turns.at(-1);
   let day = "";
   /** @type {BotRow?} */
-  let answer = null; // waits for the last of the messages that it answers
+  let answer = null; // shown after the last of the messages that it answers
   for (const entry of [...turns, ...pending].sort((one, other) => one.sent_at - other.sent_at)) {
     if (replaced.has(entry.id) || entry.lifted) continue;
     if (answer && entry.merged_into !== answer.id) {

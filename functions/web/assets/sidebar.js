@@ -1,4 +1,4 @@
-// The conversations of this browser: beside the messages, or over them where there is no room.
+// The list of this browser's conversations: beside the messages, or over them on narrow screens.
 
 import { find, make } from "./dom.js";
 import { dayOf, text } from "./texts.js";
@@ -8,7 +8,7 @@ const opener = find("#open-side");
 const narrow = matchMedia("(max-width: 899px)");
 
 /**
- * `pick` takes the id of a stretch, `more` asks for older ones.
+ * `pick` is called with a conversation's id, `more` to load older ones.
  * @param {(id: string) => void} pick @param {() => void} more
  */
 export function openSidebar(pick, more) {
@@ -26,7 +26,7 @@ export function openSidebar(pick, more) {
 }
 
 /**
- * Only where it lies over the messages; there it takes the focus, and gives it back.
+ * Open or close it where it lies over the messages; it takes the focus, and returns it.
  * @param {boolean} wanted
  */
 export function toggleSidebar(wanted) {

@@ -1,4 +1,4 @@
-// What the browser keeps for the page; where it refuses, it is kept until the page closes.
+// The browser's storage; where it is refused, values are kept until the page is closed.
 
 /** @param {"localStorage" | "sessionStorage"} name */
 function kept(name) {
@@ -29,7 +29,7 @@ function kept(name) {
   };
 }
 
-/** Shared by the tabs of this browser, and kept. */
+/** Shared by all tabs, and permanent. */
 export const shared = kept("localStorage");
-/** Of this tab: outlives a reload. */
+/** Of this tab: survives a reload. */
 export const ofTab = kept("sessionStorage");

@@ -1,4 +1,4 @@
-// Every word of the page, in every language. A language is one more object.
+// All texts of the page in every language. A new language is one more object.
 
 export const en = {
   again: "Answer again",

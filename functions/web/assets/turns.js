@@ -1,4 +1,4 @@
-// The conversation as the server has it: turns by id, and the stretches between fresh starts.
+// The turns as the server has them, by id, and the conversations between fresh starts.
 
 import { stretchesOf } from "./timeline.js";
 
@@ -7,8 +7,8 @@ const LONGEST_TITLE = 80;
 export class Turns {
   /** @type {Map<string, Turn>} */
   #turns = new Map();
-  cursor = ""; // to read on from
-  older = ""; // to read back from; "" when the beginning is known
+  cursor = ""; // where to read newer turns from
+  older = ""; // where to read older turns from; "" when there are none
 
   get all() {
     return [...this.#turns.values()].sort((one, other) => one.sent_at - other.sent_at);
@@ -28,7 +28,7 @@ export class Turns {
     return this.#turns.get(id);
   }
 
-  /** Those of `turns` that were not known. @param {Turn[]} turns */
+  /** Add `turns`. Returns those that are new. @param {Turn[]} turns */
   add(turns) {
     const fresh = turns.filter(({ id }) => !this.#turns.has(id));
     for (const turn of turns) this.#turns.set(turn.id, turn);
@@ -40,7 +40,7 @@ export class Turns {
     this.cursor = this.older = "";
   }
 
-  /** Oldest first; the last one is the current one, with id "". @returns {Stretch[]} */
+  /** The conversations, oldest first; the last is the current one, with id "". @returns {Stretch[]} */
   get stretches() {
     const stretches = stretchesOf(this.all);
     const current = stretches.pop() || [];

@@ -1,4 +1,4 @@
-// The rows on the page. An element stays as long as its row does, so that focus and selection hold.
+// Draw the rows. An element stays as long as its row does, so that focus and selection are kept.
 
 import { find, icon, iconButton, make, morph } from "./dom.js";
 import { momentOf, text, timeOf } from "./texts.js";
@@ -7,7 +7,7 @@ const STATES = { waiting: "clock", queued: "check", answered: "checks", failed: 
 const list = find("#rows");
 
 /**
- * Bring the list up to date. Presses are told by `data-act` and `data-id` of the button.
+ * Update the list. Buttons carry their action in `data-act` and `data-id`.
  * @param {Row[]} rows
  */
 export function showRows(rows) {
@@ -55,7 +55,7 @@ const draw = {
     element.classList.toggle("draft", Boolean(row.draft));
     element.dataset.origin = row.origin || "";
     const content = document.createElement("template");
-    content.innerHTML = row.html; // the server lets nothing but formatting through
+    content.innerHTML = row.html; // the server sends safe HTML: formatting only
     if (row.made) content.content.prepend(made(row.made, row.answer));
     improve(content.content);
     morph(find(".prose", element), content.content);
@@ -95,7 +95,7 @@ function made({ url, type, title }, answer) {
 }
 
 /**
- * Code gets its language and a button that copies it; what is wide scrolls by itself.
+ * Add language and copy button to code, and let wide code and tables scroll.
  * @param {DocumentFragment} content
  */
 function improve(content) {
@@ -115,7 +115,7 @@ function improve(content) {
 }
 
 /**
- * The old footer is kept, and only its states change, as long as it has the same buttons.
+ * Keep the old footer and change its states only, as long as the buttons are the same.
  * @param {BotRow} row @param {Element} old
  */
 function actions(row, old) {

@@ -1,4 +1,4 @@
-"""Make moto's FIFO queues behave as SQS' do.
+"""Make moto's FIFO queues behave as those of SQS.
 
 - Order. moto unblocks the messages of a group one by one while it walks through the queue, and
   skips each that a later one of its group still seems to block. Of several messages that become
