@@ -1,8 +1,8 @@
 PYTEST = .venv/bin/python -m pytest
-# sam and boto3 ask for a region even where they call nothing.
+# sam and boto3 need a region even when they make no calls.
 export AWS_DEFAULT_REGION ?= eu-central-1
 export SAM_CLI_TELEMETRY = 0
-# What npm installed, on the Node that pip installed: the machine's own, if any, is not used.
+# The tools that npm installed, on the Node that pip installed, not on the machine's own.
 NODE = PATH="$(CURDIR)/node_modules/.bin:$(CURDIR)/.venv-node/bin:$$PATH"
 # Some containers set it: the dozens of processes of a test run would each compile all they import.
 unexport PYTHONDONTWRITEBYTECODE
@@ -15,7 +15,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: .venv/.installed ## run the whole stack on this machine (PORT=8000)
+run: .venv/.installed ## run the whole stack on this machine until Ctrl-C (PORT=8000)
 	@exec .venv/bin/python -m local $(if $(PORT),--port $(PORT))
 
 .PHONY: test
@@ -23,19 +23,19 @@ test: .venv/.installed ## unit, component and core end-to-end tests
 	$(PYTEST) -n 3 --dist loadgroup -m 'not long' tests/unit tests/component tests/e2e tests/faults
 
 .PHONY: coverage
-coverage: .venv/.installed ## the same tests, and which lines and branches they leave out
+coverage: .venv/.installed ## like test, then list the lines and branches that are not covered
 	$(PYTEST) -n 3 --dist loadgroup --cov -m 'not long' tests/unit tests/component tests/e2e tests/faults
 
 .PHONY: test-long
-test-long: .venv/.installed ## the other end-to-end tests: streaming, pictures, limits, ops, …
+test-long: .venv/.installed ## the remaining end-to-end tests: streaming, pictures, limits, ops, …
 	$(PYTEST) -m long tests/e2e
 
 .PHONY: test-build
-test-build: .venv/.installed ## build, then run what was built in the Lambda runtime (python3.13)
+test-build: .venv/.installed ## build, then test the built functions in the Lambda runtime (python3.13)
 	$(PYTEST) -n 0 --timeout 600 tests/build
 
 .PHONY: test-browser
-test-browser: .venv/.installed ## the page in a real browser, Debian's /usr/bin/chromium
+test-browser: .venv/.installed ## test the web page in a browser, Debian's /usr/bin/chromium
 	$(PYTEST) tests/browser
 
 .PHONY: screenshots
@@ -43,78 +43,78 @@ screenshots: .venv/.installed ## take the pictures in docs/images again
 	.venv/bin/python -m tests.browser.screenshots
 
 .PHONY: fuzz
-fuzz: .venv/.installed ## 100,000 generated and mutilated requests (FUZZ_CASES=, FUZZ_SEED=)
+fuzz: .venv/.installed ## test with 100,000 generated and damaged requests (FUZZ_CASES=, FUZZ_SEED=)
 	FUZZ_CASES=$(or $(FUZZ_CASES),100000) $(PYTEST) -n 0 -sq --timeout 1800 \
 		-k no_request_breaks tests/component/test_fuzz.py
 
 .PHONY: bench
-bench: .venv/.installed ## build and measure: speed and cost beside the least that does the same
+bench: .venv/.installed ## build, then measure speed and cost against minimal reference programs
 	.venv/bin/python -m benchmarks
 
 .PHONY: bench-quick
-bench-quick: .venv/.installed ## what no machine changes: calls to AWS, bytes read, the page's weight
+bench-quick: .venv/.installed ## measure only what is the same on every machine: calls to AWS, bytes read, page size
 	.venv/bin/python -m benchmarks --quick
 
 .PHONY: faults
-faults: .venv/.installed ## every boundary × fault × channel, on real processes (ONLY=, JOBS=)
+faults: .venv/.installed ## test every boundary × fault × channel with functions in processes (ONLY=, JOBS=)
 	.venv/bin/python -m tests.faults $(if $(ONLY),--only '$(ONLY)') $(if $(JOBS),--jobs $(JOBS))
 
 .PHONY: mutants
-mutants: .venv/.installed ## breaks the code step by step: tests and faults must notice each
+mutants: .venv/.installed ## break the code in one place at a time: tests must fail each time
 	.venv/bin/python -m tests.faults.mutants
 
 .PHONY: storm
-storm: .venv/.installed ## 5,000 messages while all fails and workers are killed (SEED=, CONVERSATIONS=)
+storm: .venv/.installed ## 5,000 messages while requests fail and workers are killed (SEED=, CONVERSATIONS=)
 	.venv/bin/python -m tests.storm --kills $(if $(SEED),--seed $(SEED)) \
 		$(if $(CONVERSATIONS),--conversations $(CONVERSATIONS))
 
 .PHONY: check
-check: lint types imports javascript templates scan coverage ## the gate: style, types, imports, JavaScript, templates, scan, tests with coverage
+check: lint types imports javascript templates scan coverage ## everything that must pass before a merge: the checks below, tests, coverage
 
 .PHONY: lint
-lint: .venv/.installed ## style and formatting
+lint: .venv/.installed ## check style and formatting
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 
 .PHONY: types
-types: .venv/.installed ## strict types, code and tests
+types: .venv/.installed ## check types strictly, in code and tests
 	.venv/bin/mypy
 
 .PHONY: imports
-imports: .venv/.installed ## who may import whom
+imports: .venv/.installed ## check which modules may import which
 	.venv/bin/lint-imports
 
 .PHONY: javascript
-javascript: node_modules/.installed ## types and style of the page's and the playground's JavaScript
+javascript: node_modules/.installed ## check types and style of the page's and the playground's JavaScript
 	$(NODE) tsc
 	$(NODE) biome lint --error-on-warnings
 
 .PHONY: templates
-templates: .venv/.installed ## template.yaml, as written (its translation is linted in test)
+templates: .venv/.installed ## check template.yaml as written (its translation is checked by test)
 	.venv/bin/sam validate
 	.venv/bin/sam validate --lint
 
-# Offline: what it would download is only its own opinion of severities.
+# Offline: it would only download its vendor's ratings of severity.
 .PHONY: scan
-scan: .venv-checkov/.installed ## security scan of template.yaml; what is let pass says why there
+scan: .venv-checkov/.installed ## scan template.yaml for insecure settings; exceptions are explained there
 	.venv-checkov/bin/checkov --file template.yaml --framework cloudformation \
 		--skip-download --compact --quiet
 
-# Each lock by itself. Without its database pip-audit would find nothing and call that good.
+# Each lock file by itself. With --strict, an unavailable database is a failure, not a pass.
 .PHONY: audit
-audit: .venv-checkov/.installed node_modules/.installed ## known vulnerabilities of what is locked; needs the internet
+audit: .venv-checkov/.installed node_modules/.installed ## look up known vulnerabilities of locked packages; needs the internet
 	@for lock in layers/dependencies/requirements.txt requirements/*.txt; do \
 		echo "$$lock"; \
 		.venv-checkov/bin/pip-audit --strict --disable-pip --requirement $$lock || { \
-			echo "make audit: $$lock has vulnerabilities (listed above), or the database" \
-				"(an online service without mirrors) did not answer, and then nothing was checked" >&2; \
+			echo "make audit: $$lock has vulnerabilities (listed above), or the online database" \
+				"did not answer and nothing was checked" >&2; \
 			exit 1; }; \
 	done
 	@echo package-lock.json
 	@$(NODE) npm audit
 
 .PHONY: build
-build: .venv/.installed ## what `sam deploy` deploys, in .aws-sam/build
+build: .venv/.installed ## build what `sam deploy` deploys, into .aws-sam/build
 	PATH="$(CURDIR)/.venv/bin:$$PATH" sam build
 
 .PHONY: format
@@ -122,10 +122,10 @@ format: .venv/.installed ## format the code
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
-# Development first, then what is deployed under its versions: sam pins boto3.
+# Development first; its versions then constrain what is deployed, as sam pins boto3.
 COMPILE = .venv/bin/uv pip compile --quiet --generate-hashes --no-header $(UPGRADE)
 .PHONY: lock
-lock: .venv/.installed ## lock the requirements again (UPGRADE=--upgrade for newer versions)
+lock: .venv/.installed ## update the lock files (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) --universal --python-version 3.11 -o requirements/development.txt \
 		requirements/development.in
 	for name in checkov node; do $(COMPILE) --universal --python-version 3.11 \
@@ -137,7 +137,7 @@ lock: .venv/.installed ## lock the requirements again (UPGRADE=--upgrade for new
 		-o layers/dependencies/requirements.txt layers/dependencies/requirements.in
 
 .PHONY: clean
-clean: ## remove what was built; the environment stays
+clean: ## remove build output and caches; the environment stays
 	rm -rf .aws-sam .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find benchmarks functions layers local ops scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
