@@ -1,8 +1,8 @@
-"""Every setting, once: name, type, default, meaning.
+"""All settings: name, type, default and meaning, each in one place.
 
-A field `history_turns` is the setting `HISTORY_TURNS`. Its value is the environment's, else the
-parameter store's (`$PARAMETER_PATH/NAME` for a secret, an entry of the JSON object
-`$PARAMETER_PATH/SETTINGS` for any other), else the default.
+The field `history_turns` is the setting `HISTORY_TURNS`. Its value is taken from the environment,
+else from the SSM parameter store (a secret from `$PARAMETER_PATH/NAME`, any other setting from the
+JSON object in `$PARAMETER_PATH/SETTINGS`), else it is the default.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, NewType, get_type_hints
 from chatbot.core.errors import InvalidSetting
 
 Seconds = NewType("Seconds", float)
-"""A span of time. Written as seconds (`90`) or with a unit (`500ms`, `90s`, `15m`, `24h`, `7d`)."""
+"""A duration. Written as seconds (`90`) or with a unit (`500ms`, `90s`, `15m`, `24h`, `7d`)."""
 
 _MOST_PERSONAS, _LONGEST_PERSONA = 12, 20
 
@@ -31,18 +31,18 @@ def _setting(default: Any, meaning: str, **rules: Any) -> Any:
 
 
 def _secret(meaning: str, *readers: str) -> Any:
-    """`readers` are the functions that may read it: webhook, worker, web, setup."""
+    """`readers` are the Lambda functions that may read it: webhook, worker, web, setup."""
     return field(default="", repr=False, metadata={"meaning": meaning, "readers": readers})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings, parsed. A channel whose secrets are empty is off."""
+    """All settings, parsed and checked. A channel whose secrets are empty is off."""
 
     # Telegram
     telegram_bot_token: str = _secret("Bot token from @BotFather", "webhook", "worker", "setup")
     telegram_webhook_secret: str = _secret(
-        "Secret that Telegram repeats in every webhook call", "webhook", "setup"
+        "Secret that Telegram sends with every webhook call", "webhook", "setup"
     )
     telegram_bot_username: str = _setting("", "The bot's @name, without @; needed in groups")
     telegram_api_url: str = _setting(
@@ -50,13 +50,15 @@ class Settings:
     )
     # Messenger
     messenger_app_secret: str = _secret(
-        "App secret: signs events and calls", "webhook", "worker", "setup"
+        "App secret: signs events and Graph API calls", "webhook", "worker", "setup"
     )
     messenger_verify_token: str = _secret(
-        "Word that Meta repeats when it subscribes", "webhook", "setup"
+        "Token that Meta sends when it verifies the webhook", "webhook", "setup"
     )
     messenger_page_token: str = _secret("Page access token", "worker", "setup")
-    messenger_app_id: str = _setting("", "App id: tells own echoes from the staff's messages")
+    messenger_app_id: str = _setting(
+        "", "App id: tells the bot's own echoes from the staff's messages"
+    )
     messenger_page_id: str = _setting("", "Page id; events of other pages are ignored")
     graph_api_url: str = _setting(
         "https://graph.facebook.com/v26.0",
@@ -65,10 +67,10 @@ class Settings:
     )
     # Web
     web_session_key: str = _secret("Key that signs the web page's cookie", "webhook", "web")
-    web_access_code: str = _secret("Code that opens the page", "webhook", "web")
+    web_access_code: str = _secret("Access code of the web page", "webhook", "web")
     web_access: str = _setting(
         "code",
-        "Who may use the page: nobody, who knows the code, or anyone",
+        "Who may use the page: nobody, those with the access code, or anyone",
         choices=("off", "code", "open"),
     )
     web_origin: str = _setting("", "Origin that may post (default: the request's own host)")
@@ -79,9 +81,11 @@ class Settings:
         form=_COLOR,
     )
     # Model
-    openai_api_key: str = _secret("Key of the model server", "worker")
+    openai_api_key: str = _secret("API key of the model server", "worker")
     openai_base_url: str = _setting(
-        "https://api.openai.com/v1", "Any server that speaks Chat Completions", form=_ADDRESS
+        "https://api.openai.com/v1",
+        "Base URL of any server with the Chat Completions API",
+        form=_ADDRESS,
     )
     openai_model: str = _setting("gpt-5.4-mini", "Model that answers")
     openai_fallback_models: tuple[str, ...] = _setting(
@@ -101,19 +105,19 @@ class Settings:
     streaming: str = _setting(
         "on", "`off` for model servers that cannot stream", choices=("on", "off")
     )
-    image_model: str = _setting("gpt-image-2", "Model that draws; `off` for none")
+    image_model: str = _setting("gpt-image-2", "Model that generates pictures; `off` for none")
     image_timeout: Seconds = _setting(Seconds(45), "Longest wait for a picture")
     transcribe_model: str = _setting(
-        "gpt-transcribe", "Model that writes down what is said; `off` for none"
+        "gpt-transcribe", "Model that transcribes recordings; `off` for none"
     )
     # Who may talk, and how much
     access: str = _setting(
         "open",
-        "Who is answered: anyone, who pressed /start, or who is on `ALLOWLIST`",
+        "Who is answered: anyone, those who pressed /start, or those on `ALLOWLIST`",
         choices=("open", "start", "allowlist"),
     )
     allowlist: tuple[str, ...] = _setting(
-        (), "Ids as the refusal names them, such as `telegram:42`, comma-separated"
+        (), "Ids of people or conversations, such as `telegram:42`, comma-separated"
     )
     daily_messages: int = _setting(0, "Most answers a person gets in a day (UTC); 0: no limit")
     daily_images: int = _setting(20, "Most pictures a person gets in a day; 0: no limit")
@@ -137,26 +141,28 @@ class Settings:
     history_turns: int = _setting(10, "Earlier turns shown to the model", min=0, max=100)
     history_max_age: Seconds = _setting(Seconds(86400), "Older turns are not shown to the model")
     history_tokens: int = _setting(3000, "Most tokens of earlier turns, estimated", min=0)
-    # What people are told
+    # Fixed answers
     fallback_text: str = _setting(
         "Please try again later.",
-        "Said when the model stays away (the default in the person's language)",
+        "Answer when the model stays unavailable (default: in the person's language)",
     )
     filtered_text: str = _setting(
         "I can't answer that. Please try to put it differently.",
-        "Said when the content filter stopped the answer (likewise)",
+        "Answer when the content filter stopped the model's (default: likewise)",
     )
     language: str = _setting("en", "Language of people whose own is unknown: `en` or `de`")
     # Delivery
     ambiguous_delivery: str = _setting(
         "resend",
-        "Telegram, when a worker died while posting: `resend` (may repeat) or `hold` (may miss)",
+        "Telegram, when a worker crashed while posting: `resend` (may repeat) or `hold` (may miss)",
         choices=("resend", "hold"),
     )
     settle: Seconds = _setting(
-        Seconds(20), "Longer than any request can be in flight, plus clock skew"
+        Seconds(20), "Longest time a request can be in flight, plus clock skew"
     )
-    post_timeout: Seconds = _setting(Seconds(10), "Longest wait for a platform to take a post")
+    post_timeout: Seconds = _setting(
+        Seconds(10), "Longest wait for a platform's response to a post"
+    )
     give_up_after: Seconds = _setting(
         Seconds(900), "Age at which a message that cannot be answered gets the fallback text"
     )
@@ -169,13 +175,16 @@ class Settings:
 
     @property
     def persona_prompts(self) -> dict[str, str]:
-        """The system prompts of `personas`, by name."""
+        """The system prompts of PERSONAS by name."""
         return _personas(self.personas)
 
 
 @dataclass(frozen=True)
 class SettingInfo:
-    """A row of README's table. `readers` are the functions that read it when it is a secret."""
+    """Description of a setting: a row of the README's table.
+
+    `readers` are the Lambda functions that may read it if it is a secret, else empty.
+    """
 
     name: str
     type: str
@@ -185,7 +194,7 @@ class SettingInfo:
 
 
 def describe() -> Iterator[SettingInfo]:
-    """Every setting in the order of the class."""
+    """Describe every setting, in the order of the class."""
     hints = get_type_hints(Settings)
     for item in fields(Settings):
         hint = hints[item.name]
@@ -199,14 +208,15 @@ def describe() -> Iterator[SettingInfo]:
 
 
 def secrets_of(function: str) -> list[str]:
-    """Names of the secrets that `function` may read."""
+    """Names of the secrets that the Lambda function (webhook, worker, web, setup) may read."""
     return [info.name for info in describe() if function in info.readers]
 
 
 def load(*sources: Mapping[str, str]) -> Settings:
-    """Settings from `sources`, the first that names a setting wins; empty strings count as unset.
+    """Parse the settings in `sources`, of which earlier ones take precedence.
 
-    Raises InvalidSetting with the name and what was expected, never the value.
+    An empty string counts as unset. Raises InvalidSetting with the name and what was expected,
+    never the value.
     """
     hints = get_type_hints(Settings)
     values: dict[str, Any] = {}
@@ -219,10 +229,13 @@ def load(*sources: Mapping[str, str]) -> Settings:
 
 
 def entries(document: str) -> dict[str, str]:
-    """A source for `load`: the parameter SETTINGS, a JSON object. Raises InvalidSetting."""
+    """Convert the parameter SETTINGS, a JSON object, to a source for `load`.
+
+    Raises InvalidSetting when it is no JSON object.
+    """
     try:
         values = json.loads(document or "{}")
-    except ValueError:  # its text may quote what it read
+    except ValueError:  # not chained: its text may quote the document
         values = None
     if not isinstance(values, dict):
         raise InvalidSetting("SETTINGS", "a JSON object")
@@ -253,7 +266,7 @@ def _parse(name: str, raw: str, hint: Any, rules: Mapping[str, Any]) -> Any:
     if hint is Seconds:
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)", raw.strip())
         if not match:
-            raise InvalidSetting(name, "a span of time such as 90, 500ms, 15m or 24h")
+            raise InvalidSetting(name, "a duration such as 90, 500ms, 15m or 24h")
         return Seconds(float(match[1]) * _UNITS[match[2]])
     kind = int if hint is int else float
     try:
@@ -268,7 +281,7 @@ def _parse(name: str, raw: str, hint: Any, rules: Mapping[str, Any]) -> Any:
 
 
 def _personas(raw: str) -> dict[str, str]:
-    """As many, and names as short, as the platforms' buttons take."""
+    """Parse PERSONAS; number and length of the names are limited by the platforms' buttons."""
     try:
         personas = json.loads(raw or "{}")
     except ValueError:
