@@ -90,7 +90,7 @@ def test_the_bench_notices(channel: str, monkeypatch: pytest.MonkeyPatch) -> Non
     forged = replace(one, authentic=False)
     with pytest.raises(Broken, match="a forgery is refused"):
         Bench(now()).run(forged)
-    monkeypatch.setattr("chatbot.conversation.record.answering", None)
+    monkeypatch.setattr("chatbot.conversation.record.resolve_pointer", None)
     with pytest.raises(Broken, match="the worker ends with HandBack"):
         Bench(now()).run(one)
     monkeypatch.setattr("chatbot.bootstrap.webhook.handle", None)

@@ -291,7 +291,7 @@ class Machine(RuleBasedStateMachine):
             not self.table.turns[CONVERSATION][e.key.sort].links.merged_into for e in later
         )
         assert turn.state is State.DELIVERED or (turn.state is State.SENDING and not later_marks)
-        assert turn.reply.text in (f"answer to {turn.words}", self.settings.fallback_text)
+        assert turn.reply.text in (f"answer to {turn.full_text}", self.settings.fallback_text)
         parts = [part.text for part in self.platform.split(turn.reply)]
         said = [post.text for post in self.platform.posts if post.key == envelope.key]
         assert list(dict.fromkeys(said)) == parts

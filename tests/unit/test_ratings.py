@@ -74,7 +74,7 @@ def test_it_may_be_for_any_part_of_the_answer() -> None:
 
 
 def test_a_thumb_for_what_is_not_known_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ratings, "LOOKED_BACK", 3)
+    monkeypatch.setattr(ratings, "TURNS_SEARCHED", 3)
     world = World(history_turns=1)
     for number in range(20):
         world.handle(world.envelope(f"message {number}"))

@@ -1,1 +1,1 @@
-"""Answers records of the queue: reads, looks back, answers, stores and posts. Knows only `core`."""
+"""Processes records of the queue: read, answer, store and post. Imports only `core`."""

@@ -1,4 +1,4 @@
-"""Who may talk, and how much: asked before a command takes effect or a model is paid for."""
+"""Access control and daily limits, checked before a command takes effect or a model is paid."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ from chatbot.core.settings import Settings
 from chatbot.core.timeline import Timeline
 from chatbot.core.turn import Origin
 
-EVERYBODY = "~total"
-"""The partition in which DAILY_TOTAL is counted."""
-_ALWAYS = ("start", "help")
-_MINUTE = 60_000
+TOTAL_PARTITION = "~total"
+"""Partition key under which DAILY_TOTAL is counted."""
+_ALWAYS_ALLOWED = ("start", "help")
+_MINUTE = 60_000  # milliseconds
 
 
 class AccessHistory(Counters, Profiles, Protocol):
-    """The ports of the table that are used here."""
+    """Ports of the conversation table that this module needs."""
 
 
 class Refusal(NamedTuple):
-    """The sentence to say: its name in translations.py ("" says nothing), and what fills it."""
+    """Why a message is not answered: the name of a sentence in `translations`, and its fields.
+
+    With the name "" nothing is posted.
+    """
 
     name: str
     facts: dict[str, str | int]
 
 
 class Access:
-    """Shared by the threads of a batch."""
+    """Checks ACCESS, MAX_INPUT and the daily limits; shared by the threads of a batch."""
 
     def __init__(
         self, history: AccessHistory, settings: Settings, journal: Journal, clock: Clock
@@ -40,22 +43,25 @@ class Access:
         self._journal = journal
         self._clock = clock
 
-    def refuses(self, message: Message, timeline: Timeline) -> Refusal | None:
-        """Refuse who may not talk, and what is too long. Raises HistoryUnavailable."""
+    def check(self, message: Message, timeline: Timeline) -> Refusal | None:
+        """Return a refusal if the author has no access or the message is too long, else None.
+
+        Raises HistoryUnavailable.
+        """
         settings, person = self._settings, _person(message)
-        known = {person, message.key.conversation} & {*settings.allowlist}
-        if settings.access == "allowlist" and not known:
+        listed = {person, message.key.conversation} & {*settings.allowlist}
+        if settings.access == "allowlist" and not listed:
             self._journal.warning("not_on_allowlist", channel=message.channel, person=person)
             return Refusal("not_allowed", {"id": person})
-        passes = timeline.profile.registered or message.command.name in _ALWAYS
-        if settings.access == "start" and not passes:
+        may_talk = timeline.profile.registered or message.command.name in _ALWAYS_ALLOWED
+        if settings.access == "start" and not may_talk:
             return Refusal(self._ask_to_start(message, timeline), {})
-        if len(message.words) > settings.max_input:
+        if len(message.full_text) > settings.max_input:
             return Refusal("too_long", {"most": settings.max_input})
         return None
 
-    def over(self, message: Message, kind: str) -> Refusal | None:
-        """Count one use (`kind`: "messages" or "images") of the author.
+    def count_use(self, message: Message, kind: str) -> Refusal | None:
+        """Count one use of `kind` ("messages" or "images") for the author, once for each message.
 
         Returns a refusal when a daily limit is reached, else None. Raises HistoryUnavailable.
         """
@@ -68,7 +74,7 @@ class Access:
         counted = self._history.count_today(_person(message), day, kind, message.key.sort, most)
         if counted is Counted.NOW and total:
             kind, most = "total", total
-            counted = self._history.count_today(EVERYBODY, day, kind, "", most)
+            counted = self._history.count_today(TOTAL_PARTITION, day, kind, "", most)
         if counted is not Counted.TOO_MANY:
             return None
         self._journal.info("limit_reached", channel=message.channel, limit=kind)
@@ -76,7 +82,8 @@ class Access:
         return Refusal(f"daily_{kind}", {"most": most, "hours": hours, "minutes": minutes})
 
     def _ask_to_start(self, message: Message, timeline: Timeline) -> str:
-        # The profile is written first: where the turn's write failed, no turn shows the request.
+        """The name of the request to press /start, or "" if it was posted before."""
+        # The profile is written before the turn, whose write may fail: both must show the request.
         asked = any(turn.origin is Origin.NOTICE for turn in timeline.turns)
         if timeline.profile.asked_to_start and asked:
             return ""

@@ -1,4 +1,4 @@
-"""What is said to a message: by a command, by the model, or in a fixed sentence."""
+"""Make the answer to a message: by a command, by the model, or as a fixed sentence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chatbot.conversation.access import Access, AccessHistory, Refusal
 from chatbot.conversation.attachments import Attachments
 from chatbot.conversation.attempt import Deadline
 from chatbot.conversation.context import Context
-from chatbot.conversation.delivery import facts
+from chatbot.conversation.delivery import log_fields
 from chatbot.conversation.images import Images
 from chatbot.conversation.progress import Progress
 from chatbot.core.completion import Completion
@@ -39,18 +39,18 @@ from chatbot.core.timeline import ConversationProfile, Timeline
 from chatbot.core.translations import language_of, say
 from chatbot.core.turn import Origin, Reply, Turn, Usage
 
-NOBODY_IS_ANSWERED = ("authentication", "insufficient_quota", "unknown_model")
-"""Refusals that concern no single message: until an operator acts, every answer is the fallback."""
-UNREAD = ("unsupported", "too_large", "no_recordings")
-"""Why something cannot be read, where `translations` has a sentence for it."""
+OPERATOR_REASONS = ("authentication", "insufficient_quota", "unknown_model")
+"""Reasons of ModelRefused that affect all messages until the operator acts; they raise an alarm."""
+EXPLAINED_REASONS = ("unsupported", "too_large", "no_recordings")
+"""Reasons of Unfetchable for which `translations` has a sentence; all others get "gone"."""
 
 
 class AnswersHistory(AccessHistory, Memory, Stops, TurnWrites, Protocol):
-    """The ports of the table that are used here."""
+    """Ports of the conversation table that this module needs."""
 
 
 class Answers:
-    """Makes the turn that answers a message; shared by the threads of a batch."""
+    """Makes turns that answer messages; shared by the threads of a batch."""
 
     def __init__(
         self,
@@ -71,10 +71,10 @@ class Answers:
         self._journal = journal
         self._clock = clock
 
-    def to(
+    def make_turn(
         self, message: Message, timeline: Timeline, channel: Channel, deadline: Deadline
     ) -> Turn:
-        """The answer, not yet stored, by `deadline`. Raises Retryable."""
+        """Answer the message by `deadline`. Returns the turn, not yet stored. Raises Retryable."""
         if message.kind is Kind.STAFF:
             return Turn.of(message, Reply(""), Origin.STAFF)
         progress = Progress(channel, message, self._history, self._journal, self._clock)
@@ -88,8 +88,8 @@ class Answers:
             self._files,
             self._settings,
         )
-        if refusal := self._access.refuses(message, timeline):
-            return _refuse(context, refusal)
+        if refusal := self._access.check(message, timeline):
+            return _refusal_turn(context, refusal)
         with progress:
             context = replace(context, timeline=self._with_earlier(context))
             if message.kind is Kind.COMMAND:
@@ -99,14 +99,17 @@ class Answers:
             return self._reply(context)
 
     def fallback(self, message: Message, reason: str) -> Turn:
-        """The sentence for when there is no answer; it stays out of later prompts."""
+        """Answer with FALLBACK_TEXT. `reason` is logged."""
         self._journal.count("Failed", channel=message.channel)
-        turn = Turn.of(message, self._sentence("fallback_text", message), Origin.FALLBACK)
-        self._journal.warning("fallback", **facts(turn), reason=reason)
+        turn = Turn.of(message, self._configured_reply("fallback_text", message), Origin.FALLBACK)
+        self._journal.warning("fallback", **log_fields(turn), reason=reason)
         return turn
 
     def _with_earlier(self, context: Context) -> Timeline:
-        """Of a conversation that is new to us, what the platform knows becomes its history."""
+        """Import the platform's earlier messages into a conversation without turns.
+
+        Failures are logged only: the message is answered without them.
+        """
         message, timeline, most = context.message, context.timeline, self._settings.history_turns
         if timeline.turns or timeline.profile.forgotten_before or not most:
             return timeline
@@ -123,53 +126,54 @@ class Answers:
 
     def _command(self, context: Context) -> Turn:
         match commands.run(context):
-            case commands.Say(reply, links, wordless):
+            case commands.Say(reply, links, discard_text):
                 turn = replace(context.turn(reply, Origin.COMMAND), links=links)
-                return replace(turn, text="", author=Author("")) if wordless else turn
-            case commands.Draw(words, links):
-                return replace(self._draw(context, words), links=links)
+                return replace(turn, text="", author=Author("")) if discard_text else turn
+            case commands.Draw(description, links):
+                return replace(self._draw(context, description), links=links)
             case commands.AskAgain(message, links):
-                if refusal := self._access.over(context.message, "messages"):
-                    return _refuse(context, refusal)
+                if refusal := self._access.count_use(context.message, "messages"):
+                    return _refusal_turn(context, refusal)
                 turn = self._ask(replace(context, message=message))
                 return replace(turn, key=context.message.key, links=links)
 
     def _reply(self, context: Context) -> Turn:
-        """What the mode asks for, once all that was sent along is read."""
+        """Read the attachments, then draw in image mode, else ask the model."""
         message = context.message
-        draws = context.draws and not message.media
-        if not draws and (refusal := self._access.over(message, "messages")):
-            return _refuse(context, refusal)
+        # A picture that is described in text alone counts against DAILY_IMAGES instead.
+        only_draws = context.image_mode and not message.media
+        if not only_draws and (refusal := self._access.count_use(message, "messages")):
+            return _refusal_turn(context, refusal)
         try:
             context = self._attachments.read(context)
         except Unfetchable as error:
             self._journal.warning("unread", channel=message.channel, reason=error.reason)
-            name = error.reason if error.reason in UNREAD else "gone"
+            name = error.reason if error.reason in EXPLAINED_REASONS else "gone"
             return context.notice(name, most=self._settings.max_file_mb)
         except ModelRefused as refused:
-            return self._refused(message, refused)
-        if context.draws and not context.pictures:
-            return self._draw(context, context.message.words)
+            return self._refused_turn(message, refused)
+        if context.image_mode and not context.pictures:
+            return self._draw(context, context.message.full_text)
         return self._ask(context)
 
-    def _draw(self, context: Context, words: str) -> Turn:
+    def _draw(self, context: Context, description: str) -> Turn:
         message = context.message
         if self._settings.image_model == "off":
             return context.notice("images_off")
-        if refusal := self._access.over(message, "images"):
-            return _refuse(context, refusal)
+        if refusal := self._access.count_use(message, "images"):
+            return _refusal_turn(context, refusal)
         context.progress.drawing = True
-        caption = " ".join(words.split())
+        caption = " ".join(description.split())
         try:
-            made = self._images.draw(message, caption, context.deadline)
+            picture = self._images.draw(message, caption, context.deadline)
         except ContentFiltered:
             self._journal.count("Filtered", channel=message.channel)
             return replace(context.notice("picture_filtered"), origin=Origin.FILTERED)
         except ModelRefused as refused:
-            return self._refused(message, refused)
-        if context.draws:
+            return self._refused_turn(message, refused)
+        if context.image_mode:
             caption += f"\n\n{context.say('next_picture')}"
-        return context.turn(Reply(caption, file=made), Origin.MODEL)
+        return context.turn(Reply(caption, file=picture), Origin.MODEL)
 
     def _ask(self, context: Context) -> Turn:
         message, began = context.message, self._clock()
@@ -180,38 +184,40 @@ class Answers:
             try:
                 completion = self._model.answer(lines, deadline.left(), show)
             except ContextTooLong:
-                lines, longer = prompt.shorter(lines), lines
-                if len(lines) == len(longer):
+                lines, too_long = prompt.shorter(lines), lines
+                if len(lines) == len(too_long):
                     raise
                 completion = self._model.answer(lines, deadline.left(), show)
         except ContentFiltered:
             self._journal.count("Filtered", channel=message.channel)
-            return context.turn(self._sentence("filtered_text", message), Origin.FILTERED)
+            return context.turn(self._configured_reply("filtered_text", message), Origin.FILTERED)
         except ModelRefused as refused:
-            return self._refused(message, refused)
+            return self._refused_turn(message, refused)
         if completion.stopped and not completion.text:
             return context.notice("stopped")
         text = completion.text + ("…" if completion.cut or completion.stopped else "")
         estimate = 0 if context.pictures else prompt.estimate(lines)
         usage = Usage(completion.model, completion.tokens_in, completion.tokens_out, estimate)
         turn = replace(context.turn(Reply(text), Origin.MODEL), usage=usage)
-        self._record(turn, completion, (self._clock() - began) / 1000, len(lines))
+        self._log_completion(turn, completion, (self._clock() - began) / 1000, len(lines))
         return turn
 
-    def _refused(self, message: Message, refused: ModelRefused) -> Turn:
+    def _refused_turn(self, message: Message, refused: ModelRefused) -> Turn:
         self._journal.count("ModelRefused", channel=message.channel)
-        if refused.reason in NOBODY_IS_ANSWERED:
+        if refused.reason in OPERATOR_REASONS:
             self._journal.count("ModelDenied", channel="")
         return self.fallback(message, refused.reason)
 
-    def _sentence(self, name: str, message: Message) -> Reply:
-        """The operator's own, else ours in the person's language."""
-        own: str = getattr(self._settings, name)
-        if own != getattr(Settings, name):
-            return Reply(own)
+    def _configured_reply(self, name: str, message: Message) -> Reply:
+        """The text of a setting; its default is translated to the person's language."""
+        text: str = getattr(self._settings, name)
+        if text != getattr(Settings, name):
+            return Reply(text)
         return Reply(say(name, language_of(message, ConversationProfile(), self._settings)))
 
-    def _record(self, turn: Turn, completion: Completion, seconds: float, lines: int) -> None:
+    def _log_completion(
+        self, turn: Turn, completion: Completion, seconds: float, lines: int
+    ) -> None:
         tokens = {"tokens_in": completion.tokens_in, "tokens_out": completion.tokens_out}
         for metric, value in (
             ("ModelSeconds", seconds),
@@ -221,7 +227,7 @@ class Answers:
             self._journal.count(metric, value, channel=turn.channel)
         self._journal.info(
             "model",
-            **facts(turn),
+            **log_fields(turn),
             seconds=seconds,
             model=completion.model,
             prompt_lines=lines,
@@ -229,8 +235,8 @@ class Answers:
         )
 
 
-def _refuse(context: Context, refusal: Refusal) -> Turn:
-    """The sentence of the refusal; one without a name says nothing."""
+def _refusal_turn(context: Context, refusal: Refusal) -> Turn:
+    """The turn for a refusal, with an empty reply when the refusal has no sentence."""
     if not refusal.name:
         return context.turn(Reply(""), Origin.NOTICE)
     return context.notice(refusal.name, **refusal.facts)

@@ -1,4 +1,4 @@
-"""What was sent along with a message, as the model can take it: pictures and words."""
+"""Convert attachments for the model: pictures to `data:` URLs, recordings and documents to text."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from chatbot.core.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Attachments:
-    """Shared by the threads of a batch."""
+    """Downloads and converts attachments; shared by the threads of a batch."""
 
     model: Model
     settings: Settings
 
     def read(self, context: Context) -> Context:
-        """The context with the words of what was sent along in its message, and the pictures.
+        """Return the context with the attachments' text in its message, and with its pictures.
 
-        Raises Unfetchable (its reason names a sentence of `translations`), ModelUnavailable,
-        ModelRefused, PostRefused.
+        The text replaces each attachment's placeholder. Raises Unfetchable, PostRefused (the
+        download failed), ModelUnavailable, ModelRefused (the transcription did).
         """
         message = context.message
         pictures: list[str] = []
@@ -35,14 +35,14 @@ class Attachments:
             file = context.channel.load(media)
             if file.type.startswith("image/"):
                 pictures.append(f"data:{file.type};base64,{b64encode(file.content).decode()}")
-                words = "[picture]"
+                content = "[picture]"
             else:
-                words = self._words(file, media, context.deadline)
-            text = message.text.replace(media.mark, words, 1)
+                content = self._text_of(file, media, context.deadline)
+            text = message.text.replace(media.mark, content, 1)
             message = replace(message, text=text[: self.settings.max_input])
         return replace(context, message=message, pictures=tuple(pictures))
 
-    def _words(self, file: File, media: Media, deadline: Deadline) -> str:
+    def _text_of(self, file: File, media: Media, deadline: Deadline) -> str:
         if file.type == "text/plain":
             return f"{media.mark}\n{file.content.decode('utf-8-sig')}\n"
         if self.settings.transcribe_model == "off":

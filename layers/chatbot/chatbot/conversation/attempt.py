@@ -1,4 +1,4 @@
-"""One attempt at one record: how much time it has, and what follows when it cannot finish."""
+"""One attempt at one record: the time that is left, retry delays, and claims."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from chatbot.core.turn import Claim
 from chatbot.core.work import HandBack, Record
 
 CLOSING = 2.0
-"""Seconds kept, beyond a post's timeout, for writing down how the post ended."""
+"""Seconds that are reserved, beyond POST_TIMEOUT, for the write after a post."""
 LEAST_MODEL_TIME = 3.0
-"""Seconds: with less left than this and the post's own need, a record is not begun."""
+"""Seconds that the model needs at least: with less, a record is not begun."""
 _MOST_DOUBLINGS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment (epoch milliseconds), and the clock that runs towards it."""
+    """A point in time in milliseconds since the epoch, with the clock to compare it to."""
 
     at: int
     clock: Clock
 
     def left(self) -> float:
-        """Seconds until then; negative when it is over."""
+        """Seconds that are left; negative when it has passed."""
         return (self.at - self.clock()) / 1000
 
     def earlier(self, seconds: float) -> Deadline:
-        """The moment `seconds` before this one."""
+        """The deadline `seconds` before this one."""
         return Deadline(self.at - round(seconds * 1000), self.clock)
 
     def within(self, seconds: float) -> Deadline:
-        """The moment `seconds` from now, or this one where it comes first."""
+        """The deadline `seconds` from now, or this one if it is earlier."""
         return Deadline(min(self.at, self.clock() + round(seconds * 1000)), self.clock)
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One delivery of one record, until `deadline`, the end of the invocation.
+    """One delivery of one record to the worker; `deadline` is the end of the invocation.
 
-    `sent_at` is when the queue accepted the record, in epoch milliseconds; `recorded` are the
-    platform's ids of posts that the conversation's turns have recorded.
+    `sent_at` is when the queue accepted the record, in milliseconds since the epoch; `recorded` are
+    the platform's ids of all posts that the conversation's turns have recorded.
     """
 
     deadline: Deadline
@@ -53,24 +53,24 @@ class Attempt:
 
     @classmethod
     def at(cls, record: Record, deadline: Deadline, settings: Settings) -> Attempt:
-        """The attempt that this delivery of `record` is."""
+        """The attempt for this delivery of `record`."""
         return cls(deadline, settings, record.receive_count, record.sent_at)
 
     @property
     def answer_by(self) -> Deadline:
-        """Until when an answer can be waited for: storing and posting it need the rest."""
+        """The deadline for the model's answer, with enough time after it to store and post it."""
         return self.deadline.earlier(_reserve(self.settings))
 
     def can_begin(self) -> bool:
-        """Whether there is time to ask the model, and to store and post its answer."""
+        """Whether enough time is left to ask the model, and to store and post its answer."""
         return self.deadline.left() >= time_needed(self.settings)
 
     def can_post(self, pause: float = 0) -> bool:
-        """Whether a post begun after `pause` seconds would end in time."""
+        """Whether a post that begins in `pause` seconds would end in time."""
         return self.deadline.left() - pause > self.settings.post_timeout + CLOSING
 
     def can_write_again(self) -> bool:
-        """Whether a write can be repeated and a post still follow it."""
+        """Whether enough time is left to repeat a write and post after it."""
         return self.deadline.left() >= 2 * (self.settings.post_timeout + CLOSING)
 
     def given_up(self) -> bool:
@@ -82,7 +82,7 @@ class Attempt:
         return (self.deadline.clock() - self.sent_at) / 1000
 
     def hand_back(self, retry_after: float | None = None) -> HandBack:
-        """A deliberate hand-back, for as long as the other side asked, else a growing delay."""
+        """Return the record to the queue for `retry_after` seconds, else for a growing delay."""
         if retry_after is not None:
             return HandBack(retry_after)
         doublings = min(self.receive_count - 1, _MOST_DOUBLINGS)
@@ -91,16 +91,16 @@ class Attempt:
         )
 
     def new_claim(self) -> Claim:
-        """The right to post, until no request of this attempt can be in flight any more."""
+        """A new claim. It ends when no request of this attempt can be in flight any more."""
         ends_at = self.deadline.at + int(self.settings.settle * 1000)
         return Claim(secrets.token_hex(16), ends_at)
 
 
 def time_needed(settings: Settings) -> float:
-    """Seconds below which no record should be begun."""
+    """Seconds that must be left to begin a record."""
     return _reserve(settings) + LEAST_MODEL_TIME
 
 
 def _reserve(settings: Settings) -> float:
-    """Seconds that storing and posting need after the model has answered."""
+    """Seconds to reserve for storing and posting after the model has answered."""
     return settings.post_timeout + 2 * CLOSING

@@ -1,4 +1,4 @@
-"""One invocation of the worker: groups side by side, the records of a group one after another."""
+"""Process one batch of records: message groups in parallel, the records of a group in order."""
 
 from __future__ import annotations
 
@@ -15,19 +15,26 @@ from chatbot.core.settings import Settings
 from chatbot.core.work import DeadLetter, Done, HandBack, Record
 
 LEASE_SLACK = 2.0
-"""Seconds between the end of the last claim and the moment a record comes again."""
+"""Seconds between the end of the last claim and the next delivery of a record."""
 
 _MOST_GROUPS = 10
-_EXIT_MARGIN = 0.5
+_EXIT_MARGIN = 0.5  # seconds before the deadline at which the process ends itself
 
 
 def end_process() -> NoReturn:
-    """A thread that still works would thaw in a later invocation and post from the past."""
+    """End the process at once, with its threads.
+
+    Lambda freezes a process between invocations: a thread that still runs would continue during a
+    later one, and post after its claim has ended.
+    """
     os._exit(1)
 
 
 class Batch:
-    """Runs the records of one invocation."""
+    """Processes the records of one invocation.
+
+    `end` is called when threads still run at the deadline; it must not return.
+    """
 
     def __init__(
         self,
@@ -46,7 +53,10 @@ class Batch:
         self._end = end
 
     def run(self, records: Sequence[Record], deadline: int) -> list[str]:
-        """Message ids that must come again. `deadline` of the invocation is in epoch ms."""
+        """Process the records; returns the message ids of those that are to be delivered again.
+
+        `deadline` is the end of the invocation in milliseconds since the epoch.
+        """
         groups: dict[str, list[Record]] = {}
         for record in records:
             groups.setdefault(record.group, []).append(record)
@@ -68,26 +78,31 @@ class Batch:
                     self._journal.warning("time_over", groups=len(pending))
                     self._end()
                 if pending:
-                    # A quick conversation must not wait for a slow neighbour of its batch.
+                    # Delete early: the next message of a finished conversation need not wait for
+                    # the slowest one of the batch.
                     for future in finished:
                         self._delete_done(groups[by_future[future]], future.result())
-        again = [record for future in working.values() for record in future.result()]
-        return [record.message_id for record in again]
+        unfinished = [record for future in working.values() for record in future.result()]
+        return [record.message_id for record in unfinished]
 
     def _take_lease(self, records: Sequence[Record], deadline: int) -> set[str]:
-        """Shorten the silence after a crash: hidden until the last claim is surely over."""
+        """Hide the records until the last possible claim has ended.
+
+        After a crash they are delivered again then, and not only after the queue's own visibility
+        timeout. Returns the message ids whose receipt was refused.
+        """
         seconds = self._left(deadline) + self._settings.settle + LEASE_SLACK
         try:
             return self._queue.hide(records, seconds)
         except QueueUnavailable:
-            # The queue's own visibility is longer still: safe, only slower after a crash.
+            # The queue's visibility timeout is longer: safe, but slower after a crash.
             self._journal.warning("no_lease", records=len(records))
             return set()
 
     def _run_group(
         self, group: str, records: Sequence[Record], deadline: int, lease: Future[set[str]]
     ) -> Sequence[Record]:
-        """The records of the group that must come again: a tail of `records`."""
+        """Process a group; returns the tail of `records` that is to be delivered again."""
         ids = {record.message_id for record in records}
 
         def confirm() -> None:
@@ -97,21 +112,21 @@ class Batch:
         rest = records
         while rest:
             if self._left(deadline) < time_needed(self._settings):
-                return self._hand_back(rest, HandBack(0), lease)
+                return self._return_to_queue(rest, HandBack(0), lease)
             try:
                 outcome = self._handler.handle(rest[0], deadline, confirm, rest[1:])
             except LeaseLost:
                 self._journal.warning("lease_lost", group=group, records=len(rest))
                 return rest
             if isinstance(outcome, DeadLetter):
-                outcome = self._bury(rest[0], outcome)
+                outcome = self._move_to_dead_letters(rest[0], outcome)
             if isinstance(outcome, HandBack):
-                return self._hand_back(rest, outcome, lease)
+                return self._return_to_queue(rest, outcome, lease)
             rest = rest[1 + outcome.merged :]
         return ()
 
-    def _bury(self, record: Record, outcome: DeadLetter) -> Done | HandBack:
-        """Send the record to the dead letters; then it is done, and its group goes on."""
+    def _move_to_dead_letters(self, record: Record, outcome: DeadLetter) -> Done | HandBack:
+        """Copy the record to the dead-letter queue; the original is deleted as processed."""
         try:
             self._queue.dead_letter(record)
         except QueueUnavailable:
@@ -120,19 +135,19 @@ class Batch:
         self._journal.warning("dead_letter", reason=outcome.reason, message_id=record.message_id)
         return Done()
 
-    def _hand_back(
+    def _return_to_queue(
         self, rest: Sequence[Record], outcome: HandBack, lease: Future[set[str]]
     ) -> Sequence[Record]:
-        """All of them for the same time: one still hidden would block the group for longer."""
-        lease.result()  # or else it may come later, and hide them for as long as itself
+        """Hide all for the same time: one that stays hidden longer would block its group."""
+        lease.result()  # a lease that arrived later would hide them for its own, longer time
         try:
             self._queue.hide(rest, outcome.delay)
         except QueueUnavailable:
             self._journal.warning("not_hidden", records=len(rest))
         return rest
 
-    def _delete_done(self, records: Sequence[Record], again: Sequence[Record]) -> None:
-        done = records[: len(records) - len(again)]
+    def _delete_done(self, records: Sequence[Record], unfinished: Sequence[Record]) -> None:
+        done = records[: len(records) - len(unfinished)]
         if not done:
             return
         try:
@@ -145,7 +160,7 @@ class Batch:
 
 
 def records_of(event: Mapping[str, Any]) -> list[Record]:
-    """The records of an SQS event (AWS Lambda guide, “Using Lambda with Amazon SQS”)."""
+    """Parse the records of an SQS event (AWS Lambda guide, “Using Lambda with Amazon SQS”)."""
     return [
         Record(
             message_id=item["messageId"],

@@ -1,4 +1,8 @@
-"""Messages that wait behind one another and are answered together, once."""
+"""Merge plain texts that wait behind one another, so that one answer answers them all.
+
+The first message's turn holds the answer. Each other message gets a pointer, a turn that names the
+first one in `links.merged_into`, so that its redelivery finds the answer.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,14 @@ from chatbot.core.timeline import Timeline
 from chatbot.core.turn import Links, Reply, State, Turn
 
 
-def together(
+def mergeable(
     first: Message, waiting: Iterable[Message], timeline: Timeline, most: int
 ) -> list[Message]:
-    """`first` and those of `waiting` that are answered with it: plain texts of the same author.
+    """Select `first` and the messages of `waiting` that can be merged with it.
 
-    None that has a turn, or lies before one that is merged already. `most` characters in all, but
-    the pieces of one text stay together.
+    All are plain texts of the same author without a turn, in the order of their keys, and no
+    message in between is left out. Together they have at most `most` characters; pieces of one text
+    that the platform has split are merged whatever their length.
     """
     chosen, size = [first], len(first.text)
     if not _is_plain(first) or timeline.profile.mode or not timeline.reaches(first.key):
@@ -37,27 +42,27 @@ def together(
     return chosen
 
 
-def as_one(messages: Sequence[Message]) -> Message:
-    """The first, which leads, with the texts of the others."""
+def merge(messages: Sequence[Message]) -> Message:
+    """The first message, with the texts of the others in `more`."""
     return replace(messages[0], more="\n".join(message.text for message in messages[1:]))
 
 
-def pointers(leader: Turn, messages: Iterable[Message]) -> list[Turn]:
-    """Turns that lead whoever meets these messages again to the one that answers them."""
+def pointers_to(target: Turn, messages: Iterable[Message]) -> list[Turn]:
+    """Pointers from each of the messages to the turn that answers them."""
     return [
         replace(
-            Turn.of(message, Reply(""), leader.origin),
+            Turn.of(message, Reply(""), target.origin),
             state=State.DELIVERED,
-            links=Links(merged_into=leader.key.sort),
+            links=Links(merged_into=target.key.sort),
         )
         for message in messages
     ]
 
 
-def answering(turn: Turn | None, find: Callable[[TurnKey], Turn | None]) -> Turn | None:
-    """The turn that answers the message of `turn`: itself, or the one that it was merged into.
+def resolve_pointer(turn: Turn | None, find: Callable[[TurnKey], Turn | None]) -> Turn | None:
+    """The turn itself, or of a pointer the turn into which its message was merged.
 
-    `find` looks a turn up by its key. None when that is gone.
+    `find` looks a turn up by its key. Returns None when that turn is gone.
     """
     while turn is not None and turn.links.merged_into:
         turn = find(replace(turn.key, sort=turn.links.merged_into))

@@ -1,6 +1,7 @@
-"""What a slash command does. One entry of `COMMANDS` is one command, on every channel.
+"""The slash commands, the same on every channel. Each is one entry of `COMMANDS`.
 
-Each takes effect first and idempotently, by the message's key: a redelivered command runs again.
+A command takes effect before its turn is stored, so it may run again when its message is delivered
+again. Its effect must therefore be idempotent by the message's key.
 """
 
 from __future__ import annotations
@@ -20,25 +21,27 @@ from chatbot.core.timeline import exchanges, is_exchange, until_break
 from chatbot.core.turn import Button, Links, Origin, Reply, Turn
 
 TURNS_SHOWN = 10
+"""Exchanges that /history shows."""
 LONGEST_SHOWN = 300
-"""Characters of each text that /history shows."""
+"""Characters that /history shows of each text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Answer with `reply`. `links` say what the turn is to later prompts.
+    """Result: answer with `reply`.
 
-    `wordless`: nothing that the person wrote is kept.
+    `links` are stored with the turn. With `discard_text` the turn keeps neither the command's text
+    nor its author.
     """
 
     reply: Reply
     links: Links = Links()
-    wordless: bool = False
+    discard_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Answer with a picture of `prompt`."""
+    """Result: answer with a picture of what `prompt` describes."""
 
     prompt: str
     links: Links = Links()
@@ -46,45 +49,49 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class AskAgain:
-    """Answer `message` in place of the command; `links` name the turn that had answered it."""
+    """Result: answer `message` in place of the command. `links` name the turn that is replaced."""
 
     message: Message
     links: Links
 
 
 Result = Say | Draw | AskAgain
+"""What a command asks for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """`ruling`: in a group it is for administrators."""
+class CommandEntry:
+    """A command: the function that runs it.
+
+    With `admin_only` it is for the administrators of a group, and for everybody in private.
+    """
 
     run: Callable[[Context], Result]
-    ruling: bool = False
+    admin_only: bool = False
 
 
 def run(context: Context) -> Result:
-    """Carry out the message's command; an unknown one is answered with a list of all.
+    """Run the message's command; an unknown one is answered with the list of commands.
 
     Raises Retryable.
     """
     command = COMMANDS.get(context.message.command.name)
     if command is None:
-        known = f"{context.say('unknown_command')}\n\n{_list_of_commands(context)}"
-        return Say(Reply(known))
-    for_some = command.ruling and context.message.group
-    if for_some and not context.channel.is_administrator(context.message):
-        return _says(context, "administrators_only")
+        text = f"{context.say('unknown_command')}\n\n{_list_of_commands(context)}"
+        return Say(Reply(text))
+    restricted = command.admin_only and context.message.group
+    if restricted and not context.channel.is_administrator(context.message):
+        return _sentence(context, "administrators_only")
     return command.run(context)
 
 
-def _says(context: Context, name: str, /, *buttons: Button, **facts: str | int) -> Say:
+def _sentence(context: Context, name: str, /, *buttons: Button, **facts: str | int) -> Say:
     return Say(Reply(context.say(name, **facts), buttons))
 
 
 def _start(context: Context) -> Result:
     author = Author("") if context.message.group else context.message.author
-    context.choose(registered=True, name=author.name, language=author.language)
+    context.update_profile(registered=True, name=author.name, language=author.language)
     name = context.message.author.name
     hello = context.say("hello", name=name) if name else context.say("hello_you")
     return Say(Reply(f"{hello} {_greeting(context)}"))
@@ -99,59 +106,59 @@ def _greeting(context: Context) -> str:
 
 
 def _chat(context: Context) -> Result:
-    context.choose(mode="")
-    return _says(context, "chat_mode")
+    context.update_profile(mode="")
+    return _sentence(context, "chat_mode")
 
 
 def _image(context: Context) -> Result:
     if context.settings.image_model == "off":
-        return _says(context, "images_off")
+        return _sentence(context, "images_off")
     if context.message.command.arguments:
         return Draw(context.message.command.arguments)
-    context.choose(mode="image")
-    return _says(context, "image_mode")
+    context.update_profile(mode="image")
+    return _sentence(context, "image_mode")
 
 
 def _reset(context: Context) -> Result:
-    return replace(_says(context, "fresh_start"), links=Links(fresh_start=True))
+    return replace(_sentence(context, "fresh_start"), links=Links(fresh_start=True))
 
 
 def _new(context: Context) -> Result:
-    wish = context.message.command.arguments.lower()
-    if wish == "fresh":
+    choice = context.message.command.arguments.lower()
+    if choice == "fresh":
         return _reset(context)
-    if wish != "earlier":
+    if choice != "earlier":
         fresh = context.button("button_fresh", "/new fresh")
-        return _says(context, "new", fresh, context.button("button_earlier", "/new earlier"))
+        return _sentence(context, "new", fresh, context.button("button_earlier", "/new earlier"))
     if next(exchanges(context.history.older(context.message.key)), None) is None:
-        return _says(context, "nothing_earlier")
+        return _sentence(context, "nothing_earlier")
     context.history.lift_break(context.message.key)
-    return replace(_says(context, "resumed"), links=Links(resumed=True))
+    return replace(_sentence(context, "resumed"), links=Links(resumed=True))
 
 
 def _history(context: Context) -> Result:
     earlier = exchanges(context.history.older(context.message.key))
     last = [*islice(earlier, TURNS_SHOWN)][::-1]
     if not last:
-        return _says(context, "nothing_earlier")
+        return _sentence(context, "nothing_earlier")
     shown = "\n\n".join(_shown(context, turn) for turn in last)
     return Say(Reply(f"{context.say('history')}\n\n{shown}"))
 
 
 def _persona(context: Context) -> Result:
-    personas, wish = context.settings.persona_prompts, context.message.command.arguments.lower()
+    personas, choice = context.settings.persona_prompts, context.message.command.arguments.lower()
     if not personas:
-        return _says(context, "no_personas")
+        return _sentence(context, "no_personas")
     names = {name.lower(): name for name in personas}
-    own = context.say("persona_default")
-    if wish in ("default", *names):
-        chosen = names.get(wish, "")
-        context.choose(persona=chosen)
-        return _says(context, "persona_chosen", name=chosen or own)
-    buttons = [Button(own, "/persona default")]
+    default = context.say("persona_default")
+    if choice in ("default", *names):
+        chosen = names.get(choice, "")
+        context.update_profile(persona=chosen)
+        return _sentence(context, "persona_chosen", name=chosen or default)
+    buttons = [Button(default, "/persona default")]
     buttons += [Button(name, f"/persona {name}") for name in personas]
     current = context.timeline.profile.persona
-    return _says(context, "persona", *buttons, name=current if current in personas else own)
+    return _sentence(context, "persona", *buttons, name=current if current in personas else default)
 
 
 def _export(context: Context) -> Result:
@@ -166,21 +173,21 @@ def _export(context: Context) -> Result:
 
 
 def _forget(context: Context) -> Result:
-    wish = context.message.command.arguments.lower()
-    if wish == "yes":
+    choice = context.message.command.arguments.lower()
+    if choice == "yes":
         older = context.history.older(context.message.key)
         context.files.delete([turn.reply.file.name for turn in older if turn.reply.file])
         days = context.history.erase(context.message.key)
-        return replace(_says(context, "forgotten", days=days), wordless=True)
-    if wish == "no":
-        return _says(context, "kept")
+        return replace(_sentence(context, "forgotten", days=days), discard_text=True)
+    if choice == "no":
+        return _sentence(context, "kept")
     erase = context.button("button_forget", "/forget yes")
-    return _says(context, "forget", erase, context.button("button_keep", "/forget no"))
+    return _sentence(context, "forget", erase, context.button("button_keep", "/forget no"))
 
 
 def _stop(context: Context) -> Result:
-    """A stop passes the queue by; one that comes through it has nothing to stop."""
-    return _says(context, "nothing_to_stop")
+    """Answer a stop that nothing was left to stop for: the webhook handles stops first."""
+    return _sentence(context, "nothing_to_stop")
 
 
 def _retry(context: Context) -> Result:
@@ -189,24 +196,24 @@ def _retry(context: Context) -> Result:
     asked = (turn for turn in earlier if is_exchange(turn) and turn.origin is not Origin.STAFF)
     last = next(asked, None)
     if last is None:
-        return _says(context, "nothing_to_retry")
+        return _sentence(context, "nothing_to_retry")
     links = Links(replaces=last.key.sort)
-    drawn = last.reply.file.title if last.reply.file else _picture_asked(last)
-    if drawn:
-        return Draw(drawn, links)
-    key = _first(context.history, last)
+    description = last.reply.file.title if last.reply.file else _failed_picture_prompt(last)
+    if description:
+        return Draw(description, links)
+    key = _first_key(context.history, last)
     again = replace(message, key=key, kind=Kind.TEXT, text=last.text, more=last.more)
     return AskAgain(replace(again, command=Command()), links)
 
 
-def _picture_asked(turn: Turn) -> str:
-    """Of a picture that was not drawn."""
+def _failed_picture_prompt(turn: Turn) -> str:
+    """The prompt of an /image command that did not give a picture, else ""."""
     command, _, words = turn.text.partition(" ")
     return words.strip() if command.partition("@")[0] == "/image" else ""
 
 
-def _first(history: Turns, turn: Turn) -> TurnKey:
-    """Where the message was answered for the first time."""
+def _first_key(history: Turns, turn: Turn) -> TurnKey:
+    """The key of the first turn for the message, which may have been retried before."""
     while turn.links.replaces:
         earlier = history.find(replace(turn.key, sort=turn.links.replaces))
         if earlier is None:
@@ -221,7 +228,7 @@ def _shown(context: Context, turn: Turn) -> str:
         return f"{me}: {_short(turn.text)}"
     picture = "🖼 " if turn.reply.file else ""
     answer = f"\n{me}: {picture}{_short(turn.reply.text)}" if turn.reply.text else ""
-    return f"{you}: {_short(turn.words)}{answer}"
+    return f"{you}: {_short(turn.full_text)}{answer}"
 
 
 def _short(text: str) -> str:
@@ -232,17 +239,17 @@ def _list_of_commands(context: Context) -> str:
     return "\n".join(f"/{name} – {context.say(f'/{name}')}" for name in COMMANDS)
 
 
-COMMANDS: dict[str, Entry] = {
-    "start": Entry(_start),
-    "help": Entry(_help),
-    "chat": Entry(_chat),
-    "image": Entry(_image),
-    "reset": Entry(_reset, ruling=True),
-    "new": Entry(_new, ruling=True),
-    "history": Entry(_history),
-    "persona": Entry(_persona, ruling=True),
-    "export": Entry(_export, ruling=True),
-    "forget": Entry(_forget, ruling=True),
-    "stop": Entry(_stop),
-    "retry": Entry(_retry),
+COMMANDS: dict[str, CommandEntry] = {
+    "start": CommandEntry(_start),
+    "help": CommandEntry(_help),
+    "chat": CommandEntry(_chat),
+    "image": CommandEntry(_image),
+    "reset": CommandEntry(_reset, admin_only=True),
+    "new": CommandEntry(_new, admin_only=True),
+    "history": CommandEntry(_history),
+    "persona": CommandEntry(_persona, admin_only=True),
+    "export": CommandEntry(_export, admin_only=True),
+    "forget": CommandEntry(_forget, admin_only=True),
+    "stop": CommandEntry(_stop),
+    "retry": CommandEntry(_retry),
 }

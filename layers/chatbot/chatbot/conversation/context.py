@@ -1,4 +1,4 @@
-"""What a step of answering is given: one message, and what may be done about it."""
+"""The context that each step of answering a message takes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from chatbot.core.turn import Button, Origin, Reply, Turn
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One message on its way to its answer. Each step takes it, and returns another or a turn.
+    """A message with everything that is needed to answer it.
 
-    `deadline` is the moment by which the answer must be there; `pictures` are `data:` addresses of
-    what was sent along. Example of a step:
+    Each step takes a context and returns a changed one or a turn. `deadline` is when the answer
+    must be there; `pictures` are the attached pictures as `data:` URLs. Example of a step:
 
         def images_off(context: Context) -> Turn:
             return context.notice("images_off")
@@ -37,31 +37,31 @@ class Context:
 
     @property
     def language(self) -> str:
-        """The language in which our own sentences are said."""
+        """Code of the language of fixed sentences."""
         return language_of(self.message, self.timeline.profile, self.settings)
 
     @property
-    def draws(self) -> bool:
+    def image_mode(self) -> bool:
         """Whether every message is a prompt for a picture (/image)."""
         return self.timeline.profile.mode == "image"
 
     def say(self, name: str, /, **facts: str | int) -> str:
-        """The sentence `name` of `translations`, filled with `facts`."""
+        """The sentence `name` of `translations` with its fields filled."""
         return say(name, self.language, **facts)
 
     def button(self, name: str, payload: str) -> Button:
-        """A button labelled with a sentence of ours."""
+        """A button labelled with a sentence of `translations`."""
         return Button(self.say(name), payload)
 
     def notice(self, name: str, /, **facts: str | int) -> Turn:
-        """The turn that answers with a fixed sentence."""
+        """A turn that answers with a sentence of `translations`, not yet stored."""
         return self.turn(Reply(self.say(name, **facts)), Origin.NOTICE)
 
     def turn(self, reply: Reply, origin: Origin) -> Turn:
-        """The turn that answers the message, not yet stored."""
+        """A turn that answers the message, not yet stored."""
         return Turn.of(self.message, reply, origin)
 
-    def choose(self, **changes: str | bool) -> None:
-        """Keep what was chosen in the profile. Raises HistoryUnavailable."""
+    def update_profile(self, **changes: str | bool) -> None:
+        """Store changed fields of the conversation's profile. Raises HistoryUnavailable."""
         profile = replace(self.timeline.profile, **changes)  # type: ignore[arg-type]
         self.history.save_profile(self.message.key.conversation, profile)

@@ -1,8 +1,20 @@
-"""The state machine of a turn: store it once, claim it, post it, settle what is unknown.
+"""The state machine of a turn: store the answer once, claim the right to post it, post it.
 
-Every step is a conditional write, so that of two attempts at the same turn one goes on and the
-other reads again and follows the table in docs/architecture.md. What an attempt may do is written
-under its own claim: a random token, and an end that no request of the attempt can outlive.
+    (no turn)   store it with a claim                   → sending
+    answered    claim, post from the first part on that is not recorded
+                                                        → sending
+    sending     every part is posted                    → delivered
+                the platform will never take it         → undeliverable
+                the next part surely was not posted     → answered
+                the next part may have been posted      → sending until the claim ends, then
+                    web: delivered, for the page reads the stored turn
+                    Messenger: claim, read the part back, post it if it is absent
+                    Telegram: claim and post it again, or held (AMBIGUOUS_DELIVERY)
+
+Every transition is a conditional write to the table. Of two attempts at the same turn one succeeds;
+the other reads the turn again and continues from the state that it finds. A claim is a random token
+and an end: the invocation's deadline plus SETTLE, when no request of the attempt can still be in
+flight. docs/architecture.md ("Delivery rules") has all rules with their reasons.
 """
 
 from __future__ import annotations
@@ -14,7 +26,7 @@ from functools import partial
 from typing import TypeVar
 
 from chatbot.conversation.attempt import Attempt
-from chatbot.conversation.coalesce import answering
+from chatbot.conversation.coalesce import resolve_pointer
 from chatbot.core.errors import (
     AmbiguousPost,
     CredentialRefused,
@@ -29,13 +41,17 @@ from chatbot.core.work import DeadLetter, Done, HandBack, Outcome
 
 _REREADS = 3
 _POST_TRIES = 3
-_RECORD_TRIES = 4
+_WRITE_TRIES = 4
 
-Claimed = TypeVar("Claimed")
+Written = TypeVar("Written")
 
 
 class Delivery:
-    """Brings turns to their end. Raises HistoryUnavailable where nothing has been posted yet."""
+    """Posts turns; shared by the threads of a batch.
+
+    Its methods raise HistoryUnavailable only while repeating the whole attempt is safe: never for a
+    write that records a sure post.
+    """
 
     def __init__(
         self,
@@ -56,26 +72,29 @@ class Delivery:
     def begin(
         self, turn: Turn, channel: Poster, attempt: Attempt, pointers: Sequence[Turn] = ()
     ) -> Outcome:
-        """Store a new turn, which claims the right to post it, and post it.
+        """Store a new turn, claimed by this attempt, and post it.
 
-        `pointers` are those of the messages that it answers too.
+        `pointers` are the turns of the other messages that it answers, stored in the same
+        transaction. Where another attempt has stored the turn before, continue with that one.
         """
         claim = attempt.new_claim()
-        silent = not (turn.reply.text or turn.reply.file)
-        state = State.DELIVERED if silent else State.SENDING
+        empty = not (turn.reply.text or turn.reply.file)
+        state = State.DELIVERED if empty else State.SENDING
         turn = replace(turn, state=state, claim=claim, opened_at=self._clock())
         store = partial(self._history.put, turn)
         if pointers:
             store = partial(self._history.put_all, (turn, *pointers))
         try:
-            self._claiming(store, attempt)
+            self._write_claim(store, attempt)
         except TurnExists as found:
-            if pointers and found.turn is None:  # another of the messages has a turn by now
+            if pointers and found.turn is None:  # a turn exists for one of the other messages
                 return attempt.hand_back()
-            if not _bears(found.turn, claim):
+            if not _is_claimed_by(found.turn, claim):
                 return self.resume(found.turn, channel, attempt)
-        self._journal.info("stored", **facts(turn), origin=turn.origin.value, merged=len(pointers))
-        if silent:
+        self._journal.info(
+            "stored", **log_fields(turn), origin=turn.origin.value, merged=len(pointers)
+        )
+        if empty:
             return Done(len(pointers))
         try:
             outcome = self._post(turn, channel, attempt)
@@ -84,12 +103,10 @@ class Delivery:
             return self.resume(found.turn, channel, attempt)
 
     def resume(self, turn: Turn | None, channel: Poster, attempt: Attempt) -> Outcome:
-        """Go on with a turn that an earlier attempt stored."""
+        """Continue the delivery of a turn that an earlier attempt stored."""
         for _ in range(_REREADS):
-            turn = answering(turn, self._history.find)
-            if turn is None:
-                return Done()
-            if turn.settled:
+            turn = resolve_pointer(turn, self._history.find)
+            if turn is None or turn.settled:
                 return Done()
             wait = self.wait_for_claim(turn)
             if wait is not None:
@@ -101,51 +118,53 @@ class Delivery:
         return attempt.hand_back()
 
     def wait_for_claim(self, turn: Turn) -> HandBack | None:
-        """A hand-back until the turn's claim is over, or None when nobody holds it."""
+        """Return the record to the queue until the turn's claim ends; None if no claim runs."""
         if turn.state is not State.SENDING or turn.claim is None:
             return None
         left = (turn.claim.ends_at - self._clock()) / 1000
         return HandBack(left) if left >= 0 else None
 
     def _settle(self, turn: Turn, channel: Poster, attempt: Attempt) -> Outcome:
-        """Take an unclaimed turn to its end. Raises TurnExists when somebody was quicker."""
-        open_part = turn.state is State.SENDING
-        if open_part and channel.settling is Settling.NOTHING_TO_POST:
-            return self._delivered(turn, attempt)
+        """Continue a turn that no claim protects. Raises TurnExists if another attempt does."""
+        ambiguous = turn.state is State.SENDING  # its next part may have been posted
+        if ambiguous and channel.settling is Settling.NOTHING_TO_POST:
+            return self._mark_delivered(turn, attempt)
         if (
-            open_part
+            ambiguous
             and channel.settling is Settling.OPERATOR
             and self._settings.ambiguous_delivery == "hold"
         ):
             self._history.hold(turn.key, self._clock())
             self._journal.count("Held", channel=turn.channel)
-            self._journal.warning("held", **facts(turn))
+            self._journal.warning("held", **log_fields(turn))
             return Done()
         claim = attempt.new_claim()
         try:
             take_over = partial(self._history.take_over, turn, claim, self._clock())
-            turn = self._claiming(take_over, attempt)
+            turn = self._write_claim(take_over, attempt)
         except TurnExists as found:
-            if found.turn is None or not _bears(found.turn, claim):
+            if found.turn is None or not _is_claimed_by(found.turn, claim):
                 raise
             turn = found.turn
-        self._journal.info("resumed", **facts(turn), parts_posted=len(turn.posted))
-        if open_part and channel.settling is Settling.READ_BACK:
+        self._journal.info("resumed", **log_fields(turn), parts_posted=len(turn.posted))
+        if ambiguous and channel.settling is Settling.READ_BACK:
             try:
                 turn = self._read_back(turn, channel, attempt)
             except PostRefused as refused:
-                return self._keep_open(turn, attempt.hand_back(refused.retry_after).delay)
+                return self._keep_sending(turn, attempt.hand_back(refused.retry_after).delay)
         return self._post(turn, channel, attempt)
 
     def _read_back(self, turn: Turn, channel: Poster, attempt: Attempt) -> Turn:
+        """Record the turn's next part if the platform has it. Raises PostRefused."""
         parts = channel.split(turn.reply)
         if len(turn.posted) >= len(parts):
             return turn
         known = attempt.recorded | set(turn.posted)
         platform_id = channel.find_posted(turn, parts[len(turn.posted)], known)
-        return turn if platform_id is None else self._progress(turn, platform_id)
+        return turn if platform_id is None else self._record_part(turn, platform_id)
 
     def _post(self, turn: Turn, channel: Poster, attempt: Attempt) -> Outcome:
+        """Post the parts that are not recorded yet."""
         parts = channel.split(turn.reply)
         for part in parts[len(turn.posted) :]:
             posted = self._post_part(turn, part, channel, attempt)
@@ -155,13 +174,13 @@ class Delivery:
             if last:
                 turn = replace(turn, posted=(*turn.posted, posted))
             else:
-                turn = self._progress(turn, posted)
-        return self._delivered(turn, attempt)
+                turn = self._record_part(turn, posted)
+        return self._mark_delivered(turn, attempt)
 
     def _post_part(
         self, turn: Turn, part: Part, channel: Poster, attempt: Attempt
     ) -> str | Outcome:
-        """The platform's id of the post, or how this attempt at the record ends."""
+        """Post one part. Returns the platform's id of the post, or the outcome of the attempt."""
         for tried in range(1, _POST_TRIES + 1):
             if not attempt.can_post():
                 return self._release(turn, HandBack(0))
@@ -177,18 +196,18 @@ class Delivery:
                 pause = refused.retry_after or self._settings.retry_delay * 2.0 ** (tried - 1)
                 if tried == _POST_TRIES or not attempt.can_post(pause):
                     return self._release(turn, attempt.hand_back(refused.retry_after))
-                self._journal.info("post_refused", **facts(turn), pause=pause)
+                self._journal.info("post_refused", **log_fields(turn), pause=pause)
                 self._sleep(pause)
             except AmbiguousPost:
                 self._journal.count("Ambiguous", channel=turn.channel)
-                return self._keep_open(turn, self._settings.settle)
+                return self._keep_sending(turn, self._settings.settle)
             except Undeliverable as never:
                 self._history.save(replace(turn, state=State.UNDELIVERABLE))
                 self._journal.count("Undeliverable", channel=turn.channel)
-                self._journal.warning("undeliverable", **facts(turn), reason=never.reason)
+                self._journal.warning("undeliverable", **log_fields(turn), reason=never.reason)
                 return Done()
             else:
-                self._journal.info("posted", **facts(turn), part=len(turn.posted) + 1)
+                self._journal.info("posted", **log_fields(turn), part=len(turn.posted) + 1)
                 return platform_id
         raise AssertionError("the last try returns")
 
@@ -197,32 +216,33 @@ class Delivery:
         self._history.save(replace(turn, state=State.ANSWERED))
         return outcome
 
-    def _keep_open(self, turn: Turn, seconds: float) -> HandBack:
-        """Nobody may act on the turn for `seconds`; then the claim is over."""
+    def _keep_sending(self, turn: Turn, seconds: float) -> HandBack:
+        """Leave the turn in `sending` with a claim that ends in `seconds`, when it is settled."""
         ends_at = self._clock() + int(seconds * 1000)
         claim = replace(turn.claim, ends_at=ends_at) if turn.claim else None
         self._history.save(replace(turn, claim=claim))
-        self._journal.warning("ambiguous", **facts(turn), settled_in=seconds)
+        self._journal.warning("ambiguous", **log_fields(turn), settled_in=seconds)
         return HandBack(seconds)
 
-    def _progress(self, turn: Turn, platform_id: str) -> Turn:
-        """Write down one more posted part; the later write of a longer list mends a failed one."""
+    def _record_part(self, turn: Turn, platform_id: str) -> Turn:
+        """Record one more posted part. If the write fails, the next one contains this part too."""
         turn = replace(turn, posted=(*turn.posted, platform_id))
-        self._insist(turn, lambda: self._history.save(turn))
+        self._write_after_post(turn, lambda: self._history.save(turn))
         return turn
 
-    def _delivered(self, turn: Turn, attempt: Attempt) -> Done:
-        self._insist(turn, lambda: self._history.mark_delivered(turn.key, turn.posted))
+    def _mark_delivered(self, turn: Turn, attempt: Attempt) -> Done:
+        self._write_after_post(turn, lambda: self._history.mark_delivered(turn.key, turn.posted))
         seconds = attempt.age()
-        self._journal.info("delivered", **facts(turn), parts=len(turn.posted), seconds=seconds)
+        self._journal.info("delivered", **log_fields(turn), parts=len(turn.posted), seconds=seconds)
         self._journal.count("Answered", channel=turn.channel)
         self._journal.count("AnswerSeconds", seconds, channel=turn.channel)
         return Done()
 
-    def _claiming(self, write: Callable[[], Claimed], attempt: Attempt) -> Claimed:
-        """A write whose answer is lost may stand: nobody could go on before its claim is over.
+    def _write_claim(self, write: Callable[[], Written], attempt: Attempt) -> Written:
+        """Write a claim, once more if the response is lost and time is left.
 
-        Written again, it either stands or meets itself.
+        The lost write may have succeeded, and then every attempt would have to wait until its claim
+        ends. Repeated with the same token, it succeeds or its condition meets its own claim.
         """
         try:
             return write()
@@ -232,20 +252,23 @@ class Delivery:
             self._sleep(self._settings.retry_delay)
             return write()
 
-    def _insist(self, turn: Turn, write: Callable[[], None]) -> None:
-        """A write after a sure post: handing the record back for its sake would post twice."""
-        for tried in range(_RECORD_TRIES):
+    def _write_after_post(self, turn: Turn, write: Callable[[], None]) -> None:
+        """Repeat a write that records a sure post, and give up without an error.
+
+        Returning the record to the queue instead would post the message twice.
+        """
+        for tried in range(_WRITE_TRIES):
             try:
                 write()
             except HistoryUnavailable:
                 self._sleep(0.1 * 2**tried)
             else:
                 return
-        self._journal.warning("not_recorded", **facts(turn))
+        self._journal.warning("not_recorded", **log_fields(turn))
 
 
-def facts(turn: Turn) -> dict[str, str | float]:
-    """What a log line may say of a turn."""
+def log_fields(turn: Turn) -> dict[str, str | float]:
+    """Fields that identify a turn in log lines."""
     return {
         "channel": turn.channel,
         "conversation": turn.key.conversation,
@@ -253,6 +276,6 @@ def facts(turn: Turn) -> dict[str, str | float]:
     }
 
 
-def _bears(turn: Turn | None, claim: Claim) -> bool:
-    """Whether a failed condition met our own write, whose response was lost."""
+def _is_claimed_by(turn: Turn | None, claim: Claim) -> bool:
+    """Whether the turn has this very claim: an earlier write of it succeeded unnoticed."""
     return turn is not None and turn.claim is not None and turn.claim.token == claim.token

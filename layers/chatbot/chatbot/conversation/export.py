@@ -1,4 +1,4 @@
-"""All that is kept of a conversation, as JSON: for /export and `ops conversation export`."""
+"""Convert stored data of a conversation to JSON, for /export and `ops conversation export`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from chatbot.core.turn import Reply, Turn
 
 
 def exported(turn: Turn) -> dict[str, Any]:
-    """All that is kept of a turn, as JSON takes it: one flat object, the same in every version."""
+    """All stored data of a turn as one flat JSON object.
+
+    The field names stay the same in every version, even where the code has other names today.
+    """
     links, usage = turn.links, turn.usage
     return {
         "at": datetime.fromtimestamp(turn.key.occurred_at / 1000, UTC).isoformat(),
@@ -43,6 +46,6 @@ def _reply(reply: Reply) -> dict[str, Any]:
 
 
 def exported_profile(profile: ConversationProfile) -> dict[str, Any]:
-    """The profile, under the names that its attributes are stored by."""
+    """The profile as a JSON object, with the names of its stored attributes."""
     fields = asdict(profile)
     return {{"asked_to_start": "asked"}.get(name, name): field for name, field in fields.items()}

@@ -1,4 +1,4 @@
-"""Draws what was asked for, and keeps the picture before anything else is done with it."""
+"""Generate pictures, and store each before its turn, so that it is paid for only once."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from chatbot.core.ports import Clock, Files, Journal, Model
 from chatbot.core.settings import Settings
 
 LEAST = 15.0
-"""Seconds below which nothing is begun: a picture that comes too late is paid all the same."""
+"""Seconds that must be left to begin: a picture that comes too late has to be paid for, too."""
 
 
 class Images:
-    """Shared by the threads of a batch."""
+    """Generates and stores pictures; shared by the threads of a batch."""
 
     def __init__(
         self, model: Model, files: Files, settings: Settings, journal: Journal, clock: Clock
@@ -25,20 +25,21 @@ class Images:
         self._journal = journal
         self._clock = clock
 
-    def draw(self, message: Message, words: str, deadline: Deadline) -> StoredFile:
-        """The picture of `words` for `message`, paid once: an earlier attempt's is taken.
+    def draw(self, message: Message, description: str, deadline: Deadline) -> StoredFile:
+        """Generate the picture for `message`, or take the one that an earlier attempt has stored.
 
         Raises ModelUnavailable, ModelRefused, ContentFiltered, FilesUnavailable.
         """
-        name = message.key.file_name("png")  # found without knowing in which form it was drawn
+        name = message.key.file_name("png")  # whatever its type, so that it is found again
         file = self._files.load(name)
         if file is None:
             if deadline.left() < LEAST:
                 raise ModelUnavailable("no time left to draw")
             began = self._clock()
-            file = self._model.draw(words, deadline.within(self._settings.image_timeout).left())
+            seconds = deadline.within(self._settings.image_timeout).left()
+            file = self._model.draw(description, seconds)
             self._files.keep(name, file)
             self._journal.count("Images", channel=message.channel)
             took = (self._clock() - began) / 1000
             self._journal.count("ImageSeconds", took, channel=message.channel)
-        return StoredFile(name, file.type, words)
+        return StoredFile(name, file.type, description)

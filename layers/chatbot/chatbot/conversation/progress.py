@@ -1,4 +1,4 @@
-"""Shows the person that an answer is on its way, and the answer itself while it is made."""
+"""Show typing signs and previews while an answer is generated, and check for requests to stop."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from chatbot.core.message import Message
 from chatbot.core.ports import Clock, Indicator, Journal, Stops
 
 TYPING = 4000
-"""Milliseconds; Telegram clears a chat action after 5 s (Bot API, sendChatAction)."""
+"""Milliseconds between typing signs; Telegram clears one after 5 s (Bot API, sendChatAction)."""
 GRACE = 100
-"""Milliseconds: an answer that is whole within them needs no sign and no preview."""
+"""Milliseconds before the first sign and preview: a faster answer needs neither."""
 PACE = 1000
+"""Milliseconds between previews, and between checks for a request to stop."""
 SLOWEST = 20_000
-"""A preview is gone after 30 s (Bot API, sendMessageDraft)."""
+"""Most milliseconds between previews; one disappears after 30 s (Bot API, sendMessageDraft)."""
 
 
 class Progress:
-    """Works in a thread; leaving waits for its last call, so that no preview follows the answer.
+    """Context manager that runs a thread while the answer is generated.
 
-    No thread may outlive the invocation: it would thaw in a later one. What goes wrong here is a
-    line in the log: previews and signs must not cost the answer. Set `drawing` for a picture.
+    Leaving it waits for the thread's last call: no preview may follow the answer, and no thread may
+    outlive the invocation, since it would continue in a later one. Failures are only logged: they
+    must not cost the answer. Set `drawing` while a picture is generated.
     """
 
     def __init__(
@@ -37,11 +39,11 @@ class Progress:
         self._journal = journal
         self._clock = clock
         now = clock()
-        self._typing_at, self._look_at, self._draft_at = now + GRACE, now + PACE, math.inf
+        self._typing_at, self._check_stop_at, self._preview_at = now + GRACE, now + PACE, math.inf
         self._pace = PACE
-        self._asked = self._stopped = self._over = False
-        self._has_place, self._drafted_at = True, -math.inf
-        self._text = self._drafted = ""
+        self._model_asked = self._stopped = self._over = False
+        self._can_preview, self._previewed_at = True, -math.inf
+        self._text = self._previewed = ""
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="live", daemon=True)
 
@@ -60,29 +62,35 @@ class Progress:
         self._thread.join()
 
     def show(self, text: str) -> bool:
-        """The answer as far as it is written; whether it may go on (ports.Show)."""
-        self._asked, self._text = True, text
-        if text and self._draft_at == math.inf and self._has_place:
-            self._draft_at = self._clock() + GRACE
+        """Take the answer so far; returns False when it is to be stopped (ports.Show)."""
+        self._model_asked, self._text = True, text
+        if text and self._preview_at == math.inf and self._can_preview:
+            self._preview_at = self._clock() + GRACE
             self._wake.set()
         return not self._stopped
 
     def tick(self) -> float:
-        """Do what is due; seconds until more is."""
-        for step in (self._type, self._look, self._draft):
+        """Make the calls that are due; returns the seconds until the next is."""
+        steps = {
+            "type": self._show_typing,
+            "look": self._check_stop,
+            "draft": self._update_preview,
+        }
+        for name, step in steps.items():
             try:
                 step(self._clock())
-            except Exception as error:  # noqa: BLE001 - whatever it is, the answer goes on
-                self._lost(step.__name__.strip("_"), error)
+            except Exception as error:  # noqa: BLE001 - no failure here may cost the answer
+                self._log_failure(name, error)
                 if isinstance(error, PostRefused) and error.retry_after:
                     after = self._clock() + error.retry_after * 1000
-                    self._draft_at = max(self._draft_at, after)
-        due = min(self._typing_at, self._look_at, self._draft_at)
+                    self._preview_at = max(self._preview_at, after)
+        due = min(self._typing_at, self._check_stop_at, self._preview_at)
         return max(0.0, due - self._clock()) / 1000
 
-    def _lost(self, call: str, error: Exception) -> None:
-        ours = isinstance(error, ChatbotError)
-        reason = str(error) if ours else type(error).__name__  # another's may hold people's words
+    def _log_failure(self, call: str, error: Exception) -> None:
+        # Texts of other errors may contain what people wrote.
+        safe = isinstance(error, ChatbotError)
+        reason = str(error) if safe else type(error).__name__
         self._journal.info("courtesy_lost", channel=self._message.channel, call=call, reason=reason)
 
     def _run(self) -> None:
@@ -91,36 +99,36 @@ class Progress:
             self._wake.wait(self.tick())
             self._wake.clear()
 
-    def _type(self, now: int) -> None:
+    def _show_typing(self, now: int) -> None:
         if now < self._typing_at:
             return
         self._typing_at = now + TYPING
-        if not self._drafted:  # a preview says as much
+        if not self._previewed:  # a preview makes the sign unnecessary
             self._channel.show_typing(self._message, self.drawing)
 
-    def _look(self, now: int) -> None:
-        """Has anybody wished to stop the model?"""
-        if now < self._look_at:
+    def _check_stop(self, now: int) -> None:
+        """Read whether a person asked to stop the answer."""
+        if now < self._check_stop_at:
             return
-        self._look_at = now + PACE
-        if self._asked and not self._stopped:
+        self._check_stop_at = now + PACE
+        if self._model_asked and not self._stopped:
             key = self._message.key
             self._stopped = self._stops.stop_requested(key, self._channel.preview_id(key))
 
-    def _draft(self, now: int) -> None:
-        if now < self._draft_at or self._over:
+    def _update_preview(self, now: int) -> None:
+        if now < self._preview_at or self._over:
             return
         text, pace = self._text.strip(), self._pace
-        self._draft_at = now + pace
-        known = text == self._drafted and now < self._drafted_at + SLOWEST
-        if known or not text or self._stopped:
+        self._preview_at = now + pace
+        unchanged = text == self._previewed and now < self._previewed_at + SLOWEST
+        if unchanged or not text or self._stopped:
             return
         # Assume failure: double the pace and forget the preview; restored below on success.
-        self._pace, self._drafted = min(2 * pace, SLOWEST), ""
-        self._draft_at = now + self._pace
-        self._has_place = self._channel.preview(self._message, text)
-        if not self._has_place:
-            self._draft_at = math.inf
+        self._pace, self._previewed = min(2 * pace, SLOWEST), ""
+        self._preview_at = now + self._pace
+        self._can_preview = self._channel.preview(self._message, text)
+        if not self._can_preview:
+            self._preview_at = math.inf
             return
-        self._pace, self._drafted, self._drafted_at = pace, text, now
-        self._draft_at = self._clock() + pace
+        self._pace, self._previewed, self._previewed_at = pace, text, now
+        self._preview_at = self._clock() + pace

@@ -1,4 +1,4 @@
-"""A thumb for an answer is kept with it: no turn of its own, and nothing is said to it."""
+"""Store ratings. A rating has no turn of its own and is not answered."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 
-from chatbot.conversation.coalesce import answering
+from chatbot.conversation.coalesce import resolve_pointer
 from chatbot.core.key import TURN_PREFIX
 from chatbot.core.message import Message
 from chatbot.core.ports import Journal, Ratings
 from chatbot.core.timeline import Timeline
 from chatbot.core.turn import Turn
 
-LOOKED_BACK = 200
-"""Turns among which an answer is looked for; people rate what they see."""
+TURNS_SEARCHED = 200
+"""Earlier turns that are searched for the rated answer; people rate recent ones."""
 
 
 def keep_rating(message: Message, timeline: Timeline, history: Ratings, journal: Journal) -> None:
-    """Write the rating down where it is new. Raises HistoryUnavailable."""
-    turn = answering(_rated(message, timeline, history), history.find)
+    """Store the message's rating with the answer that it is for, and count it once.
+
+    Raises HistoryUnavailable.
+    """
+    turn = resolve_pointer(_find_rated(message, timeline, history), history.find)
     if turn is None or turn.rating == message.rating:
         return
     history.rate(turn.key, message.rating)
@@ -29,12 +32,12 @@ def keep_rating(message: Message, timeline: Timeline, history: Ratings, journal:
         journal.count("RatedDown", channel=message.channel)
 
 
-def _rated(message: Message, timeline: Timeline, history: Ratings) -> Turn | None:
-    """The page names the turn itself, the others one of its posts."""
+def _find_rated(message: Message, timeline: Timeline, history: Ratings) -> Turn | None:
+    """Find the rated turn. The web page sends its sort key, platforms the id of a post."""
     if message.reply_to.id.startswith(TURN_PREFIX):
         return history.find(replace(message.key, sort=message.reply_to.id))
-    older = islice(history.older(message.key), LOOKED_BACK)
-    places: tuple[Iterable[Turn], ...] = (timeline.turns, older)
+    older = islice(history.older(message.key), TURNS_SEARCHED)
+    sources: tuple[Iterable[Turn], ...] = (timeline.turns, older)
     return next(
-        (turn for turns in places for turn in turns if message.reply_to.id in turn.posted), None
+        (turn for turns in sources for turn in turns if message.reply_to.id in turn.posted), None
     )

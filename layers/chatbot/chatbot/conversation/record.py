@@ -1,4 +1,16 @@
-"""The way of one message through the worker: read → look back → answer → store → post."""
+"""Process one record of the queue: read, look up, answer, store, post.
+
+1. Parse the envelope; one query reads the profile, the newest turns, and the turn of this event if
+   an earlier delivery has stored it.
+2. With a stored turn, continue its delivery (`delivery.py`): the model is not asked again.
+3. Else answer the message (`answer.py`), alone or merged with plain texts that wait behind it
+   (`coalesce.py`), store the turn, and post it.
+4. After a temporary failure, return the record to the queue. A message that is too old, or whose
+   deliveries crashed the worker repeatedly, is answered with the fallback text; after one more
+   crash its record is moved to the dead-letter queue.
+
+docs/architecture.md ("Delivery rules") has all rules with their reasons.
+"""
 
 from __future__ import annotations
 
@@ -8,36 +20,44 @@ from typing import Protocol
 
 from chatbot.conversation.answer import Answers
 from chatbot.conversation.attempt import Attempt, Deadline
-from chatbot.conversation.coalesce import answering, as_one, pointers, together
-from chatbot.conversation.delivery import Delivery, facts
+from chatbot.conversation.coalesce import merge, mergeable, pointers_to, resolve_pointer
+from chatbot.conversation.delivery import Delivery, log_fields
 from chatbot.conversation.ratings import keep_rating
 from chatbot.core.errors import HistoryUnavailable, LeaseLost, Malformed, Retryable
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Envelope, Kind, Message
-from chatbot.core.ports import Channel, Clock, Deaths, Journal, Ratings, TurnWrites
+from chatbot.core.ports import Channel, Clock, CrashCounter, Journal, Ratings, TurnWrites
 from chatbot.core.settings import Settings
 from chatbot.core.timeline import Timeline
 from chatbot.core.turn import State, Turn
 from chatbot.core.work import DeadLetter, Done, HandBack, Outcome, Record
 
-DEATHS_BEFORE_FALLBACK = 3
-DEATHS_BEFORE_DEAD_LETTER = 4
+CRASHES_BEFORE_FALLBACK = 3
+"""With more crashes the fallback text is posted: the model is not asked any more."""
+CRASHES_BEFORE_DEAD_LETTER = 4
+"""With more crashes the record is moved to the dead-letter queue."""
 MOST_RECEIVES = 90
-"""A post that stays unknown for so long leaves before the queue's own net (maxReceiveCount 100),
-which would not write down that the turn is still open."""
+"""Receives after which a record is moved to the dead-letter queue while its post is ambiguous.
+
+Below the queue's own maxReceiveCount (100): SQS would not remove the turn's claim, and the next
+message would take the turn for delivered.
+"""
 REST_ARRIVES = 2.0
-"""Seconds in which the rest of a text that its platform cut will have come."""
+"""Seconds to wait for the next piece of a long text that the platform has split."""
 
 Confirm = Callable[[], None]
-"""Returns once the queue has granted the lease; raises LeaseLost when it refused."""
+"""Waits for the lease on the records; raises LeaseLost when the queue refused it."""
 
 
-class RecordHistory(Deaths, Ratings, TurnWrites, Protocol):
-    """The ports of the table that are used here."""
+class RecordHistory(CrashCounter, Ratings, TurnWrites, Protocol):
+    """Ports of the conversation table that this module needs."""
 
 
 class RecordHandler:
-    """Answers records, one at a time for each conversation; shared by the threads of a batch."""
+    """Processes records; shared by the threads of a batch.
+
+    Records of the same conversation must be processed one after another.
+    """
 
     def __init__(
         self,
@@ -60,9 +80,10 @@ class RecordHandler:
     def handle(
         self, record: Record, deadline: int, confirm: Confirm, waiting: Sequence[Record] = ()
     ) -> Outcome:
-        """Bring one record as far as it goes, perhaps together with the next of those `waiting`.
+        """Process one record, perhaps merged with the first of those `waiting` behind it.
 
-        `deadline` of the invocation is in epoch milliseconds. Raises LeaseLost, and nothing else.
+        `deadline` is the end of the invocation in milliseconds since the epoch. Before anything
+        takes effect, `confirm` waits for the lease. Raises LeaseLost, and nothing else.
         """
         attempt = Attempt.at(record, Deadline(deadline, self._clock), self._settings)
         try:
@@ -75,64 +96,70 @@ class RecordHandler:
             return DeadLetter("channel_off") if attempt.given_up() else attempt.hand_back()
         key, counted = envelope.key, False
         try:
-            timeline, turn = self._look_back(key)
+            timeline, turn = self._read_timeline(key)
             confirm()
             key = turn.key if turn else key
-            if turn is not None and (rest := self._at_rest(turn)):
-                return rest
-            deaths = 0
+            if turn is not None and (outcome := self._outcome_without_work(turn)):
+                return outcome
+            crashes = 0
             if record.receive_count > 1:
-                deaths = self._history.raise_try(key)
+                crashes = self._history.raise_try(key)
                 counted = True
-            if dead := self._given_away(key, turn, attempt, deaths):
-                return dead
-            self._settle_earlier(key, timeline)
+            if dead_letter := self._dead_letter(key, turn, attempt, crashes):
+                return dead_letter
+            self._settle_earlier_turns(key, timeline)
             attempt = replace(attempt, recorded=timeline.posted_ids())
             if turn is not None:
                 outcome = self._delivery.resume(turn, channel, attempt)
             else:
                 records = (record, *waiting)
-                outcome = self._answer(envelope, records, timeline, channel, attempt, deaths)
+                outcome = self._answer(envelope, records, timeline, channel, attempt, crashes)
         except LeaseLost:
             raise
         except Malformed:
             return DeadLetter("malformed")
         except Retryable as refused:
             outcome = attempt.hand_back(refused.retry_after)
-            self._say_again(envelope, refused, outcome.delay)
-        except Exception as error:  # noqa: BLE001 - the last guard of a thread
+            self._log_retry(envelope, refused, outcome.delay)
+        except Exception as error:  # noqa: BLE001 - one record must not end its batch
             delay = attempt.hand_back().delay
             outcome = HandBack(delay, deliberate=False)
-            self._say_again(envelope, error, delay)
+            self._log_retry(envelope, error, delay)
         if counted and isinstance(outcome, HandBack) and outcome.deliberate:
-            self._take_try_back(key)
+            self._lower_try(key)
         return outcome
 
-    def _look_back(self, key: TurnKey) -> tuple[Timeline, Turn | None]:
-        """What was said, and the turn that answers the event, if there is one."""
+    def _read_timeline(self, key: TurnKey) -> tuple[Timeline, Turn | None]:
+        """The newest turns, and the turn that answers the event, if there is one.
+
+        An event older than the newest turns is looked up by its key. Of a merged message it is the
+        turn into which the message was merged, or the pointer itself where that turn is gone.
+        """
         timeline = self._history.read(key.conversation, self._settings.history_turns)
         find = self._history.find
         turn = timeline.find(key)
         if turn is None and not timeline.reaches(key):
             turn = find(key)
-        return timeline, answering(turn, lambda key: timeline.find(key) or find(key)) or turn
+        return timeline, resolve_pointer(turn, lambda key: timeline.find(key) or find(key)) or turn
 
-    def _at_rest(self, turn: Turn) -> Outcome | None:
+    def _outcome_without_work(self, turn: Turn) -> Outcome | None:
+        """The outcome when delivery has ended, or another attempt may still be posting."""
         if turn.settled:
-            self._journal.info("already_answered", **facts(turn))
+            self._journal.info("already_answered", **log_fields(turn))
             return Done()
         return self._delivery.wait_for_claim(turn)
 
-    def _given_away(
-        self, key: TurnKey, turn: Turn | None, attempt: Attempt, deaths: int
+    def _dead_letter(
+        self, key: TurnKey, turn: Turn | None, attempt: Attempt, crashes: int
     ) -> DeadLetter | None:
-        still_open = turn is not None and turn.state is State.SENDING
-        hopeless = still_open and attempt.receive_count >= MOST_RECEIVES
-        if not hopeless and deaths <= DEATHS_BEFORE_DEAD_LETTER:
+        """The outcome of a record that crashed, or stayed ambiguous, too often."""
+        may_be_posted = turn is not None and turn.state is State.SENDING
+        unsettled = may_be_posted and attempt.receive_count >= MOST_RECEIVES
+        if not unsettled and crashes <= CRASHES_BEFORE_DEAD_LETTER:
             return None
-        if still_open:
+        if may_be_posted:
             self._history.abandon(key, self._clock())
-        return DeadLetter("unsettled" if hopeless else "died")
+        return DeadLetter("unsettled" if unsettled else "died")
 
     def _answer(
         self,
@@ -141,9 +168,9 @@ class RecordHandler:
         timeline: Timeline,
         channel: Channel,
         attempt: Attempt,
-        deaths: int,
+        crashes: int,
     ) -> Outcome:
-        """Answer the first of `records`, with those that follow it where they belong together."""
+        """Answer the first of `records`, merged with those behind it where that is possible."""
         if envelope.key.sort < timeline.profile.forgotten_before:
             self._journal.info("forgotten", channel=envelope.channel, event_id=envelope.event_id)
             return Done()
@@ -151,24 +178,26 @@ class RecordHandler:
         if messages[0].kind is Kind.RATING:
             keep_rating(messages[0], timeline, self._history, self._journal)
             return Done()
-        if deaths > DEATHS_BEFORE_FALLBACK or attempt.given_up():
+        if crashes > CRASHES_BEFORE_FALLBACK or attempt.given_up():
             turn = self._answers.fallback(messages[0], "gave_up")
         elif not attempt.can_begin():
             return HandBack(0)
         else:
-            waiting = _readable(records[1:], channel)
-            messages = together(messages[0], waiting, timeline, self._settings.max_input)
+            waiting = _read_all(records[1:], channel)
+            messages = mergeable(messages[0], waiting, timeline, self._settings.max_input)
             last = records[len(messages) - 1]
             if messages[-1].unfinished and last is records[-1] and last.receive_count == 1:
                 return HandBack(REST_ARRIVES)
-            turn = self._answers.to(as_one(messages), timeline, channel, attempt.answer_by)
-        merged = pointers(turn, messages[1:])
-        return self._delivery.begin(turn, channel, attempt, merged)
+            turn = self._answers.make_turn(merge(messages), timeline, channel, attempt.answer_by)
+        pointers = pointers_to(turn, messages[1:])
+        return self._delivery.begin(turn, channel, attempt, pointers)
 
-    def _settle_earlier(self, key: TurnKey, timeline: Timeline) -> None:
-        """Earlier records of the group are gone, so a turn still open was posted for sure.
+    def _settle_earlier_turns(self, key: TurnKey, timeline: Timeline) -> None:
+        """Mark earlier turns as delivered whose last write failed.
 
-        Only its last write was missed; a turn without a claim waits in the dead letters instead.
+        A FIFO queue gives us this record only after the earlier ones of its group were deleted, so
+        a turn in `sending` whose claim has ended was posted. Without a claim, its record is in the
+        dead-letter queue instead, and the turn stays as it is.
         """
         for turn in timeline.turns:
             if turn.key == key or turn.state is not State.SENDING or turn.claim is None:
@@ -176,14 +205,14 @@ class RecordHandler:
             if turn.claim.ends_at < self._clock():
                 self._history.mark_delivered(turn.key, turn.posted)
 
-    def _take_try_back(self, key: TurnKey) -> None:
+    def _lower_try(self, key: TurnKey) -> None:
         try:
             self._history.lower_try(key)
         except HistoryUnavailable:
             self._journal.warning("try_not_lowered", event_id=key.event_id)
 
-    def _say_again(self, envelope: Envelope, error: Exception, delay: float) -> None:
-        """The type alone: an error's text is not ours to vouch for."""
+    def _log_retry(self, envelope: Envelope, error: Exception, delay: float) -> None:
+        """Log by the type alone: an error's text may contain what people wrote."""
         self._journal.count("TriedAgain", channel=envelope.channel)
         self._journal.warning(
             "again",
@@ -195,8 +224,8 @@ class RecordHandler:
         )
 
 
-def _readable(records: Iterable[Record], channel: Channel) -> Iterator[Message]:
-    """What the records say, up to the first that nobody can read."""
+def _read_all(records: Iterable[Record], channel: Channel) -> Iterator[Message]:
+    """The messages of the records, up to the first that is malformed."""
     for record in records:
         try:
             yield channel.read(Envelope.from_json(record.body))

@@ -1,1 +1,1 @@
-"""The domain: values, errors, settings and the ports to the outside. Imports nothing of ours."""
+"""The domain: values, errors, settings and ports. Imports no other package of this project."""

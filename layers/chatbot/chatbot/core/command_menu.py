@@ -1,6 +1,7 @@
-"""The commands by name, as platforms list them; what each does is `conversation.commands`.
+"""Names of the slash commands, as platforms list them in their menus.
 
-Its description in each language is the text `/name` of `translations`.
+`conversation.commands` implements them. The description of `/name` in each language is the entry
+"/name" of `translations.TEXTS`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ COMMANDS = (
     "stop",
     "retry",
 )
-"""In the order in which they are listed."""
+"""All commands, in the order in which menus and /help list them."""
 
 MENU_COMMANDS = tuple(name for name in COMMANDS if name not in ("start", "reset"))
-"""Those of Messenger's persistent menu: it has a button of its own for `start`."""
+"""Commands of Messenger's persistent menu.
+
+Without `start`, which has its own "Get started" button there, and `reset`, which `new` offers too.
+"""

@@ -1,4 +1,4 @@
-"""What a model is shown, and what it answers."""
+"""Input and output of a language model: prompt lines and completions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PromptLine:
-    """One line of what the model is shown; `role` is system, user or assistant.
+    """One message of a prompt.
 
-    `pictures` are `data:` addresses.
+    `role` is "system", "user" or "assistant"; `pictures` are `data:` URLs.
     """
 
     role: str
@@ -19,7 +19,10 @@ class PromptLine:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model answered. `cut` when it stopped at the token limit, `stopped` when told to."""
+    """The answer of a model.
+
+    `cut` is True when it ended at the token limit, `stopped` when the person asked to stop it.
+    """
 
     text: str
     model: str

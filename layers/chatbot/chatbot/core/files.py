@@ -1,4 +1,4 @@
-"""Files: their bytes, and those that are kept in the private bucket."""
+"""Files in memory, and references to files in the private bucket."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """Bytes and their media type."""
+    """Content in bytes and its media type, such as "image/png"."""
 
     content: bytes
     type: str
@@ -15,12 +15,17 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A picture or file of ours in the bucket, under `name`; `type` is its media type."""
+    """Reference to a generated file in the bucket.
+
+    `name` is the object's key, `type` its media type, `title` what people see: the file name of a
+    document, the prompt of a picture.
+    """
 
     name: str
     type: str
-    title: str = ""  # as the person sees it: a file's name, what a picture shows
+    title: str = ""
 
     @property
     def is_picture(self) -> bool:
+        """Whether platforms should show it as a picture."""
         return self.type.startswith("image/")

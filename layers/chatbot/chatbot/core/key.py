@@ -1,4 +1,4 @@
-"""Keys of the conversation table, made of the platforms' own data alone."""
+"""Keys of turns in the conversation table, and of their files in the bucket."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ TURN_PREFIX = "turn#"
 
 @dataclass(frozen=True, slots=True, order=True)
 class TurnKey:
-    """Where a turn lies: partition `conversation`, sort key `sort` (`turn#<13-digit ms>#<event>`).
+    """Primary key of a turn: partition key `conversation`, sort key `sort`.
 
-    Made of the platform's own data alone, so that an event sent again after any delay meets its
-    own turn.
+    Example: `TurnKey("telegram:42", "turn#1795262400000#000000000007:message")`. Made only of the
+    platform's own data, so that an event that is sent again, after any delay, finds its turn.
     """
 
     conversation: str
@@ -21,24 +21,26 @@ class TurnKey:
 
     @classmethod
     def of(cls, conversation: str, occurred_at: int, event_id: str) -> TurnKey:
+        """The key of an event; `occurred_at` is milliseconds since the epoch."""
         return cls(conversation, f"{TURN_PREFIX}{occurred_at:013d}#{event_id}")
 
     @property
     def occurred_at(self) -> int:
-        """Milliseconds since the epoch."""
+        """When the event occurred, in milliseconds since the epoch."""
         return int(self.sort[len(TURN_PREFIX) : len(TURN_PREFIX) + 13])
 
     @property
     def event_id(self) -> str:
+        """The platform's event id with its kind, such as "000000000007:message"."""
         return self.sort[len(TURN_PREFIX) + 14 :]
 
-    def file_name(self, ending: str) -> str:
-        """Where in the bucket lies what is made for this turn, which an attempt after it finds."""
-        return f"{folder_of(self.conversation)}/{_digest(self.sort)}.{ending}"
+    def file_name(self, extension: str) -> str:
+        """Object key of the file that is generated for this turn, the same in every attempt."""
+        return f"{folder_of(self.conversation)}/{_digest(self.sort)}.{extension}"
 
 
 def folder_of(conversation: str) -> str:
-    """The folder in the bucket of what is made in a conversation; it tells nobody whose it is."""
+    """Bucket prefix of a conversation's files: a hash, which does not reveal the person."""
     return _digest(conversation)
 
 

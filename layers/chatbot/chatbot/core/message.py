@@ -1,4 +1,4 @@
-"""An event of a platform: the envelope that carries it, and the message read from it."""
+"""Events of platforms: the envelope that is queued, and the message that is read from it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ ENVELOPE_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One event of a platform on its way through the queue, the platform's own data untouched.
+    """One event of a platform as it is queued, its `payload` as the platform sent it.
 
-    `occurred_at` is milliseconds since the epoch; `event_id` carries the event's kind.
+    `occurred_at` is milliseconds since the epoch; `event_id` ends with the event's kind. Example:
+
+        Envelope("telegram", "telegram:42", "000000000007:message", 1795262400000, payload)
     """
 
     channel: str
@@ -29,22 +31,27 @@ class Envelope:
 
     @property
     def key(self) -> TurnKey:
+        """Key of the turn that answers the event."""
         return TurnKey.of(self.conversation, self.occurred_at, self.event_id)
 
     def to_json(self) -> str:
+        """The body of the queued message, compact JSON with the version `v`."""
         fields = {name: getattr(self, name) for name in self.__slots__}
         envelope = {"v": ENVELOPE_VERSION, **fields}
         return json.dumps(envelope, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, body: str) -> Envelope:
-        """Raises Malformed for anything `to_json` of this version would not write."""
+        """Parse the body of a queued message.
+
+        Raises Malformed for anything that `to_json` of this version would not write.
+        """
         try:
             data = json.loads(body)
             version = data.pop("v")
             envelope = cls(**data)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            # The decoder's text quotes the body, which holds people's words.
+            # `from None`: the decoder's error quotes the body, which holds what people wrote.
             raise Malformed("envelope is not of the documented form") from None
         names = (envelope.channel, envelope.conversation, envelope.event_id)
         if (
@@ -59,7 +66,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who wrote: the platform's id, a name to be called by, a language code ("" = unknown)."""
+    """Who wrote: the platform's id, a first or display name, a language code ("" = unknown)."""
 
     id: str
     name: str = ""
@@ -67,20 +74,20 @@ class Author:
 
 
 class Kind(StrEnum):
-    """What a message is to the conversation."""
+    """Kind of a message, which decides how it is handled."""
 
     TEXT = "text"
     COMMAND = "command"
-    STAFF = "staff"  # written by the page's staff by hand: kept, never answered
-    RATING = "rating"  # a thumb for an answer: kept with it, never answered
-    UNSUPPORTED = "unsupported"  # what nobody can read: gets a sentence, never the model
+    STAFF = "staff"  # written by the page's staff: stored as context, never answered
+    RATING = "rating"  # thumb up or down for an answer: stored with it, never answered
+    UNSUPPORTED = "unsupported"  # content we cannot read: answered with a fixed sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Something sent that is not text. `source` is what the platform fetches it by.
+    """An attachment. `source` is the id or URL by which the channel downloads it.
 
-    `kind` is photo, audio or document; `size` in bytes, 0 where the platform does not say.
+    `kind` is "photo", "audio" or "document"; `size` is in bytes, 0 where the platform does not say.
     """
 
     kind: str
@@ -90,13 +97,13 @@ class Media:
 
     @property
     def mark(self) -> str:
-        """What stands for it in a text."""
+        """Placeholder for the attachment in a message's text, such as "[picture]"."""
         marks = {"photo": "[picture]", "audio": "[recording]"}
         return marks.get(self.kind, f"[document: {self.name}]" if self.name else "[document]")
 
 
 class Command(NamedTuple):
-    """A command: its name without slash and bot name, lower case ("" = none), and what follows."""
+    """A slash command: lower-case name without slash and bot name ("" = none), and arguments."""
 
     name: str = ""
     arguments: str = ""
@@ -104,7 +111,7 @@ class Command(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReplyTo:
-    """What a message replies to: the platform's id of it, or its text where that was sent along."""
+    """The message that is replied to: the platform's id, or the text where the platform sent it."""
 
     id: str = ""
     text: str = ""
@@ -112,10 +119,9 @@ class ReplyTo:
 
 @dataclass(frozen=True, slots=True)
 class Handles:
-    """What the platform wants back, in its own ids ("" = nothing).
+    """Ids that the platform expects in our calls ("" = none).
 
-    `quote` is the message that the reply should quote; `callback` the button press that must be
-    acknowledged.
+    `quote` is the message that the reply quotes; `callback` the button press to acknowledge.
     """
 
     quote: str = ""
@@ -124,11 +130,11 @@ class Handles:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An event as the conversation sees it, read from its envelope by its channel.
+    """An event in the form that all channels share, read from an envelope by its channel.
 
-    `rating` (1, 0, -1) is for the answer that `reply_to` names. `more` are the texts of the
-    messages that are answered with it; `unfinished` when its platform cut a longer text, whose rest
-    is on the way.
+    `rating` (1, -1, or 0 to take it back) applies to the answer that `reply_to` names. `more` is
+    the text of later messages that are merged into this one. `unfinished` is True for a piece of a
+    longer text that the platform has split, when further pieces will follow.
     """
 
     key: TurnKey
@@ -146,16 +152,17 @@ class Message:
     unfinished: bool = False
 
     @property
-    def words(self) -> str:
-        """All that is answered."""
+    def full_text(self) -> str:
+        """The text with those of the merged messages, one a line."""
         return f"{self.text}\n{self.more}" if self.more else self.text
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A wish to stop what is being written: `event` names its message or draft, "" any before `at`.
+    """A request to stop an answer that is being generated.
 
-    `at` is epoch milliseconds.
+    `event` is the event id of the message, or the id of the preview; "" stops any answer to a
+    message from before `at` (milliseconds since the epoch).
     """
 
     conversation: str

@@ -1,7 +1,8 @@
-"""What the conversation needs of the outside, as narrow protocols.
+"""The interfaces of the conversation to everything outside, as narrow protocols.
 
-Each consumer names the port that it needs; adapters, channels and the tests' fakes fulfil them.
-`History` and `Channel` are the sums of their ports, for whoever composes.
+Each consumer declares the port that it needs; adapters, channels and the tests' fakes implement
+them. `History` and `Channel` combine the ports of the table and of a platform for the composition
+root (`bootstrap`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from chatbot.core.work import Record
 
 Clock = Callable[[], int]
-"""Now, in epoch milliseconds."""
+"""The current time in milliseconds since the epoch."""
 
 
 def now_ms() -> int:
@@ -35,27 +36,30 @@ def now_ms() -> int:
 
 
 class Settling(Enum):
-    """How a post of unknown fate is settled once its claim is over."""
+    """What to do about a post that may have arrived, once its claim has ended."""
 
-    NOTHING_TO_POST = "nothing"  # the stored turn is the message
-    READ_BACK = "read back"  # the platform can be asked
-    OPERATOR = "operator"  # AMBIGUOUS_DELIVERY: post again, or hold
+    NOTHING_TO_POST = "nothing"  # the page reads the stored turn
+    READ_BACK = "read back"  # ask the platform what it has
+    OPERATOR = "operator"  # AMBIGUOUS_DELIVERY decides: post again, or hold
 
 
 class Reader(Protocol):
-    """Reads what a platform has sent."""
+    """Reads events and attachments of a platform."""
 
     def read(self, envelope: Envelope) -> Message:
-        """The envelope as a message. Raises Malformed when its payload is not of the platform's
-        form."""
+        """Convert the envelope; raises Malformed when its payload is not of the platform's form."""
 
     def load(self, media: Media) -> File:
-        """Fetch what was sent along; its type by its content. Raises Unfetchable, PostRefused."""
+        """Download an attachment and detect its type by its content.
+
+        Raises Unfetchable (never available), PostRefused (may be repeated).
+        """
 
     def earlier(self, message: Message, most: int) -> Sequence[Turn]:
-        """What the platform knows of the conversation before `message`, oldest first.
+        """At most `most` exchanges before `message` that the platform has stored, oldest first.
 
-        Delivered turns under keys of their own, at most `most`. Raises PostRefused.
+        They are delivered turns with keys of their own. Empty where the platform does not offer
+        them. Raises PostRefused.
         """
 
     def is_administrator(self, message: Message) -> bool:
@@ -63,248 +67,268 @@ class Reader(Protocol):
 
     @property
     def mention(self) -> str:
-        """How people address the bot in a group, such as "@name"; "" where they do not."""
+        """How people address the bot in a group, such as "@name"; "" where unknown."""
 
 
 class Indicator(Protocol):
-    """Shows a person that an answer is being made, and as much of it as there is."""
+    """Shows that an answer is being generated, and a preview of it."""
 
     def acknowledge(self, message: Message) -> None:
-        """Tell the platform that the message was taken (seen mark, button press).
+        """Tell the platform that the message was received (seen mark, button press).
 
-        Never raises: what is lost here must not cost the answer.
+        Never raises: a failure here must not cost the answer.
         """
 
     def show_typing(self, message: Message, drawing: bool = False) -> None:
-        """Show for some seconds that an answer is on its way. Never raises."""
+        """Show a typing sign for some seconds (`drawing`: for a picture). Never raises."""
 
     def preview(self, message: Message, text: str) -> bool:
-        """Show the answer as far as it is written. False where the platform has no place for it.
+        """Show the unfinished answer. Returns False where the platform cannot show one.
 
-        Raises ChatbotError: the answer itself goes on.
+        Raises ChatbotError; the answer itself continues.
         """
 
     def preview_id(self, key: TurnKey) -> str:
-        """The platform's id of the preview of the answer to `key`; "" where it has none."""
+        """The platform's id of the preview of the answer to `key`; "" where there is none."""
 
 
 class Poster(Protocol):
     """Posts a turn's reply, part by part."""
 
     @property
-    def settling(self) -> Settling: ...
+    def settling(self) -> Settling:
+        """What to do about a post that may have arrived."""
 
     def split(self, reply: Reply) -> Sequence[Part]:
-        """Parts that fit the platform, in order, none empty; the same for the same reply."""
+        """Split a reply into posts within the platform's limits, none empty, in order.
+
+        Must be deterministic: an attempt continues at a part by its number.
+        """
 
     def post(self, turn: Turn, part: Part) -> str:
         """Post one part of the turn's reply within POST_TIMEOUT; returns the platform's message id.
 
-        Raises PostRefused (surely not posted), CredentialRefused, Undeliverable, AmbiguousPost.
+        Raises PostRefused (surely not posted), CredentialRefused (likewise, bad token),
+        Undeliverable (never will be), AmbiguousPost (may have been posted).
         """
 
     def find_posted(self, turn: Turn, part: Part, known: Iterable[str]) -> str | None:
-        """READ_BACK only: the id under which `part` arrived since `turn.opened_at`, or None.
+        """The platform's id of `part`, if it was posted since `turn.opened_at`, else None.
 
-        `known` are ids that turns have recorded, which do not count. Raises PostRefused.
+        Only called with `Settling.READ_BACK`. `known` are ids of posts that turns have recorded:
+        an equal text among them is an earlier post. Raises PostRefused.
         """
 
 
 class Channel(Reader, Indicator, Poster, Protocol):
-    """The worker's side of a platform. `channels.base` has defaults for what a platform lacks."""
+    """A platform as the worker uses it. `channels.base` has defaults for what a platform lacks."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The channel's name, as it stands in envelopes, keys and metrics."""
 
 
 # The conversation table. Every method may raise HistoryUnavailable.
 
 
 class TurnExists(ChatbotError):
-    """A conditional write found another's turn.
+    """The condition of a write was not met.
 
-    `turn` is what the table holds, None when it is gone.
+    `turn` is the turn that the table holds instead, None when there is none.
     """
 
     def __init__(self, turn: Turn | None) -> None:
-        super().__init__("another's turn stands there")
+        super().__init__("another turn is stored there")
         self.turn = turn
 
 
 class Counted(Enum):
-    """What became of an event that was to be counted."""
+    """Result of counting an event against a daily limit."""
 
-    NOW = "now"
-    BEFORE = "before"
-    TOO_MANY = "too many"
+    NOW = "now"  # counted by this call
+    BEFORE = "before"  # counted by an earlier call
+    TOO_MANY = "too many"  # not counted: the limit is reached
 
 
 class Turns(Protocol):
-    """Reads turns, strongly consistent."""
+    """Reads turns, always strongly consistent."""
 
     def read(self, conversation: str, turns: int) -> Timeline:
-        """The profile and the newest turns: at least `turns` of them if there are."""
+        """The profile and the newest turns: at least `turns` of them, if there are as many."""
 
     def find(self, key: TurnKey) -> Turn | None:
         """One turn by its exact key, expired or not."""
 
     def older(self, before: TurnKey) -> Iterator[Turn]:
-        """Every turn below the key, newest first, read page by page."""
+        """Iterate over all turns with lower keys, newest first, page by page."""
 
 
 class TurnWrites(Turns, Protocol):
-    """Writes turns, each on a condition of its own (docs/architecture.md, delivery rules)."""
+    """Writes turns, each method under its own condition (docs/architecture.md, Delivery rules)."""
 
     def put(self, turn: Turn) -> None:
-        """Raises TurnExists with the stored turn when one stands at its key."""
+        """Store a new turn. Raises TurnExists with the stored turn when its key is taken."""
 
     def put_all(self, turns: Sequence[Turn]) -> None:
-        """All or none; raises TurnExists with what stands at the first one's key (None if free)."""
+        """Store all of the turns or none.
+
+        Raises TurnExists when any key is taken, with the turn at the first key (None if free).
+        """
 
     def take_over(self, found: Turn, claim: Claim, now: int) -> Turn:
-        """Claim a turn that is `answered`, or `sending` under no claim or one over before `now`.
+        """Claim a turn that is `answered`, or `sending` without a claim that runs at `now`.
 
-        Only while state and claim token are still those of `found`. Returns the turn as it then
-        is. Raises TurnExists with the turn that stands there otherwise (None when it is gone).
+        Only while state and claim token are still those of `found`. Returns the turn after the
+        write, else raises TurnExists with the stored turn (None when it is gone). `now` is in
+        milliseconds since the epoch, here and below.
         """
 
     def save(self, turn: Turn) -> None:
-        """Write state, end of claim and `posted` of a turn that the caller holds.
+        """Write state, end of claim and `posted` of a turn that the caller has claimed.
 
-        Only under the turn's own claim token; raises TurnExists under another's. Writes the whole
-        of `posted`, so that an SDK's silent retry never appends a part twice.
+        Raises TurnExists when the stored claim token is another one. Writes the whole list
+        `posted`, so that a silent retry of the SDK never appends a part twice.
         """
 
     def mark_delivered(self, key: TurnKey, posted: tuple[str, ...]) -> None:
-        """Unconditional; writes the whole of `posted`."""
+        """Set the state `delivered` and the whole list `posted`, whoever holds the claim."""
 
     def abandon(self, key: TurnKey, now: int) -> None:
-        """Leave a `sending` turn without a claim: its record went to the dead letters.
+        """Remove the claim of a `sending` turn whose record is moved to the dead-letter queue.
 
         Raises TurnExists unless the claim ended before `now`.
         """
 
     def hold(self, key: TurnKey, now: int) -> None:
-        """`sending` → `held`. Raises TurnExists unless the claim ended before `now`."""
+        """Change `sending` to `held`. Raises TurnExists unless the claim ended before `now`."""
 
 
-class Deaths(Protocol):
-    """Counts the deliveries of an event that ended with their worker."""
+class CrashCounter(Protocol):
+    """Counts the deliveries of an event in which the worker crashed."""
 
     def raise_try(self, key: TurnKey) -> int:
-        """Count one more delivery of this event that may die; returns the new count."""
+        """Count one more delivery of this event, before it is processed; returns the new count.
+
+        What remains counted are the deliveries that never came to `lower_try`: crashes.
+        """
 
     def lower_try(self, key: TurnKey) -> None:
-        """Take that count back: this delivery was handed back on purpose."""
+        """Subtract it again: the record of this delivery was returned to the queue on purpose."""
 
 
 class Profiles(Protocol):
-    """Keeps the profile of a conversation."""
+    """Stores the profile of a conversation."""
 
     def save_profile(self, conversation: str, profile: ConversationProfile) -> None:
-        """Write the whole profile but for `forgotten_before`, which stays as it is."""
+        """Write the whole profile except `forgotten_before`, which keeps its stored value."""
 
 
 class Counters(Protocol):
-    """Counts what a person uses in a day."""
+    """Counts what a person uses in a day, for the daily limits."""
 
     def count_today(self, person: str, day: str, kind: str, event: str, most: int) -> Counted:
-        """Count `event` among the person's of `day` (YYYY-MM-DD), unless there are `most` (0: any).
+        """Count `event` once for the person and `day` (YYYY-MM-DD), unless `most` are counted.
 
-        "" is counted each time.
+        `kind` names the counter; a `most` of 0 is no limit; the event "" counts at every call.
         """
 
 
 class Stops(Protocol):
-    """Requests to stop an answer, which do not pass through the queue."""
+    """Reads requests to stop an answer. They bypass the queue, which the answer occupies."""
 
     def stop_requested(self, key: TurnKey, preview: str) -> bool:
-        """Whether somebody asked to stop the answer to `key`.
+        """Whether a person asked to stop the answer to `key`.
 
         `preview` is the platform's id of its preview, which a request may name too ("" = none).
         """
 
 
 class Ratings(Turns, Protocol):
-    """Keeps people's ratings with the answers."""
+    """Stores ratings with the answers that they are for."""
 
     def rate(self, key: TurnKey, rating: int) -> None:
-        """Write the rating into the turn; nothing when the turn is gone."""
+        """Set the turn's rating (1, -1, or 0 for none); does nothing when the turn is gone."""
 
 
 class Memory(Turns, Profiles, Protocol):
-    """What commands change of a conversation."""
+    """What commands read and change of a conversation."""
 
     def lift_break(self, before: TurnKey) -> None:
-        """Mark the newest fresh start below the key as lifted by it, once."""
+        """Mark the newest fresh start below the key as lifted by the event at the key.
+
+        Idempotent: repeated with the same key, it lifts the same one.
+        """
 
     def erase(self, before: TurnKey) -> int:
-        """Delete all turns below the key and the profile; keeps `before` as `forgotten_before`.
+        """Delete the profile and all turns below the key; store the key as `forgotten_before`.
 
-        Returns the days for which backups still hold what was deleted.
+        Returns the number of days for which backups still contain the deleted data.
         """
 
 
-class History(TurnWrites, Deaths, Counters, Stops, Ratings, Memory, Protocol):
-    """The whole conversation table, as the worker composes it."""
+class History(TurnWrites, CrashCounter, Counters, Stops, Ratings, Memory, Protocol):
+    """The whole conversation table: all of the ports above."""
 
 
 # Model, files, queue, logs
 
 Show = Callable[[str], bool]
-"""Takes the answer as far as it is written; False stops it there."""
+"""Receives the answer so far; returns False to stop the model."""
 
 
 class Model(Protocol):
     """A model server. Every method may raise ModelUnavailable, ModelRefused, ContentFiltered."""
 
     def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
-        """Ask within `seconds`, retries and fallback models included. Raises ContextTooLong."""
+        """Ask for a completion within `seconds`, retries and fallback models included.
+
+        `show` receives the answer so far, again and again. Raises ContextTooLong, too.
+        """
 
     def draw(self, prompt: str, seconds: float) -> File:
-        """A picture of what `prompt` describes."""
+        """Generate a picture from a description within `seconds`."""
 
     def transcribe(self, audio: File, seconds: float) -> str:
-        """The words of a recording."""
+        """Transcribe a recording within `seconds`."""
 
 
 class Files(Protocol):
     """The private bucket. Every method may raise FilesUnavailable."""
 
     def keep(self, name: str, file: File) -> None:
-        """Write the file under `name`, in place of what was there."""
+        """Write the file under `name`, replacing any earlier one."""
 
     def load(self, name: str) -> File | None:
-        """None when it is gone: the bucket keeps files for a short time."""
+        """Read a file; None when there is none, since the bucket expires files soon."""
 
     def delete(self, names: Iterable[str]) -> None:
-        """Delete the files; a name without a file is no error."""
+        """Delete the files; a missing one is no error."""
 
 
 class Queue(Protocol):
-    """The worker's side of the queue. Raises QueueUnavailable when a call as a whole failed."""
+    """The queue as the worker uses it. Raises QueueUnavailable when a call as a whole failed."""
 
     def hide(self, records: Sequence[Record], seconds: float) -> set[str]:
-        """Keep the records from other workers for `seconds` from now.
+        """Set the records' visibility timeout to `seconds` from now.
 
-        Returns the message ids of those whose receipt was refused: they are another worker's.
+        Returns the message ids whose receipt was refused: another worker may have received them.
         """
 
     def delete(self, records: Sequence[Record]) -> set[str]:
         """Delete the records; returns the message ids of those whose receipt was refused."""
 
     def dead_letter(self, record: Record) -> None:
-        """Copy the record to the dead-letter queue; the caller deletes it then."""
+        """Copy the record to the dead-letter queue. The caller deletes the original."""
 
 
 class Journal(Protocol):
-    """Logs and metrics. Values are ids, sizes, times and fixed words: never people's words."""
+    """Logs and metrics. Values are ids, sizes, times and fixed words, never what people wrote."""
 
     def info(self, name: str, **facts: str | float) -> None:
-        """One line of the structured log."""
+        """Log an event by its name, with `facts` as fields of the JSON line."""
 
     def warning(self, name: str, **facts: str | float) -> None:
-        """The same, as a warning."""
+        """Log an event at the level WARNING."""
 
     def count(self, metric: str, value: float = 1, *, channel: str) -> None:
-        """Add to a metric; may be called from any thread."""
+        """Add `value` to a metric, with the channel as its dimension; thread-safe."""

@@ -1,4 +1,7 @@
-"""What is known of a conversation, and which of its past turns count."""
+"""A conversation's profile and past turns, and the rule which of these turns count.
+
+Prompt, commands, page and export use the same rule: `exchanges` and `until_break`.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,20 @@ from chatbot.core.key import TurnKey
 from chatbot.core.turn import Origin, Turn
 
 EXCHANGES = (Origin.MODEL, Origin.FALLBACK, Origin.FILTERED, Origin.STAFF)
-"""Turns in which something was said to the bot, or by the page's staff. The others are commands and
-fixed sentences."""
+"""Origins of turns that are part of the conversation proper.
+
+The others are commands and notices (fixed sentences).
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationProfile:
-    """Profile of a conversation: what its people chose. In a group it is the group's, not a
-    person's.
+    """Profile of a conversation. In a group it is the group's, not a person's.
 
-    `mode` is "image" when every message is a prompt for a picture; `persona` names the system
-    prompt that was picked; `asked_to_start` that the request to press /start was posted;
-    `forgotten_before` is a sort key: older events are acknowledged without an answer.
+    `registered` is True after /start. `mode` is "image" when every message is a prompt for a
+    picture, else "". `persona` is the name of the chosen system prompt, "" the default.
+    `asked_to_start` is True once the request to press /start was posted. `forgotten_before` is the
+    sort key of the last /forget: older events are acknowledged without an answer.
     """
 
     registered: bool = False
@@ -35,9 +40,9 @@ class ConversationProfile:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What one query tells of a conversation: its profile, and its newest turns, newest first.
+    """Result of one query: the profile and the newest turns of a conversation, newest first.
 
-    `complete` is True when the table holds nothing older than the last of `turns`.
+    `complete` is True when the table has nothing older than the last of `turns`.
     """
 
     profile: ConversationProfile
@@ -45,28 +50,28 @@ class Timeline:
     complete: bool
 
     def find(self, key: TurnKey) -> Turn | None:
-        """The turn at `key`, when it is among `turns`."""
+        """The turn with that key among `turns`, else None."""
         return next((turn for turn in self.turns if turn.key == key), None)
 
     def reaches(self, key: TurnKey) -> bool:
-        """Whether a turn at `key`, if there were one, would be among `turns`."""
+        """Whether `turns` goes back to `key`: if there is a turn at it, `turns` contains it."""
         return self.complete or bool(self.turns and self.turns[-1].key.sort <= key.sort)
 
     def posted_ids(self) -> frozenset[str]:
-        """The platform's ids of all posts that the turns have recorded."""
+        """The platform's ids of all posts that the turns recorded."""
         return frozenset(platform_id for turn in self.turns for platform_id in turn.posted)
 
     def remembered(self, before: TurnKey, oldest: int, most: int) -> Iterator[Turn]:
-        """The exchanges that the model is shown for a message at `before`, newest first.
+        """The earlier exchanges for the prompt of a message at `before`, newest first.
 
-        At most `most`, none that was filtered (it would be filtered again), forgotten, cut off by a
-        fresh start, or older than `oldest` (epoch milliseconds), unless the conversation was
-        resumed after it.
+        At most `most`; only those since the last fresh start and /forget. Exchanges older than
+        `oldest` (milliseconds since the epoch) are left out unless the conversation was resumed
+        after them, and filtered ones always: they would be filtered again.
         """
-        shown = exchanges(until_break(self._in_reach(before, oldest)))
+        shown = exchanges(until_break(self._candidates(before, oldest)))
         return islice((turn for turn in shown if turn.origin is not Origin.FILTERED), most)
 
-    def _in_reach(self, before: TurnKey, oldest: int) -> Iterator[Turn]:
+    def _candidates(self, before: TurnKey, oldest: int) -> Iterator[Turn]:
         resumed = False
         for turn in self.turns:
             if turn.key.sort >= before.sort:
@@ -80,14 +85,14 @@ class Timeline:
 
 
 def is_exchange(turn: Turn) -> bool:
-    """Whether the turn is a message and its answer, and not a pointer to the turn that has it."""
+    """Whether the turn is a message with its answer, not a command, notice or pointer."""
     return turn.origin in EXCHANGES and not turn.links.merged_into
 
 
 def exchanges(turns: Iterable[Turn]) -> Iterator[Turn]:
-    """The exchanges among `turns`, without those whose message was answered anew.
+    """Filter the exchanges of `turns`, newest first, without those that /retry has replaced.
 
-    In and out newest first: whatever answers a message anew comes after it.
+    The order matters: a turn that replaces another is newer, so it is met before it.
     """
     replaced = set()
     for turn in turns:
@@ -97,5 +102,5 @@ def exchanges(turns: Iterable[Turn]) -> Iterator[Turn]:
 
 
 def until_break(turns: Iterable[Turn]) -> Iterator[Turn]:
-    """`turns`, newest first, up to the newest fresh start that nothing has lifted."""
+    """Take `turns`, newest first, until the newest fresh start that is in force."""
     return takewhile(lambda turn: not turn.breaks, turns)

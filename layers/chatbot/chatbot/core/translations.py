@@ -1,4 +1,7 @@
-"""Every sentence of ours, in every language. A language is one more column of `TEXTS`."""
+"""Every fixed sentence of the bot in every language, and the choice of a language.
+
+To add a language, add its code to every entry of `TEXTS`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "I can read text, pictures, recordings and text documents, but not this.",
         "de": "Ich kann Text, Bilder, Aufnahmen und Textdokumente lesen, das hier aber nicht.",
     },
-    # What was sent along, and what was made
+    # Attachments and generated files
     "too_large": {
         "en": "That is too large for me: I can read files of up to {most} MB.",
         "de": "Das ist zu groß für mich: Ich kann Dateien bis {most} MB lesen.",
@@ -175,18 +178,22 @@ TEXTS: dict[str, dict[str, str]] = {
     "/retry": {"en": "Answer the last message again", "de": "Noch einmal antworten"},
 }
 LANGUAGES = tuple(TEXTS["greeting"])
+"""Codes of the supported languages (ISO 639-1)."""
 
 
 def say(name: str, language: str, /, **facts: str | int) -> str:
-    """The sentence in `language` ("de", "de-AT"), else in English, with `{facts}` filled in."""
-    spoken = TEXTS[name]
-    return spoken.get(_primary(language), spoken["en"]).format(**facts)
+    """The sentence `name` in `language` ("de", "de-AT"), else in English.
+
+    `facts` fill its fields, as in `say("too_large", "en", most=10)`.
+    """
+    translations = TEXTS[name]
+    return translations.get(_primary(language), translations["en"]).format(**facts)
 
 
 def language_of(message: Message, profile: ConversationProfile, settings: Settings) -> str:
-    """The first that we speak of the author's language, the conversation's, and LANGUAGE."""
-    known = (message.author.language, profile.language, settings.language)
-    return next((each for each in known if _primary(each) in LANGUAGES), "en")
+    """The first supported one of the author's language, the conversation's, LANGUAGE, English."""
+    candidates = (message.author.language, profile.language, settings.language)
+    return next((each for each in candidates if _primary(each) in LANGUAGES), "en")
 
 
 def _primary(language: str) -> str:

@@ -1,4 +1,4 @@
-"""A turn: what a person said, what is answered, and how far its delivery has come."""
+"""A turn: a person's message, its answer, and the state of the answer's delivery."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from chatbot.core.key import TurnKey
 from chatbot.core.message import Author, Message
 
 LONGEST_TEXT = 50_000
-"""Characters kept of a message, far beyond what people can send: an item holds 400 KB."""
+"""Characters that are stored of a message. DynamoDB limits an item to 400 KB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """`payload` is sent as the person's next message when the button is pressed."""
+    """A button below a reply. Pressing it sends `payload`, such as "/new fresh", as a message."""
 
     label: str
     payload: str
@@ -25,8 +25,10 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is said back: Markdown as the model wrote it; its first paragraph is what is made's
-    caption."""
+    """An answer: Markdown as the model wrote it, buttons, and a generated file.
+
+    With a file, the first paragraph of `text` is its caption.
+    """
 
     text: str
     buttons: tuple[Button, ...] = ()
@@ -35,10 +37,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One post of a reply: fits the platform's limit, is never empty.
+    """One post of a reply, within the platform's limits and never empty.
 
-    `entities` are the text's formatting as Telegram takes it, offsets in UTF-16 units. What was
-    made comes first, with a caption; buttons are on the last part.
+    `entities` are the formatting in Telegram's form, with offsets in UTF-16 code units (Bot API,
+    MessageEntity). The first part has the file, the last one the buttons.
     """
 
     text: str
@@ -48,29 +50,32 @@ class Part:
 
 
 class State(StrEnum):
-    """Where a turn's reply is on its way (docs/architecture.md, delivery rules)."""
+    """State of a turn's delivery (docs/architecture.md, Delivery rules)."""
 
-    ANSWERED = "answered"  # stored, surely not posted
-    SENDING = "sending"  # claimed by one attempt: only its claim's end tells more
-    DELIVERED = "delivered"
-    UNDELIVERABLE = "undeliverable"
-    HELD = "held"  # perhaps posted; the operator chose not to repeat
+    ANSWERED = "answered"  # stored, the next part surely not posted
+    SENDING = "sending"  # claimed by an attempt, which may be posting until its claim ends
+    DELIVERED = "delivered"  # every part was posted
+    UNDELIVERABLE = "undeliverable"  # the platform will never take it
+    HELD = "held"  # perhaps posted; AMBIGUOUS_DELIVERY says not to repeat it
 
 
 class Origin(StrEnum):
-    """Whose words the answer is; only the model's own enter later prompts."""
+    """Where an answer comes from. Only those of `MODEL` enter later prompts as answers."""
 
     MODEL = "model"
     COMMAND = "command"
-    FALLBACK = "fallback"
-    FILTERED = "filtered"
+    FALLBACK = "fallback"  # FALLBACK_TEXT: the model was unavailable
+    FILTERED = "filtered"  # FILTERED_TEXT: the content filter stopped it
     NOTICE = "notice"  # a fixed sentence: unsupported content, too long, limits
-    STAFF = "staff"  # nothing is answered; `text` is what the page's staff wrote
+    STAFF = "staff"  # no answer; `text` was written by the page's staff
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to post: held by the attempt that knows `token`, until `ends_at` (epoch ms)."""
+    """The right of one attempt to post a turn, until `ends_at` (milliseconds since the epoch).
+
+    `token` is random and identifies the attempt.
+    """
 
     token: str
     ends_at: int
@@ -78,12 +83,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """How a turn stands to others. Sort keys name them; "" names none.
+    """Relations of a turn to others, by their sort keys ("" = none).
 
-    `fresh_start` marks a break: reading back stops here, unless `lifted_by` names the event that
-    resumed. `resumed` is that event's own mark: reading back goes on beyond it, however old what
-    follows is. `merged_into` is the turn that answers this message too; `replaces` the turn whose
-    message is answered anew by this one.
+    `fresh_start`: earlier turns no longer count, unless `lifted_by` names the event (/new earlier)
+    that lifted it. `resumed`: this turn is such an event, and earlier turns count whatever their
+    age. `merged_into`: this turn is a pointer to the turn that answers its message together with
+    others. `replaces`: the turn whose message this one answers again (/retry).
     """
 
     fresh_start: bool = False
@@ -95,7 +100,7 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the model took for an answer; `estimate` is what its prompt was thought to take."""
+    """Tokens of an answer as the model reported them; `estimate` is our estimate of its prompt."""
 
     model: str = ""
     tokens_in: int = 0
@@ -105,11 +110,12 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One exchange: what was said and what is answered. Times are epoch milliseconds.
+    """One message with its answer and the state of its delivery.
 
-    `more` holds the texts of the other messages that the turn answers; `quote` the platform's id of
-    the message that the reply quotes; `posted` the platform's ids of the parts that surely arrived,
-    in order; `opened_at` is when posting was first claimed; `rating` the person's, 1, -1, or 0.
+    `posted` are the platform's ids of the parts that surely arrived, in order; `opened_at` is when
+    posting was first claimed, in milliseconds since the epoch. `quote` is the platform's id of the
+    message that the reply quotes. `more` is the text of the messages that are merged into this
+    one. `rating` is the person's: 1, -1, or 0 for none.
     """
 
     key: TurnKey
@@ -129,18 +135,18 @@ class Turn:
     usage: Usage = Usage()
 
     @property
-    def words(self) -> str:
-        """All that is answered."""
+    def full_text(self) -> str:
+        """The text with those of the merged messages, one a line."""
         return f"{self.text}\n{self.more}" if self.more else self.text
 
     @property
     def breaks(self) -> bool:
-        """Whether reading back stops here: a fresh start that nothing has lifted."""
+        """Whether earlier turns do not count: a fresh start that is not lifted."""
         return self.links.fresh_start and not self.links.lifted_by
 
     @property
     def settled(self) -> bool:
-        """Whether nothing is left to do for it."""
+        """Whether delivery has ended, one way or another."""
         return self.state in (State.DELIVERED, State.UNDELIVERABLE, State.HELD)
 
     @classmethod

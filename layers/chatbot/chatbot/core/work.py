@@ -1,4 +1,4 @@
-"""A record of the queue, and the ways in which the worker can be done with it."""
+"""A record of the queue, and the possible outcomes of processing it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One message of the queue as the worker holds it. `sent_at` is epoch milliseconds."""
+    """One SQS message as the worker received it.
+
+    `receipt` is the receipt handle, `group` the message group, `sent_at` the time at which the
+    queue accepted it, in milliseconds since the epoch.
+    """
 
     message_id: str
     receipt: str
@@ -19,16 +23,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The record has reached its end and may be deleted, with the `merged` ones after it."""
+    """The record is processed and can be deleted, with the next `merged` ones of its group."""
 
     merged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class HandBack:
-    """The record, and all after it in its group, must come again after `delay` seconds.
+    """Return the record to the queue, with all after it in its group, for `delay` seconds.
 
-    `deliberate` is False when this try died of something unforeseen, which counts against it.
+    `deliberate` is False after an unexpected error, which counts as a crash.
     """
 
     delay: float
@@ -37,9 +41,10 @@ class HandBack:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """The record belongs to the dead-letter queue; its conversation goes on."""
+    """Move the record to the dead-letter queue; the next one of its group follows."""
 
     reason: str
 
 
 Outcome = Done | HandBack | DeadLetter
+"""What happens to a record next."""
