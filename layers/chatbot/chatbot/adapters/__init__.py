@@ -1,1 +1,1 @@
-"""The ports in terms of AWS and of the model's SDK. No adapter knows another."""
+"""Implementations of the ports with AWS and the OpenAI SDK. No adapter imports another."""

@@ -1,4 +1,4 @@
-"""The private bucket of made pictures and files: ports.Files, and links for the web page."""
+"""The private bucket of generated files in S3: ports.Files, and links for the web page."""
 
 from __future__ import annotations
 
@@ -18,24 +18,32 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 LINK_SECONDS = 60
-# Who may not list a bucket is refused what is not there.
+"""Seconds for which a presigned URL is valid."""
+# Without the right to list the bucket, S3 answers 403 for a missing object (S3 API, GetObject).
 _ABSENT = ("404", "NoSuchKey", "403", "AccessDenied")
 
 
 class Bucket:
-    """Threads may share it. The client is made at first use: most invocations need none."""
+    """Files in the bucket; thread-safe. Every method may raise FilesUnavailable.
+
+    The S3 client is created at first use, since most invocations need none.
+    """
 
     def __init__(self, name: str, config: Config, endpoint: str = "") -> None:
-        """`endpoint` is AWS_ENDPOINT_URL; what was set at the start may be gone at first use."""
+        """`endpoint` is AWS_ENDPOINT_URL, "" for AWS itself.
+
+        It is a parameter because the environment may have changed by the first use.
+        """
         self._name, self._endpoint = name, endpoint or None
-        # Links in the older form are refused in newer regions.
+        # Newer regions refuse presigned URLs in the older form (signature version 2).
         virtual = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
         self._config = config.merge(virtual)
         self._session = boto3.DEFAULT_SESSION or boto3.Session()
         self._lock = threading.Lock()
-        self._made: S3Client | None = None
+        self._cached: S3Client | None = None
 
     def keep(self, name: str, file: File) -> None:
+        """See ports.Files. Files other than pictures are marked for download."""
         disposition = "inline" if file.type.startswith("image/") else "attachment"
         with _s3("PutObject"):
             self._client().put_object(
@@ -47,6 +55,7 @@ class Bucket:
             )
 
     def load(self, name: str) -> File | None:
+        """See ports.Files."""
         with _s3("GetObject"):
             try:
                 answer = self._client().get_object(Bucket=self._name, Key=name)
@@ -56,9 +65,10 @@ class Bucket:
             return File(answer["Body"].read(), answer["ContentType"])
 
     def delete(self, names: Iterable[str]) -> None:
-        wanted = list(names)
-        for start in range(0, len(wanted), 1000):  # the most of one call
-            objects = [{"Key": name} for name in wanted[start : start + 1000]]
+        """See ports.Files."""
+        keys = list(names)
+        for start in range(0, len(keys), 1000):  # limit of DeleteObjects
+            objects = [{"Key": name} for name in keys[start : start + 1000]]
             with _s3("DeleteObjects"):
                 answer = self._client().delete_objects(
                     Bucket=self._name,
@@ -68,7 +78,7 @@ class Bucket:
                 raise FilesUnavailable("DeleteObjects: not all")
 
     def link(self, name: str) -> str | None:
-        """An address that anybody may read for LINK_SECONDS; None when nothing is there."""
+        """A presigned URL of the file, valid for LINK_SECONDS; None when there is no such file."""
         with _s3("HeadObject"):
             try:
                 self._client().head_object(Bucket=self._name, Key=name)
@@ -80,11 +90,11 @@ class Bucket:
 
     def _client(self) -> S3Client:
         with self._lock:
-            if self._made is None:
-                self._made = self._session.client(
+            if self._cached is None:
+                self._cached = self._session.client(
                     "s3", config=self._config, endpoint_url=self._endpoint
                 )
-            return self._made
+            return self._cached
 
 
 def _absent_or_raise(error: ClientError) -> None:
@@ -94,7 +104,7 @@ def _absent_or_raise(error: ClientError) -> None:
 
 @contextmanager
 def _s3(operation: str) -> Iterator[None]:
-    """Raises FilesUnavailable for all that goes wrong."""
+    """Convert botocore's errors to FilesUnavailable."""
     try:
         yield
     except ClientError as error:

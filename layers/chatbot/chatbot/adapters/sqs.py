@@ -1,4 +1,4 @@
-"""The message queue: SQS FIFO, one group for each conversation."""
+"""The SQS FIFO queue, with one message group for each conversation."""
 
 from __future__ import annotations
 
@@ -23,21 +23,25 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 MAX_ENTRIES = 10
+"""Entries of one batch request (SQS API, SendMessageBatch)."""
 MAX_BYTES = 1024 * 1024 - 4096
-"""Of one message and of one batch; SQS allows 1 MiB, group and deduplication ids included."""
+"""Bytes of one message and of one batch; SQS allows 1 MiB with group and deduplication ids."""
 MAX_HIDDEN = 43_200
+"""Longest visibility timeout in seconds (SQS API, ChangeMessageVisibility)."""
 TRIES = 3
+"""Times that an entry is sent in all."""
 PAUSE = 0.1
+"""Seconds before the second time; doubles."""
 
 # SendMessage: "alphanumeric characters and punctuation", 1 to 128 of them.
 _GROUP = re.compile(r"[!-~]{1,128}")
 # SendMessage takes the characters of XML 1.0; below U+0020 JSON has escaped them already.
-_NOT_TAKEN = re.compile("[\ud800-\udfff\ufffe\uffff]")
+_NOT_ALLOWED = re.compile("[\ud800-\udfff\ufffe\uffff]")
 _LEASE_LOST = {"ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight"}
 
 
 def group_of(conversation: str) -> str:
-    """The conversation as SQS takes it: itself, or its hash when it has odd characters."""
+    """The message group of a conversation: its id, or a hash if SQS does not allow the id."""
     return conversation if _GROUP.fullmatch(conversation) else _hash(conversation)
 
 
@@ -46,19 +50,19 @@ def _hash(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parcel:
-    """An envelope ready to be sent; `size` in bytes."""
+class _Entry:
+    """An envelope with the body of its SQS message; `size` is in bytes."""
 
     envelope: Envelope
     body: str
     size: int
 
     @classmethod
-    def of(cls, envelope: Envelope) -> _Parcel:
-        body = _NOT_TAKEN.sub(lambda odd: f"\\u{ord(odd[0]):04x}", envelope.to_json())
+    def of(cls, envelope: Envelope) -> _Entry:
+        body = _NOT_ALLOWED.sub(lambda found: f"\\u{ord(found[0]):04x}", envelope.to_json())
         return cls(envelope, body, len(body.encode()))
 
-    def entry(self, number: int) -> SendMessageBatchRequestEntryTypeDef:
+    def request(self, number: int) -> SendMessageBatchRequestEntryTypeDef:
         envelope = self.envelope
         return {
             "Id": str(number),
@@ -69,10 +73,10 @@ class _Parcel:
 
 
 class Sender:
-    """The webhook's side: the k-th event of each conversation goes in the k-th wave.
+    """Sends envelopes in waves: the k-th event of each conversation is in the k-th wave.
 
-    The next wave waits until the one before was accepted, so that an entry that SQS refused
-    cannot be overtaken by a later one of its conversation.
+    A wave is sent after the previous one was accepted, so that an entry that SQS refused is not
+    overtaken by a later one of its conversation.
     """
 
     def __init__(
@@ -88,64 +92,65 @@ class Sender:
         self._pause = pause
 
     def send(self, envelopes: Sequence[Envelope]) -> None:
-        """Send all; an envelope over MAX_BYTES is counted and left out, since no retry shrinks it.
+        """Send the envelopes, without those over MAX_BYTES, which no retry could deliver.
 
-        Raises QueueUnavailable when an entry was refused for good, after every envelope of the
-        other conversations was accepted; or at once when the queue cannot be reached.
+        Raises QueueUnavailable when an entry was refused TRIES times, after sending the envelopes
+        of all other conversations, or at once when the queue cannot be reached.
         """
         stopped: set[str] = set()
         for wave in _waves(envelopes):
-            parcels = [
-                parcel
-                for parcel in map(_Parcel.of, wave)
-                if parcel.envelope.conversation not in stopped and self._small_enough(parcel)
+            entries = [
+                entry
+                for entry in map(_Entry.of, wave)
+                if entry.envelope.conversation not in stopped and self._fits(entry)
             ]
-            for batch in _batches(parcels):
+            for batch in _batches(entries):
                 refused = self._send_batch(batch)
-                stopped |= {parcel.envelope.conversation for parcel in refused}
+                stopped |= {entry.envelope.conversation for entry in refused}
         if stopped:
             raise QueueUnavailable(f"refused entries of {len(stopped)} conversations")
 
-    def _small_enough(self, parcel: _Parcel) -> bool:
-        if parcel.size <= MAX_BYTES:
+    def _fits(self, entry: _Entry) -> bool:
+        if entry.size <= MAX_BYTES:
             return True
-        envelope = parcel.envelope
+        envelope = entry.envelope
         self._journal.count("Ignored", channel=envelope.channel)
-        self._journal.warning("too_large", **_facts(envelope), bytes=parcel.size)
+        self._journal.warning("too_large", **_log_fields(envelope), bytes=entry.size)
         return False
 
-    def _send_batch(self, batch: Sequence[_Parcel]) -> list[_Parcel]:
-        """The parcels that were still refused after TRIES."""
+    def _send_batch(self, batch: Sequence[_Entry]) -> list[_Entry]:
+        """Send a batch; returns the entries that were refused TRIES times."""
         waiting = list(batch)
         for attempt in range(TRIES):
             if attempt:
                 self._pause(PAUSE * 2 ** (attempt - 1))
-            refused = self._try(waiting)
-            for parcel in waiting:
-                if parcel not in refused:
-                    self._journal.info("queued", **_facts(parcel.envelope), bytes=parcel.size)
+            refused = self._send_once(waiting)
+            for entry in waiting:
+                if entry not in refused:
+                    self._journal.info("queued", **_log_fields(entry.envelope), bytes=entry.size)
             if not refused:
                 return []
             waiting = refused
         return waiting
 
-    def _try(self, parcels: list[_Parcel]) -> list[_Parcel]:
-        entries = [parcel.entry(number) for number, parcel in enumerate(parcels)]
+    def _send_once(self, entries: list[_Entry]) -> list[_Entry]:
+        """Send a batch; returns the entries that SQS did not accept."""
+        requests = [entry.request(number) for number, entry in enumerate(entries)]
         try:
-            answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
+            answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=requests)
         except ClientError as error:
             self._journal.warning("batch_refused", reason=_code(error), entries=len(entries))
-            return parcels
+            return entries
         except BotoCoreError as error:
             raise QueueUnavailable(type(error).__name__) from error
         for failure in answer.get("Failed", []):
             self._journal.warning("entry_refused", reason=failure["Code"])
-        # Of a body that it cannot read the SDK makes an empty answer: that accepts nothing.
-        taken = {entry["Id"] for entry in answer.get("Successful", [])}
-        return [parcel for number, parcel in enumerate(parcels) if str(number) not in taken]
+        # The SDK turns a body that it cannot parse into an empty answer: nothing is accepted then.
+        accepted = {success["Id"] for success in answer.get("Successful", [])}
+        return [entry for number, entry in enumerate(entries) if str(number) not in accepted]
 
 
-def _facts(envelope: Envelope) -> dict[str, str]:
+def _log_fields(envelope: Envelope) -> dict[str, str]:
     return {
         "channel": envelope.channel,
         "conversation": envelope.conversation,
@@ -162,21 +167,21 @@ def _waves(envelopes: Iterable[Envelope]) -> Iterator[list[Envelope]]:
     yield from waves.values()
 
 
-def _batches(parcels: Iterable[_Parcel]) -> Iterator[list[_Parcel]]:
-    batch: list[_Parcel] = []
+def _batches(entries: Iterable[_Entry]) -> Iterator[list[_Entry]]:
+    batch: list[_Entry] = []
     size = 0
-    for parcel in parcels:
-        if batch and (len(batch) == MAX_ENTRIES or size + parcel.size > MAX_BYTES):
+    for entry in entries:
+        if batch and (len(batch) == MAX_ENTRIES or size + entry.size > MAX_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append(parcel)
-        size += parcel.size
+        batch.append(entry)
+        size += entry.size
     if batch:
         yield batch
 
 
 class WorkerQueue:
-    """The worker's side (ports.Queue)."""
+    """Implements ports.Queue with SQS."""
 
     def __init__(self, sqs: SQSClient, queue_url: str, dead_letter_queue_url: str) -> None:
         self._sqs = sqs
@@ -184,20 +189,21 @@ class WorkerQueue:
         self._dead_letter_queue_url = dead_letter_queue_url
 
     def hide(self, records: Sequence[Record], seconds: float) -> set[str]:
-        """Keep `records` from others for `seconds` from now, rounded up; 0 shows them at once."""
+        """See ports.Queue. `seconds` are rounded up; with 0 the records are visible at once."""
         timeout = min(MAX_HIDDEN, max(0, math.ceil(seconds)))
         return self._settle(
             self._sqs.change_message_visibility_batch, records, {"VisibilityTimeout": timeout}
         )
 
     def delete(self, records: Sequence[Record]) -> set[str]:
+        """See ports.Queue."""
         return self._settle(self._sqs.delete_message_batch, records, {})
 
     def dead_letter(self, record: Record) -> None:
-        """Copy the record to the dead letters; the caller deletes it then.
+        """See ports.Queue.
 
-        A redrive makes a new message with a new id, so the message id is fresh for each letter,
-        and the same when a worker died between copying and deleting.
+        Deduplicated by the message id: repeated after a crash between copying and deleting, it
+        adds nothing. A redrive gives the message a new id, so it can become a dead letter again.
         """
         try:
             answer = self._sqs.send_message(
@@ -208,13 +214,16 @@ class WorkerQueue:
             )
         except (BotoCoreError, ClientError) as error:
             raise QueueUnavailable(_code(error)) from error
-        if "MessageId" not in answer:  # of a body that the SDK cannot read
+        if "MessageId" not in answer:  # the SDK could not parse the body
             raise QueueUnavailable("unreadable answer")
 
     def _settle(
         self, call: Callable[..., Any], records: Sequence[Record], more: Mapping[str, int]
     ) -> set[str]:
-        """Message ids whose receipt was refused; any other refusal is tried once more."""
+        """Make a batch call for the records; entries that fail are repeated once.
+
+        Returns the message ids whose receipt was refused.
+        """
         lost: set[str] = set()
         for start in range(0, len(records), MAX_ENTRIES):
             waiting = list(records[start : start + MAX_ENTRIES])
@@ -231,7 +240,7 @@ class WorkerQueue:
     def _call(
         self, call: Callable[..., Any], records: Sequence[Record], more: Mapping[str, int]
     ) -> list[tuple[Record, str]]:
-        """The records that failed, each with SQS' error code, its namespace cut off."""
+        """Make one batch call; returns the failed records with SQS' error codes."""
         entries = [
             {"Id": str(number), "ReceiptHandle": record.receipt, **more}
             for number, record in enumerate(records)
@@ -241,7 +250,7 @@ class WorkerQueue:
         except (BotoCoreError, ClientError) as error:
             raise QueueUnavailable(_code(error)) from error
         failed = {entry["Id"]: entry["Code"] for entry in answer.get("Failed", [])}
-        # Of a body that it cannot read the SDK makes an empty answer: that has settled nothing.
+        # As in `_send_once`: an empty answer has changed nothing.
         settled = {entry["Id"] for entry in answer.get("Successful", [])}
         return [
             (record, failed.get(str(number), "Unreadable").rpartition(".")[2])

@@ -1,4 +1,4 @@
-"""Settings from the environment and the SSM parameter store, cached for some minutes."""
+"""Settings from the environment and the SSM parameter store, cached for SETTINGS_TTL."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 SETTINGS_PARAMETER = "SETTINGS"
+"""Name of the parameter with all settings that are no secrets, a JSON object."""
 RETRY_AFTER = 10.0
-"""Seconds until a refresh that failed is tried again."""
+"""Seconds until a failed refresh is repeated."""
 
 
 class Parameters:
-    """The settings of one function; safe to share between threads.
+    """The settings of one Lambda function; thread-safe.
 
     One GetParameters call (at most ten names) reads the secrets of `function` and SETTINGS below
-    `PARAMETER_PATH`. Without a path the environment is all there is. A parameter that does not
+    `PARAMETER_PATH`. Without that variable only the environment is used. A parameter that does not
     exist is unset.
     """
 
@@ -47,10 +48,10 @@ class Parameters:
         self._fresh_until = 0.0
 
     def settings(self) -> Settings:
-        """The settings, at most SETTINGS_TTL old; the same object as long as nothing changed.
+        """The settings, at most SETTINGS_TTL old; the same object while nothing has changed.
 
-        When the store does not answer, or holds what cannot be read, the last settings stay.
-        Raises ParametersUnavailable when there are none yet.
+        When they cannot be read or parsed, the previous settings stay in force. Raises
+        ParametersUnavailable when there are none yet.
         """
         with self._lock:
             if self._settings is None or self._clock() >= self._fresh_until:
@@ -58,26 +59,26 @@ class Parameters:
             return self._settings
 
     def forget(self) -> None:
-        """Read again at the next use: a platform said that a secret is no longer good."""
+        """Read the parameters again at the next use, after a platform refused a credential."""
         with self._lock:
             self._fresh_until = 0.0
 
-    def _refresh(self, known: Settings | None) -> Settings:
+    def _refresh(self, current: Settings | None) -> Settings:
         try:
             settings = load(self._environ, *self._stored())
         except (BotoCoreError, ClientError, InvalidSetting, KeyError) as error:
-            # KeyError: of a body that it cannot read, the SDK makes an empty answer.
+            # KeyError: the SDK turns a body that it cannot parse into an empty answer.
             reason = str(error) if isinstance(error, InvalidSetting) else type(error).__name__
-            if known is None:
+            if current is None:
                 raise ParametersUnavailable(reason) from None
             self._journal.warning("settings_not_refreshed", reason=reason)
             self._fresh_until = self._clock() + RETRY_AFTER
-            return known
+            return current
         self._fresh_until = self._clock() + settings.settings_ttl
-        return known if settings == known else settings
+        return current if settings == current else settings
 
     def _stored(self) -> list[dict[str, str]]:
-        """Secrets by name, and the SETTINGS document's entries as text."""
+        """Two sources for `settings.load`: the secrets, and the entries of SETTINGS."""
         path = self._environ.get("PARAMETER_PATH", "").rstrip("/")
         if not path:
             return []

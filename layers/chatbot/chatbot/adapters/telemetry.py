@@ -1,4 +1,7 @@
-"""Logs and metrics: JSON lines on standard output, as CloudWatch reads them (ports.Journal)."""
+"""Logs and metrics as JSON lines on standard output, where CloudWatch takes them (ports.Journal).
+
+Metrics are in the embedded metric format (CloudWatch guide, “Embedded metric format”).
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,10 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
 )
 
 NAMESPACE = "Chatbot"
+"""Default CloudWatch namespace of the metrics."""
 
-# urllib3 warns with the whole address, which holds Telegram's token: errors only.
-_LEVELS = {
+# urllib3's warnings contain the whole URL, which contains Telegram's token: errors only.
+_LOG_LEVELS = {
     "urllib3": logging.ERROR,
     "openai": logging.WARNING,
     "httpx2": logging.WARNING,
@@ -28,13 +32,14 @@ _LEVELS = {
     "botocore": logging.WARNING,
     "boto3": logging.WARNING,
 }
-_TAKEN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+_RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 class Telemetry:
-    """The journal of one function. Threads may write; `begin` and `flush` are the main thread's.
+    """Journal of one Lambda function.
 
-    Facts go with each line, never into the logger's own keys, which threads would mix.
+    Threads may log and count; `begin` and `flush` are for the main thread. Facts are given with
+    each line and not appended to the logger's keys, which all threads share.
     """
 
     def __init__(self, service: str) -> None:
@@ -44,24 +49,29 @@ class Telemetry:
         self._lock = threading.Lock()
         self._values: dict[str, dict[str, list[float]]] = {}
         self._cold = True
-        for name, level in _LEVELS.items():
+        for name, level in _LOG_LEVELS.items():
             logging.getLogger(name).setLevel(level)
 
     def begin(self, context: Any) -> None:
-        """Start of an invocation: its request id on every line, and whether it was a cold start."""
+        """Start an invocation: add its request id to every line and count a cold start.
+
+        `context` is Lambda's context object.
+        """
         self._logger.append_keys(request_id=getattr(context, "aws_request_id", ""))
         if self._cold:
             self._cold = False
             self.count("ColdStart", channel="")
 
     def info(self, name: str, **facts: str | float) -> None:
-        self._logger.info(name, extra=_free(facts), stacklevel=3)
+        """See ports.Journal."""
+        self._logger.info(name, extra=_renamed(facts), stacklevel=3)
 
     def warning(self, name: str, **facts: str | float) -> None:
-        self._logger.warning(name, extra=_free(facts), stacklevel=3)
+        """See ports.Journal."""
+        self._logger.warning(name, extra=_renamed(facts), stacklevel=3)
 
     def crash(self, error: BaseException) -> None:
-        """Log an unforeseen error by its type and place: its text may hold people's words."""
+        """Log an unexpected error by type and place: its text may contain what people wrote."""
         frames = traceback.extract_tb(error.__traceback__)[-3:]
         where = " < ".join(
             f"{os.path.basename(frame.filename)}:{frame.lineno} {frame.name}"
@@ -71,12 +81,12 @@ class Telemetry:
         self._logger.error("crash", extra=facts, stacklevel=3)
 
     def count(self, metric: str, value: float = 1, *, channel: str) -> None:
-        """Add to `metric`; its unit is seconds when its name ends so, else a count."""
+        """See ports.Journal. The unit is seconds if the name ends with "Seconds", else a count."""
         with self._lock:
             self._values.setdefault(channel, defaultdict(list))[metric].append(value)
 
     def flush(self) -> None:
-        """Write what was counted, by channel, with the service and the channel as dimensions."""
+        """Write all counted values, with the service and the channel as dimensions."""
         with self._lock:
             values, self._values = self._values, {}
         for channel, metrics in values.items():
@@ -95,17 +105,17 @@ class Telemetry:
 
 @cache
 def _logger_of(service: str) -> Logger:
-    """One for each service: a second Logger of the same name would never get its handler."""
+    """One logger for each service: a second Logger of the same name would get no handler."""
     return Logger(service=service, logger_handler=_StandardOutput())
 
 
-def _free(facts: dict[str, str | float]) -> dict[str, str | float]:
-    """`logging` raises on a fact that is named like an attribute of its records."""
-    return {f"{name}_" if name in _TAKEN else name: fact for name, fact in facts.items()}
+def _renamed(facts: dict[str, str | float]) -> dict[str, str | float]:
+    """Append "_" to names that `logging` refuses: attributes of its own records."""
+    return {f"{name}_" if name in _RESERVED else name: fact for name, fact in facts.items()}
 
 
 class _StandardOutput(logging.StreamHandler[TextIO]):
-    """Writes where `sys.stdout` points at that moment: the local stack and tests turn it."""
+    """Handler that looks `sys.stdout` up for each line: the local stack and tests replace it."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)

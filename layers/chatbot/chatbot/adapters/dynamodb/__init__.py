@@ -1,1 +1,1 @@
-"""The conversation table in DynamoDB."""
+"""The conversation table in DynamoDB: ports.History."""

@@ -1,7 +1,8 @@
-"""What a turn and a person look like as items of the conversation table.
+"""Convert turns and profiles to items of the conversation table, and back.
 
-Empty values are left out, attributes of other versions are passed over. `kind` is for whoever looks
-at the table; the code goes by the other attributes.
+Empty values are not stored, unknown attributes are ignored. Some attributes have older names than
+their fields: `made` is the reply's file, `leader` is `links.merged_into`, `asked` is
+`asked_to_start`. Of the values of `kind`, only "break" is read; the others are for people.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     Item = Mapping[str, AttributeValueTypeDef]
 
 Plain = str | int | Sequence[str]
+"""A value that an attribute can have."""
 
 
 def value(plain: Plain) -> AttributeValueTypeDef:
-    """A text, a whole number or a list of texts as DynamoDB types it."""
+    """Convert a text, integer or list of texts to a DynamoDB attribute value."""
     if isinstance(plain, str):
         return {"S": plain}
     if isinstance(plain, int):
@@ -33,25 +35,30 @@ def value(plain: Plain) -> AttributeValueTypeDef:
 
 
 def text(item: Item, name: str) -> str:
+    """Read a text attribute; "" where there is none."""
     return item.get(name, {}).get("S", "")
 
 
 def number(item: Item, name: str) -> int:
+    """Read an integer attribute; 0 where there is none."""
     return int(item.get(name, {}).get("N", "0"))
 
 
 def texts(item: Item, name: str) -> tuple[str, ...]:
+    """Read a list of texts; empty where there is none."""
     return tuple(part.get("S", "") for part in item.get(name, {}).get("L", ()))
 
 
 def key_of(key: TurnKey) -> dict[str, AttributeValueTypeDef]:
+    """Convert a key to the primary key of the table."""
     return {"pk": {"S": key.conversation}, "sk": {"S": key.sort}}
 
 
 def turn_to_item(turn: Turn) -> dict[str, AttributeValueTypeDef]:
+    """Convert a turn to an item, without its expiry."""
     links, usage = turn.links, turn.usage
     claim = turn.claim or Claim("", 0)
-    made = turn.reply.file
+    file = turn.reply.file
     plain: dict[str, Plain] = {
         "kind": "pointer" if links.merged_into else "break" if links.fresh_start else "turn",
         "channel": turn.channel,
@@ -61,7 +68,7 @@ def turn_to_item(turn: Turn) -> dict[str, AttributeValueTypeDef]:
         "text": turn.text,
         "reply": turn.reply.text,
         "buttons": [half for each in turn.reply.buttons for half in (each.label, each.payload)],
-        "made": (made.name, made.type, made.title) if made else (),
+        "made": (file.name, file.type, file.title) if file else (),
         "state": turn.state.value,
         "origin": turn.origin.value,
         "claim_token": claim.token,
@@ -84,12 +91,13 @@ def turn_to_item(turn: Turn) -> dict[str, AttributeValueTypeDef]:
 
 
 def item_to_turn(item: Item) -> Turn:
+    """Convert an item back to a turn, whichever version has written it."""
     token = text(item, "claim_token")
-    buttons, made = texts(item, "buttons"), texts(item, "made")
+    buttons, file = texts(item, "buttons"), texts(item, "made")
     reply = Reply(
         text(item, "reply"),
         tuple(map(Button, buttons[::2], buttons[1::2])),
-        StoredFile(*made) if made else None,
+        StoredFile(*file) if file else None,
     )
     return Turn(
         key=TurnKey(text(item, "pk"), text(item, "sk")),
@@ -122,6 +130,7 @@ def item_to_turn(item: Item) -> Turn:
 
 
 def item_to_profile(item: Item) -> ConversationProfile:
+    """Convert an item, empty for none, to a profile."""
     return ConversationProfile(
         registered=bool(number(item, "registered")),
         name=text(item, "name"),

@@ -1,4 +1,7 @@
-"""What the conversation table holds beside the turns; all of it sorts after every turn."""
+"""Items of the conversation table other than turns: profile, counters, drafts, requests to stop.
+
+Their sort keys begin with "~", so that they sort after every turn.
+"""
 
 from __future__ import annotations
 
@@ -18,27 +21,33 @@ if TYPE_CHECKING:
     from chatbot.adapters.dynamodb.codec import Plain
 
 PROFILE = "~state"
+"""Sort key of the profile."""
 TRIES = "~try"
+"""Sort key of the crash counter of the latest event."""
 DRAFT = "~draft"
+"""Sort key of the preview on the web page."""
 STOP = "~stop"
+"""Sort key of the latest request to stop."""
 DAY = "~day"
-_A_DAY = 86400
-_DRAFT_LASTS = 30_000  # milliseconds; while it is written, it is repeated
+"""Sort key of the daily counters; the partition key is a person."""
+_A_DAY = 86400  # seconds
+_DRAFT_MAX_AGE = 30_000  # milliseconds; a draft in progress is written again sooner
 
 
 class StateItems:
-    """Its part of ports.History. Every method may raise HistoryUnavailable.
+    """The part of ports.History without turns. Every method may raise HistoryUnavailable.
 
-    `clock` tells epoch milliseconds. Items expire `retention_days` after they were put, drafts,
-    stops and counts sooner.
+    `clock` returns milliseconds since the epoch. Items expire `retention_days` after the last
+    write; drafts, requests to stop and daily counters sooner.
     """
 
-    def __init__(self, rows: TableClient, clock: Callable[[], int], retention_days: int) -> None:
-        self._client = rows
+    def __init__(self, client: TableClient, clock: Callable[[], int], retention_days: int) -> None:
+        self._client = client
         self._clock = clock
         self._retention = retention_days * _A_DAY
 
     def save_profile(self, conversation: str, profile: ConversationProfile) -> None:
+        """See ports.Profiles."""
         self._client.update(
             TurnKey(conversation, PROFILE),
             "SET registered = :registered, asked = :asked, persona = :persona, "
@@ -56,6 +65,7 @@ class StateItems:
         )
 
     def raise_try(self, key: TurnKey) -> int:
+        """See ports.CrashCounter. Counting an event resets the count of the event before it."""
         tries = TurnKey(key.conversation, TRIES)
         values: dict[str, Plain] = {":one": 1, ":expiry": self._expiry(), ":event": key.sort}
         try:
@@ -67,6 +77,7 @@ class StateItems:
         return codec.number(item, "n")
 
     def lower_try(self, key: TurnKey) -> None:
+        """See ports.CrashCounter."""
         try:
             self._client.update(
                 TurnKey(key.conversation, TRIES),
@@ -75,53 +86,55 @@ class StateItems:
                 "event = :event AND n > :zero",
             )
         except ConditionFailed:
-            return  # another event is counted by now
+            return  # the count is zero, or another event's by now
 
     def count_today(self, person: str, day: str, kind: str, event: str, most: int) -> Counted:
-        """One write; two for the first of a day, which begins the count anew."""
+        """See ports.Counters. One write; the first of a day needs a second one to reset them."""
         key, events = TurnKey(person, DAY), (event,) if event else ()
-        once, keep = "", ""
+        limit, keep = "", ""
         values: dict[str, Plain] = {":day": day, ":one": 1}
         values[":expiry"] = self._clock() // 1000 + 2 * _A_DAY
         first = {**values, ":events": events}
         names = {"#d": "date", "#k": kind}
         if event:
-            once = "NOT contains(counted, :event) AND "
+            limit = "NOT contains(counted, :event) AND "
             keep = ", counted = list_append(counted, :new)"
             values |= {":event": event, ":new": events}
         if most:
-            once += "(attribute_not_exists(#k) OR #k < :most) AND "
+            limit += "(attribute_not_exists(#k) OR #k < :most) AND "
             values[":most"] = most
         try:
             update = f"SET expires_at = :expiry{keep} ADD #k :one"
-            self._client.update(key, update, values, f"{once}#d = :day", names)
+            self._client.update(key, update, values, f"{limit}#d = :day", names)
             return Counted.NOW
         except ConditionFailed as failed:
             if codec.text(failed.item, "date") == day:
-                known = event in codec.texts(failed.item, "counted")
-                return Counted.BEFORE if known else Counted.TOO_MANY
+                counted = event in codec.texts(failed.item, "counted")
+                return Counted.BEFORE if counted else Counted.TOO_MANY
         others = [name for name in ("messages", "images") if name != kind]
         update = "SET #d = :day, #k = :one, counted = :events, expires_at = :expiry REMOVE "
         try:
             fresh = "attribute_not_exists(#d) OR #d <> :day"
             self._client.update(key, update + ", ".join(others), first, fresh, names)
-        except ConditionFailed:  # another began the day
+        except ConditionFailed:  # another call has reset them first
             return self.count_today(person, day, kind, event, most)
         return Counted.NOW
 
     def save_draft(self, key: TurnKey, text: str) -> None:
+        """Store the unfinished answer to `key` for the web page."""
         draft = TurnKey(key.conversation, DRAFT)
-        _keep(self._client, draft, self._clock(), event=key.sort, text=text)
+        _put_for_a_day(self._client, draft, self._clock(), event=key.sort, text=text)
 
     def draft_of(self, conversation: str) -> tuple[str, str] | None:
-        """Event id and text of what is being written, until its turn is stored."""
+        """Event id and text of the unfinished answer; None when it is stored or over 30 s old."""
         draft = self._client.get(TurnKey(conversation, DRAFT))
         key = TurnKey(conversation, codec.text(draft, "event"))
-        if codec.number(draft, "at") < self._clock() - _DRAFT_LASTS or self._client.get(key):
+        if codec.number(draft, "at") < self._clock() - _DRAFT_MAX_AGE or self._client.get(key):
             return None
         return key.event_id, codec.text(draft, "text")
 
     def stop_requested(self, key: TurnKey, preview: str) -> bool:
+        """See ports.Stops."""
         stop = self._client.get(TurnKey(key.conversation, STOP))
         event = codec.text(stop, "event")
         any_before = not event and codec.number(stop, "at") >= key.occurred_at
@@ -132,12 +145,14 @@ class StateItems:
 
 
 def put_stop(client: DynamoDBClient, table_name: str, stop: Stop) -> None:
-    """Leave the wish where `stop_wished` finds it. Raises HistoryUnavailable."""
+    """Store a request to stop, which `stop_requested` reads. Raises HistoryUnavailable."""
     key = TurnKey(stop.conversation, STOP)
-    _keep(TableClient(client, table_name), key, stop.at, event=stop.event)
+    _put_for_a_day(TableClient(client, table_name), key, stop.at, event=stop.event)
 
 
-def _keep(rows: TableClient, key: TurnKey, at: int, **plain: Plain) -> None:
-    """In place of what was there; for a day."""
+def _put_for_a_day(client: TableClient, key: TurnKey, at: int, **plain: Plain) -> None:
+    """Put an item that expires in a day, replacing any earlier one."""
     plain = {**plain, "at": at, "expires_at": at // 1000 + _A_DAY}
-    rows.put(codec.key_of(key) | {name: codec.value(each) for name, each in plain.items() if each})
+    client.put(
+        codec.key_of(key) | {name: codec.value(each) for name, each in plain.items() if each}
+    )

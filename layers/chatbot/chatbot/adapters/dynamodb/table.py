@@ -1,4 +1,4 @@
-"""Items of the conversation table, read and written one by one; DynamoDB's errors as ours."""
+"""DynamoDB calls on items of the conversation table, with its errors converted to ours."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from chatbot.adapters.dynamodb.codec import Item, Plain
 
-_BATCH = 25  # DynamoDB's limit, of BatchWriteItem
-_TRIES = 5
+_BATCH_WRITE_LIMIT = 25  # items of one BatchWriteItem (DynamoDB API)
+_BATCH_WRITE_TRIES = 5
 
 
 class ConditionFailed(Exception):
-    """`item` is what stood there, empty when nothing did."""
+    """The condition of a write was not met; `item` is the stored item, empty if there is none."""
 
     def __init__(self, item: Item) -> None:
         super().__init__("condition failed")
@@ -30,9 +30,9 @@ class ConditionFailed(Exception):
 
 
 class TableClient:
-    """Every read is strongly consistent; every method may raise HistoryUnavailable.
+    """Reads and writes items of one table; thread-safe, as boto3's clients are.
 
-    `client` may be shared by threads.
+    Every read is strongly consistent. Every method may raise HistoryUnavailable.
     """
 
     def __init__(self, client: DynamoDBClient, table_name: str) -> None:
@@ -40,7 +40,7 @@ class TableClient:
         self._table = table_name
 
     def get(self, key: TurnKey) -> Item:
-        """Empty when there is none."""
+        """Read one item; empty when there is none."""
         with _dynamodb("GetItem"):
             answer = self._client.get_item(
                 TableName=self._table,
@@ -48,7 +48,8 @@ class TableClient:
                 ConsistentRead=True,
                 ReturnConsumedCapacity="TOTAL",
             )
-            # Else "there is no such item" would be what the SDK makes of an unreadable answer.
+            # The SDK turns a body that it cannot parse into an empty answer, which would otherwise
+            # mean that there is no such item.
             _ = answer["ConsumedCapacity"]
         return answer.get("Item", {})
 
@@ -60,7 +61,11 @@ class TableClient:
         forward: bool = True,
         **more: Any,
     ) -> Iterator[tuple[Sequence[Item], bool]]:
-        """Items of a conversation and whether they are its last; sort keys `between`, inclusive."""
+        """Query a conversation; yields each page of items, and whether it is the last page.
+
+        `between` are the lowest and the highest sort key, both inclusive. `more` are further
+        parameters of the Query API, such as `Limit`.
+        """
         condition, values = "pk = :pk", {":pk": codec.value(conversation)}
         if between:
             condition += " AND sk BETWEEN :low AND :high"
@@ -83,23 +88,26 @@ class TableClient:
             more["ExclusiveStartKey"] = last
 
     def put(self, item: Item) -> None:
-        """In place of what was there."""
+        """Write an item, replacing any with the same key."""
         with _dynamodb("PutItem"):
             self._client.put_item(TableName=self._table, Item=item)
 
     def put_new(self, item: Item) -> None:
-        """Raises ConditionFailed where there is one already."""
+        """Write an item. Raises ConditionFailed when there is one with its key."""
         with _dynamodb("PutItem"):
             self._client.put_item(**self._new(item))
 
     def put_all_new(self, new: Sequence[Item]) -> None:
-        """All or none. Raises ConditionFailed with what stands in the first one's place."""
+        """Write all items or none, in one transaction.
+
+        Raises ConditionFailed when any of their keys is taken, with the item at the first key.
+        """
         puts: list[Any] = [{"Put": self._new(item)} for item in new]
         with _dynamodb("TransactWriteItems"):
             answer = self._client.transact_write_items(
                 TransactItems=puts, ReturnConsumedCapacity="TOTAL"
             )
-            _ = answer["ConsumedCapacity"]  # as in `get`: an unreadable answer is no success
+            _ = answer["ConsumedCapacity"]  # as in `get`: an empty answer is no success
 
     def _new(self, item: Item) -> Any:
         return {
@@ -117,9 +125,12 @@ class TableClient:
         condition: str = "",
         names: Mapping[str, str] | None = None,
     ) -> Item:
-        """The item after the update. Raises ConditionFailed."""
+        """Update an item; returns it as it is afterwards. Raises ConditionFailed.
+
+        `update` and `condition` are expressions, `values` and `names` their placeholders.
+        """
         optional: dict[str, Any] = {"ConditionExpression": condition} if condition else {}
-        if names:  # DynamoDB's reserved words may not stand in an expression
+        if names:  # for attributes that are named like DynamoDB's reserved words
             optional["ExpressionAttributeNames"] = names
         with _dynamodb("UpdateItem"):
             answer = self._client.update_item(
@@ -133,15 +144,15 @@ class TableClient:
             )
             return answer["Attributes"]
 
-    def delete(self, doomed: Sequence[Item]) -> None:
-        """Raises HistoryUnavailable when some are left."""
-        for start in range(0, len(doomed), _BATCH):
-            self._delete(doomed[start : start + _BATCH])
+    def delete(self, items: Sequence[Item]) -> None:
+        """Delete items, given with their keys. Raises HistoryUnavailable when some remain."""
+        for start in range(0, len(items), _BATCH_WRITE_LIMIT):
+            self._delete(items[start : start + _BATCH_WRITE_LIMIT])
 
-    def _delete(self, doomed: Sequence[Item]) -> None:
-        keys = [{name: item[name] for name in ("pk", "sk")} for item in doomed]
+    def _delete(self, items: Sequence[Item]) -> None:
+        keys = [{name: item[name] for name in ("pk", "sk")} for item in items]
         requests: Any = {self._table: [{"DeleteRequest": {"Key": key}} for key in keys]}
-        for _ in range(_TRIES):
+        for _ in range(_BATCH_WRITE_TRIES):
             with _dynamodb("BatchWriteItem"):
                 answer = self._client.batch_write_item(RequestItems=requests)
                 requests = answer["UnprocessedItems"]
@@ -152,7 +163,7 @@ class TableClient:
 
 @contextmanager
 def _dynamodb(operation: str) -> Iterator[None]:
-    """Raises ConditionFailed, or HistoryUnavailable for anything else that goes wrong."""
+    """Convert botocore's errors to ConditionFailed or HistoryUnavailable."""
     try:
         yield
     except ClientError as error:
@@ -162,12 +173,12 @@ def _dynamodb(operation: str) -> Iterator[None]:
         reasons = cast("list[Any]", error.response.get("CancellationReasons", []))
         if any(reason["Code"] == "ConditionalCheckFailed" for reason in reasons):
             raise ConditionFailed(reasons[0].get("Item", {})) from None
-        if code == "ValidationException":  # its text quotes values, which are people's words
+        if code == "ValidationException":  # not chained: its text quotes values
             raise HistoryUnavailable(f"{operation}: {code}") from None
         raise HistoryUnavailable(f"{operation}: {code}") from error
     except ParamValidationError:  # likewise
         raise HistoryUnavailable(f"{operation}: invalid parameters") from None
     except BotoCoreError as error:
         raise HistoryUnavailable(f"{operation}: {type(error).__name__}") from error
-    except KeyError:  # the SDK makes an empty answer of a body that it cannot read
+    except KeyError:  # an empty answer, as in `TableClient.get`
         raise HistoryUnavailable(f"{operation}: unreadable answer") from None

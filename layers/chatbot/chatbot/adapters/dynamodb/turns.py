@@ -1,4 +1,4 @@
-"""The conversation table in DynamoDB: ports.History, and what the web page reads of it."""
+"""Turns in the conversation table: ports.History, and the queries of the web page."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 
     from chatbot.adapters.dynamodb.codec import Item, Plain
 
-# A query that reads backwards meets ~state first, in nearly every conversation, and ~day where
-# there are limits. What else may take a turn's place (~draft, ~stop, ~try, merged messages) is rare
-# enough to read on for.
-_ROOM = 2
+# A descending query returns ~state first, in nearly every conversation, and ~day where there are
+# daily limits. Other items that are no turns (~draft, ~stop, ~try, pointers) are so rare that
+# another page is read for them.
+_OTHER_ITEMS = 2
 
 _AFTER_TURNS = TURN_PREFIX[:-1] + chr(ord(TURN_PREFIX[-1]) + 1)
-_PAGE = 50
+_PAGE = 50  # turns
 BACKUP_DAYS = 35
-"""How long point-in-time recovery keeps what was deleted (DynamoDB guide)."""
+"""Days for which point-in-time recovery keeps deleted items (DynamoDB guide, “Backup”)."""
 _LONGEST_SORT_KEY = 1024  # bytes, DynamoDB's limit
 
 _CLAIM_OVER = "#s = :sending AND (attribute_not_exists(claim_token) OR claim_ends < :now)"
 
 
 class Table(StateItems):
-    """Fulfils ports.History. Every method may raise HistoryUnavailable.
+    """Implements ports.History. Every method may raise HistoryUnavailable.
 
-    `client` may be shared by threads; `clock` tells epoch milliseconds. Items expire
-    `retention_days` after they were put; DynamoDB deletes them some days later, and until then
-    they are read like any other, so that an event sent again still meets its turn.
+    `clock` returns milliseconds since the epoch. Items expire `retention_days` after they were put.
+    DynamoDB deletes them within some days; until then they are read like any other, so that an
+    event that is sent again still finds its turn.
     """
 
     def __init__(
@@ -47,57 +47,62 @@ class Table(StateItems):
         super().__init__(TableClient(client, table_name), clock, retention_days)
 
     def read(self, conversation: str, turns: int) -> Timeline:
+        """See ports.Turns."""
         found: list[Item] = []
         complete = True
-        pages = self._client.pages(conversation, forward=False, Limit=turns + _ROOM)
+        pages = self._client.pages(conversation, forward=False, Limit=turns + _OTHER_ITEMS)
         for page, last in pages:
             found += page
             complete = last
-            if _shown(found) >= turns:
+            if _count_own_turns(found) >= turns:
                 break
         profile = next((item for item in found if codec.text(item, "sk") == PROFILE), {})
         return Timeline(codec.item_to_profile(profile), tuple(_turns(found)), complete)
 
     def turns_after(self, conversation: str, after: str, limit: int) -> tuple[Turn, ...]:
-        """The `limit` turns that follow the sort key `after`, oldest first.
+        """At most `limit` turns after the sort key `after`, the newest ones for "", oldest first.
 
-        "" gives the newest ones, also oldest first. An `after` that is no sort key gives none.
+        Empty when `after` is not a sort key of a turn.
         """
         if not after:
             return self.turns_before(conversation, _AFTER_TURNS, limit)
         return self._between(conversation, after, _AFTER_TURNS, limit, forward=True)
 
     def turns_before(self, conversation: str, before: str, limit: int) -> tuple[Turn, ...]:
-        """The `limit` turns next below the sort key `before`, oldest first."""
+        """The `limit` turns right before the sort key `before`, oldest first."""
         return self._between(conversation, TURN_PREFIX, before, limit, forward=False)[::-1]
 
     def _between(
         self, conversation: str, low: str, high: str, limit: int, *, forward: bool
     ) -> tuple[Turn, ...]:
-        """In the direction of reading; the ends do not count."""
+        """Turns between two sort keys, both exclusive, in the direction of reading."""
         if not all(
             TURN_PREFIX <= end <= _AFTER_TURNS and len(end.encode()) <= _LONGEST_SORT_KEY
             for end in (low, high)
         ):
             return ()
-        # BETWEEN includes both ends, of which one is a turn.
+        # BETWEEN includes both ends, one of which may be a turn: hence one more.
         pages = self._client.pages(conversation, (low, high), forward=forward, Limit=limit + 1)
         found, _ = next(pages)
         return tuple(turn for turn in _turns(found) if turn.key.sort not in (low, high))[:limit]
 
     def find(self, key: TurnKey) -> Turn | None:
+        """See ports.Turns."""
         return _turn_or_none(self._client.get(key))
 
     def older(self, before: TurnKey) -> Iterator[Turn]:
+        """See ports.Turns."""
         between = (TURN_PREFIX, before.sort)
         pages = self._client.pages(before.conversation, between, forward=False, Limit=_PAGE)
         return (turn for page, _ in pages for turn in _turns(page) if turn.key != before)
 
     def put(self, turn: Turn) -> None:
+        """See ports.TurnWrites."""
         with _turn_exists():
             self._client.put_new(self._new(turn))
 
     def put_all(self, turns: Sequence[Turn]) -> None:
+        """See ports.TurnWrites."""
         with _turn_exists():
             self._client.put_all_new([self._new(turn) for turn in turns])
 
@@ -105,6 +110,7 @@ class Table(StateItems):
         return codec.turn_to_item(turn) | {"expires_at": codec.value(self._expiry())}
 
     def take_over(self, found: Turn, claim: Claim, now: int) -> Turn:
+        """See ports.TurnWrites."""
         values: dict[str, Plain] = {
             ":found": found.state.value,
             ":answered": State.ANSWERED.value,
@@ -113,21 +119,22 @@ class Table(StateItems):
             ":token": claim.token,
             ":ends": claim.ends_at,
         }
-        same = "attribute_not_exists(claim_token)"
+        same_claim = "attribute_not_exists(claim_token)"
         if found.claim:
-            same = "claim_token = :found_token"
+            same_claim = "claim_token = :found_token"
             values[":found_token"] = found.claim.token
         return self._change(
             found.key,
             "SET #s = :sending, claim_token = :token, claim_ends = :ends, "
             "opened_at = if_not_exists(opened_at, :now)",
-            f"#s = :found AND {same} AND (#s = :answered OR ({_CLAIM_OVER}))",
+            f"#s = :found AND {same_claim} AND (#s = :answered OR ({_CLAIM_OVER}))",
             values,
         )
 
     def save(self, turn: Turn) -> None:
+        """See ports.TurnWrites."""
         claim = turn.claim or Claim("", 0)
-        # A write that arrives late, after its silent retry, must not turn the state back.
+        # A write that arrives late, after the SDK has repeated it, must not reset the state.
         self._change(
             turn.key,
             "SET #s = :state, claim_ends = :ends, posted = :posted",
@@ -142,7 +149,7 @@ class Table(StateItems):
         )
 
     def mark_delivered(self, key: TurnKey, posted: tuple[str, ...]) -> None:
-        """Unconditional, but for a turn that is gone: nothing is made of it then."""
+        """See ports.TurnWrites. Does nothing when the turn is gone."""
         try:
             self._change(
                 key,
@@ -154,10 +161,12 @@ class Table(StateItems):
             return
 
     def abandon(self, key: TurnKey, now: int) -> None:
+        """See ports.TurnWrites."""
         values: dict[str, Plain] = {":sending": State.SENDING.value, ":now": now}
         self._change(key, "REMOVE claim_token, claim_ends", _CLAIM_OVER, values)
 
     def hold(self, key: TurnKey, now: int) -> None:
+        """See ports.TurnWrites."""
         self._change(
             key,
             "SET #s = :held",
@@ -166,7 +175,7 @@ class Table(StateItems):
         )
 
     def lift_break(self, before: TurnKey) -> None:
-        """And those right behind it, with nothing said in between."""
+        """See ports.Memory. Fresh starts with only commands in between are lifted together."""
         lifted = False
         for turn in self.older(before):
             if turn.links.fresh_start and turn.links.lifted_by in ("", before.sort):
@@ -177,9 +186,10 @@ class Table(StateItems):
                 return
 
     def erase(self, before: TurnKey) -> int:
-        """See ports.Erasure.
+        """See ports.Memory.
 
-        The tombstone comes first: what it covers is never answered again, whatever follows."""
+        `forgotten_before` is written first: if a delete fails, older events are still not answered.
+        """
         tombstone = {
             **codec.key_of(TurnKey(before.conversation, PROFILE)),
             "forgotten_before": codec.value(before.sort),
@@ -193,12 +203,13 @@ class Table(StateItems):
         return BACKUP_DAYS
 
     def rate(self, key: TurnKey, rating: int) -> None:
+        """See ports.Ratings."""
         with suppress(ConditionFailed):
             values: dict[str, Plain] = {":rating": rating}
             self._client.update(key, "SET rating = :rating", values, "attribute_exists(pk)")
 
     def _change(self, key: TurnKey, update: str, condition: str, values: dict[str, Plain]) -> Turn:
-        """The turn after the change. Raises TurnExists with what stands there where it must not."""
+        """Update a turn; returns it as it is afterwards. Raises TurnExists."""
         with _turn_exists():
             item = self._client.update(key, update, values, condition, {"#s": "state"})
         return codec.item_to_turn(item)
@@ -206,6 +217,7 @@ class Table(StateItems):
 
 @contextmanager
 def _turn_exists() -> Iterator[None]:
+    """Convert ConditionFailed to TurnExists."""
     try:
         yield
     except ConditionFailed as failed:
@@ -219,10 +231,10 @@ def _turns(page: Iterable[Item]) -> Iterator[Turn]:
 
 
 def _is_covered(item: Item, before: TurnKey) -> bool:
-    """Whether forgetting what lies before the key takes this item too.
+    """Whether `erase` deletes the item.
 
-    What was counted today stays for the day, or nobody would have a limit.
-    And the deaths of the very event that forgets have to be remembered.
+    The daily counters stay, or /forget would reset the limits; so does the crash counter of the
+    /forget event itself.
     """
     name = codec.text(item, "sk")
     if name.startswith(TURN_PREFIX):
@@ -230,8 +242,8 @@ def _is_covered(item: Item, before: TurnKey) -> bool:
     return name not in (PROFILE, DAY) and codec.text(item, "event") != before.sort
 
 
-def _shown(page: Iterable[Item]) -> int:
-    """How many are turns of their own."""
+def _count_own_turns(page: Iterable[Item]) -> int:
+    """Count the turns that are no pointers."""
     return sum(
         codec.text(item, "sk").startswith(TURN_PREFIX) and "leader" not in item for item in page
     )

@@ -1,1 +1,1 @@
-"""A model server that speaks the OpenAI API."""
+"""The Model port for servers with the OpenAI API."""

@@ -1,4 +1,4 @@
-"""The model behind any server that speaks Chat Completions: ports.Model."""
+"""Answers from any server with the Chat Completions API (part of ports.Model)."""
 
 from __future__ import annotations
 
@@ -31,36 +31,36 @@ from chatbot.core.settings import Settings
 from chatbot.net.tls import trust
 
 _PATH = "/chat/completions"
-_CONNECT = 5.0  # most seconds for opening a connection
-_LAST_BYTES = 0.1  # most seconds for reading what follows an answer
-_LEAST = 1.0  # seconds below which asking is pointless
-_FIRST_PAUSE = 0.5  # seconds; doubles
+_CONNECT = 5.0  # longest time in seconds for opening a connection
+_DRAIN_SECONDS = 0.1  # longest time for reading what follows an answer
+_MIN_SECONDS = 1.0  # with less time left, the model is not asked
+_FIRST_PAUSE = 0.5  # seconds before the models are asked again; doubles
 
 _FILTERED = ("content_filter", "content_policy_violation", "moderation_blocked")
 
 
 class _UnknownModel(ModelRefused):
-    """The server does not have the model, but may have the next one."""
+    """The server does not have this model, but may have the next one of the list."""
 
 
 def connect(settings: Settings) -> OpenAI:
-    """A client that may be shared by threads and outlive an invocation."""
+    """Create a client, to be shared by threads and reused in later invocations."""
     connections = DefaultHttpxClient(verify=trust())
     client = OpenAI(
-        # Compatible servers may want no key; the SDK insists on one.
+        # Compatible servers may need no key, but the SDK does.
         api_key=settings.openai_api_key or "none",
         base_url=settings.openai_base_url,
-        max_retries=0,  # its own pauses know nothing of the time that is left
+        max_retries=0,  # the SDK's retries would not respect the deadline
         http_client=connections,
     )
-    finalize(client, connections.close)  # as the SDK does with those that it makes itself
+    finalize(client, connections.close)  # as the SDK does with a client of its own
     return client
 
 
 class ChatModel:
-    """Asks OPENAI_MODEL, then OPENAI_FALLBACK_MODELS, then all of them again while time allows.
+    """Asks OPENAI_MODEL, then OPENAI_FALLBACK_MODELS, then all of them again while time is left.
 
-    The errors it raises hide those of the SDK, whose texts and bodies may hold the prompt.
+    Its errors are not chained to those of the SDK, whose texts and bodies may contain the prompt.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class ChatModel:
         self._clock = clock
 
     def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
-        """See ports.Model. `show` is called for every piece that comes, in this thread."""
+        """See ports.Model. `show` is called in this thread, for every chunk of the answer."""
         end = self._clock() + seconds
         models = [self._settings.openai_model, *self._settings.openai_fallback_models]
         pause = _FIRST_PAUSE
@@ -84,11 +84,11 @@ class ChatModel:
         while True:
             if not show(""):
                 return Completion("", models[0], stopped=True)
-            asking = tuple(models)
-            for position, model in enumerate(asking):
-                # A server that never answers must leave time for the models after it.
-                share = (end - self._clock()) / (len(asking) - position)
-                if share < _LEAST:
+            candidates = tuple(models)
+            for position, model in enumerate(candidates):
+                # A model that never answers must leave time for those after it.
+                share = (end - self._clock()) / (len(candidates) - position)
+                if share < _MIN_SECONDS:
                     raise problem
                 try:
                     return self._ask(model, prompt, share, show)
@@ -99,7 +99,7 @@ class ChatModel:
             if not models:
                 raise ModelRefused("unknown_model")
             wait = max(pause, problem.retry_after or 0)
-            if self._clock() + wait + _LEAST > end:
+            if self._clock() + wait + _MIN_SECONDS > end:
                 raise problem
             self._sleep(wait)
             pause *= 2
@@ -108,14 +108,14 @@ class ChatModel:
         self, model: str, prompt: Sequence[PromptLine], seconds: float, show: Show
     ) -> Completion:
         request = self._request(model, prompt)
-        with asking(), closing(self._chunks(request, seconds)) as chunks:
-            return _Said(model).read(chunks, show)
+        with sdk_errors(), closing(self._chunks(request, seconds)) as chunks:
+            return _AnswerSoFar(model).read(chunks, show)
 
     def _chunks(self, request: dict[str, Any], seconds: float) -> Generator[Any]:
-        """The answer as it comes, over within `seconds`; plain JSON, as objects cost more.
+        """Request an answer; yields its chunks as plain JSON objects within `seconds`.
 
-        `chat.completions.create` also looks through every line of the prompt for something to
-        convert, which takes longer than all else that it does.
+        Bypasses `chat.completions.create`, which spends most of its time on searching the prompt
+        for values to convert, and the SDK's response classes, which cost more than plain JSON.
         """
         ends = time.monotonic() + seconds
         opening = min(_CONNECT, seconds / 4)
@@ -137,7 +137,7 @@ class ChatModel:
             for chunk in stream:
                 yield chunk
                 if chunk.get("usage") and not chunk["choices"]:
-                    _read_on(stream)
+                    _drain(stream)
                     return
 
     def _request(self, model: str, prompt: Sequence[PromptLine]) -> dict[str, Any]:
@@ -156,7 +156,7 @@ class ChatModel:
 
 @contextmanager
 def _shut_down(stream: Stream[Any], seconds: float) -> Iterator[None]:
-    """End the connection after `seconds`: its own timeout begins anew with every piece."""
+    """Shut the connection down after `seconds`: its read timeout restarts with every chunk."""
     connection = stream.response.extensions["network_stream"].get_extra_info("socket")
 
     def shut_down() -> None:
@@ -171,16 +171,16 @@ def _shut_down(stream: Stream[Any], seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-def _read_on(stream: Stream[Any]) -> None:
-    """To the very end, or else the SDK closes a connection that could be used again."""
-    with suppress(HTTPError), _shut_down(stream, _LAST_BYTES):
+def _drain(stream: Stream[Any]) -> None:
+    """Read the stream to its end, so that the SDK keeps the connection open for reuse."""
+    with suppress(HTTPError), _shut_down(stream, _DRAIN_SECONDS):
         for _ in stream.response.stream:  # type: ignore[union-attr]
             continue
 
 
 @dataclass(slots=True)
-class _Said:
-    """What a model has said so far."""
+class _AnswerSoFar:
+    """Collects the chunks of an answer."""
 
     model: str
     text: str = ""
@@ -190,17 +190,21 @@ class _Said:
     tokens_out: int = 0
 
     def read(self, chunks: Iterable[Any], show: Show) -> Completion:
-        """Raises AttributeError, LookupError, TypeError where a part of it is not there."""
+        """Read all chunks, unless `show` stops the answer.
+
+        Raises ContentFiltered, ModelRefused, ModelUnavailable; also AttributeError, LookupError,
+        TypeError for JSON of an unexpected form.
+        """
         for chunk in chunks:
-            said = self.text.strip()
+            before = self.text.strip()
             self._add(chunk)
-            if not show(self.text) and not self.finish:  # this piece comes too late
-                return Completion(said, self.model, self.tokens_in, self.tokens_out, stopped=True)
+            if not show(self.text) and not self.finish:  # without the chunk that came too late
+                return Completion(before, self.model, self.tokens_in, self.tokens_out, stopped=True)
         if self.finish == "content_filter" or self.refused:
             raise ContentFiltered("content_filter")
         text, cut = self.text.strip(), self.finish == "length"
         if not text and cut:
-            raise ModelRefused("token_limit")  # a reasoning model thought it all away
+            raise ModelRefused("token_limit")  # a reasoning model used all tokens for reasoning
         if not text:
             raise ModelUnavailable("empty answer")
         if not self.finish:
@@ -208,12 +212,12 @@ class _Said:
         return Completion(text, self.model, self.tokens_in, self.tokens_out, cut)
 
     def _add(self, chunk: Any) -> None:
-        """A piece of a streamed answer, or the whole of one (OpenAI API, Chat Completions)."""
+        """Add a chunk of a streamed answer, or a whole answer (OpenAI API, Chat Completions)."""
         self.model = chunk.get("model") or self.model
         for choice in chunk["choices"]:
-            said = choice["delta"] if "delta" in choice else choice["message"]
-            self.text += said.get("content") or ""
-            self.refused = self.refused or bool(said.get("refusal"))
+            message = choice["delta"] if "delta" in choice else choice["message"]
+            self.text += message.get("content") or ""
+            self.refused = self.refused or bool(message.get("refusal"))
             self.finish = choice.get("finish_reason") or self.finish
         usage = chunk.get("usage")
         if usage:
@@ -222,7 +226,7 @@ class _Said:
 
 
 def _content(line: PromptLine) -> str | list[dict[str, Any]]:
-    """Text alone, or with pictures in parts (OpenAI API, image inputs)."""
+    """The text alone, or a list of parts with pictures (OpenAI API, image inputs)."""
     if not line.pictures:
         return line.content
     pictures = [{"type": "image_url", "image_url": {"url": url}} for url in line.pictures]
@@ -230,8 +234,11 @@ def _content(line: PromptLine) -> str | list[dict[str, Any]]:
 
 
 @contextmanager
-def asking() -> Iterator[None]:
-    """The SDK's errors as ours, without their texts: these may hold what was asked."""
+def sdk_errors() -> Iterator[None]:
+    """Convert the SDK's errors to ours, not chained: their texts may contain the prompt.
+
+    A LookupError, TypeError or the like from an unexpected answer becomes ModelUnavailable.
+    """
     try:
         yield
     except APITimeoutError:
@@ -239,14 +246,14 @@ def asking() -> Iterator[None]:
     except APIConnectionError:
         raise ModelUnavailable("connection") from None
     except APIError as error:
-        raise _meaning(error) from None
+        raise _domain_error(error) from None
     except (AttributeError, LookupError, TypeError, ValueError):
-        # Whatever JSON came, the SDK hands it on without a check.
+        # The SDK returns whatever JSON it receives, unchecked.
         raise ModelUnavailable("not what was asked for") from None
 
 
-def _meaning(error: APIError) -> Exception:
-    """What a status means for us (OpenAI API, error codes); within a stream there is none."""
+def _domain_error(error: APIError) -> Exception:
+    """Our error for an API error (OpenAI API, error codes); one within a stream has no status."""
     code = error.code or ""
     if code in _FILTERED:
         return ContentFiltered("content_filter")
@@ -257,18 +264,18 @@ def _meaning(error: APIError) -> Exception:
         return ModelRefused("authentication")
     if status == 404:
         return _UnknownModel("unknown_model")
-    if code == "insufficient_quota":  # a 429 that no waiting heals
+    if code == "insufficient_quota":  # a 429 that does not end by waiting
         return ModelRefused("insufficient_quota")
     if status in (408, 409, 429) or status >= 500:
         return ModelUnavailable(f"status {status}", _retry_after(error))
-    # Compatible servers have no common code for it, but all say it in these words.
+    # Compatible servers have no common code for it, but all use these words.
     if code == "context_length_exceeded" or "context length" in error.message.lower():
         return ContextTooLong("context_length")
     return ModelRefused("bad_request")
 
 
 def _retry_after(error: APIStatusError) -> float | None:
-    """Seconds that the server asked us to wait; dates, which none sends, count as nothing."""
+    """Seconds of the retry-after header; None for the form with a date, which no server sends."""
     try:
         seconds = float(error.response.headers.get("retry-after", ""))
     except ValueError:

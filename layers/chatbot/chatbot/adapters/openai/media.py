@@ -1,4 +1,4 @@
-"""A model server that also draws and writes down what is said: ports.Model in full."""
+"""Pictures and transcriptions, which complete ports.Model."""
 
 from __future__ import annotations
 
@@ -6,40 +6,41 @@ import base64
 import time
 from typing import Any
 
-from chatbot.adapters.openai.chat import ChatModel, asking
+from chatbot.adapters.openai.chat import ChatModel, sdk_errors
 from chatbot.core.errors import ModelRefused, ModelUnavailable, PostRefused, Unfetchable
 from chatbot.core.files import File
 from chatbot.net.fetch import fetch, type_of
 
 MOST_BYTES = 20_000_000
-"""Of a picture that a server names by its address."""
+"""Size limit in bytes of a picture that the server answers with a URL."""
 
 
 class OpenAIModel(ChatModel):
-    """IMAGE_MODEL and TRANSCRIBE_MODEL of the server that OPENAI_MODEL is on."""
+    """Implements ports.Model with OPENAI_MODEL, IMAGE_MODEL and TRANSCRIBE_MODEL of one server."""
 
     def draw(self, prompt: str, seconds: float) -> File:
-        """One picture, in whatever form the server gives it (OpenAI API, Images).
+        """See ports.Model. The server may answer with the picture or its URL (OpenAI API, Images).
 
-        `response_format` is not sent: current models refuse it, others give an address then.
+        `response_format` is not sent: current models refuse it, older ones then send a URL.
         """
-        ends = time.monotonic() + seconds
+        end = time.monotonic() + seconds
         body = {"model": self._settings.image_model, "prompt": prompt}
         options: Any = {"timeout": seconds}
-        with asking():
+        with sdk_errors():
             answer: Any = self._client.post(
                 "/images/generations", cast_to=object, body=body, options=options
             )
             image = answer["data"][0]
             if not image.get("b64_json"):
-                return self._fetched(image["url"], ends - time.monotonic())
+                return self._fetched(image["url"], end - time.monotonic())
             return _picture(base64.b64decode(image["b64_json"]))
 
     def transcribe(self, audio: File, seconds: float) -> str:
-        """See ports.Model (OpenAI API, Audio). The file's ending tells the server its form."""
+        """See ports.Model (OpenAI API, Audio)."""
+        # The server takes the format from the file name's extension.
         name = f"recording.{audio.type.rpartition('/')[2]}"
         options: Any = {"timeout": seconds, "headers": {"Content-Type": "multipart/form-data"}}
-        with asking():
+        with sdk_errors():
             answer: Any = self._client.post(
                 "/audio/transcriptions",
                 cast_to=object,
@@ -61,7 +62,7 @@ class OpenAIModel(ChatModel):
 
 
 def _picture(content: bytes) -> File:
-    """Raises ValueError when it is none."""
+    """The content as a picture. Raises ValueError when it is none."""
     try:
         file = File(content, type_of(content))
     except Unfetchable:
