@@ -14,7 +14,7 @@ import requests
 from chatbot.adapters.dynamodb.turns import Table
 from chatbot.core.key import TurnKey, folder_of
 from chatbot.core.message import Author
-from chatbot.core.translations import TEXTS
+from chatbot.core.translations import sentences
 from chatbot.core.turn import Links, Origin, Reply, State, Turn
 from local.stack import Stack
 from local.standins.people import CHANNELS, Person
@@ -90,7 +90,7 @@ def received_file(chat: Chat) -> bytes:
 
 
 def english(name: str) -> str:
-    return TEXTS[name]["en"]
+    return sentences("en")[name]
 
 
 @everywhere
@@ -225,7 +225,7 @@ def test_people_are_answered_in_their_language(chatting: Chat) -> None:
     else:
         sender = {"id": person.telegram_id, "is_bot": False, "first_name": "Ada"}
         post = person.telegram("/chat", **{"from": {**sender, "language_code": "de"}})
-    assert chatting.answers_to(post) == [TEXTS["chat_mode"]["de"]]
+    assert chatting.answers_to(post) == [sentences("de")["chat_mode"]]
 
 
 @pytest.fixture

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chatbot.conversation.commands import COMMANDS, TURNS_SHOWN
-from chatbot.core import command_menu
+from chatbot.core import command_menu, translations
 from chatbot.core.errors import ContentFiltered, FilesUnavailable, ModelRefused
 from chatbot.core.files import File, StoredFile
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author
 from chatbot.core.settings import Settings
-from chatbot.core.translations import LANGUAGES, TEXTS
+from chatbot.core.translations import LANGUAGES, sentences
 from chatbot.core.turn import Links, Origin, Reply, State, Turn
 from chatbot.core.work import Done
 from tests.fakes import NOON
@@ -83,7 +84,7 @@ def test_the_authors_language_counts_first(
 ) -> None:
     world = World(language=setting)
     say(world, "/start", language=known)
-    assert say(world, "/chat", language=author).reply.text == TEXTS["chat_mode"][spoken]
+    assert say(world, "/chat", language=author).reply.text == sentences(spoken)["chat_mode"]
 
 
 def test_an_unknown_command_gets_help_not_the_model() -> None:
@@ -105,7 +106,7 @@ def test_start_keeps_what_was_chosen_and_who_it_is() -> None:
 
 def test_modes_are_kept() -> None:
     world = World()
-    assert say(world, "/image").reply.text == TEXTS["image_mode"]["en"]
+    assert say(world, "/image").reply.text == sentences("en")["image_mode"]
     assert world.history.persons[CONVERSATION].mode == "image"
     say(world, "/chat")
     assert world.history.persons[CONVERSATION].mode == ""
@@ -113,8 +114,8 @@ def test_modes_are_kept() -> None:
 
 def test_where_nothing_can_be_drawn_the_mode_stays() -> None:
     world = World(image_model="off")
-    assert say(world, "/image a fox").reply.text == TEXTS["images_off"]["en"]
-    assert say(world, "/image").reply.text == TEXTS["images_off"]["en"]
+    assert say(world, "/image a fox").reply.text == sentences("en")["images_off"]
+    assert say(world, "/image").reply.text == sentences("en")["images_off"]
     assert not world.history.persons
 
 
@@ -199,7 +200,10 @@ def test_without_a_past_there_is_nothing_to_go_back_to(command: str) -> None:
     world = World()
     say(world, "/help")
     turn = say(world, command)
-    assert turn.reply.text in (TEXTS["nothing_earlier"]["en"], TEXTS["nothing_to_retry"]["en"])
+    assert turn.reply.text in (
+        sentences("en")["nothing_earlier"],
+        sentences("en")["nothing_to_retry"],
+    )
     assert not turn.links.resumed
     assert not world.model.prompts
 
@@ -247,7 +251,7 @@ def test_a_persona_that_is_gone_is_the_bot_itself() -> None:
     say(world, "/persona poet")
     other = World()
     other.history.persons = world.history.persons
-    assert say(other, "/persona").reply.text == TEXTS["no_personas"]["en"]
+    assert say(other, "/persona").reply.text == sentences("en")["no_personas"]
     say(other, "Hello")
     assert other.model.prompts[-1][0].content.startswith(other.settings.system_prompt)
 
@@ -288,7 +292,7 @@ def test_forgetting_asks_first() -> None:
     world = World()
     say(world, "My name is Ada")
     assert payloads(say(world, "/forget")) == ["/forget yes", "/forget no"]
-    assert say(world, "/forget no").reply.text == TEXTS["kept"]["en"]
+    assert say(world, "/forget no").reply.text == sentences("en")["kept"]
     assert len(world.history.all(CONVERSATION)) == 3
 
 
@@ -323,7 +327,7 @@ def test_what_was_said_before_forgetting_is_never_answered() -> None:
 
 def test_a_stop_that_was_queued_has_nothing_to_stop() -> None:
     world = World()
-    assert say(world, "/stop").reply.text == TEXTS["nothing_to_stop"]["en"]
+    assert say(world, "/stop").reply.text == sentences("en")["nothing_to_stop"]
     assert world.model.prompts == []
 
 
@@ -375,7 +379,7 @@ def test_retry_does_not_reach_behind_a_fresh_start() -> None:
     world = World()
     say(world, "one")
     say(world, "/reset")
-    assert say(world, "/retry").reply.text == TEXTS["nothing_to_retry"]["en"]
+    assert say(world, "/retry").reply.text == sentences("en")["nothing_to_retry"]
 
 
 @pytest.mark.parametrize("command", ["reset", "new", "persona", "export", "forget yes"])
@@ -384,11 +388,11 @@ def test_in_groups_some_commands_are_for_administrators(command: str) -> None:
     world.channel.administrators = {"1"}
     say(world, "My name is Ada", group=True, author="2")
     refused = say(world, f"/{command}", group=True, author="2")
-    assert refused.reply == Reply(TEXTS["administrators_only"]["en"])
+    assert refused.reply == Reply(sentences("en")["administrators_only"])
     assert not refused.links.fresh_start
     assert not world.files.files
     taken = say(world, f"/{command}", group=True, author="1")
-    assert taken.reply.text != TEXTS["administrators_only"]["en"]
+    assert taken.reply.text != sentences("en")["administrators_only"]
     alone = say(world, f"/{command}", author="2")
     assert (alone.reply.text[:9], alone.origin) == (taken.reply.text[:9], Origin.COMMAND)
 
@@ -397,7 +401,7 @@ def test_in_groups_some_commands_are_for_administrators(command: str) -> None:
 def test_in_groups_anybody_may_do_the_rest(command: str) -> None:
     world = World()
     turn = say(world, f"/{command}", group=True)
-    assert turn.reply.text != TEXTS["administrators_only"]["en"]
+    assert turn.reply.text != sentences("en")["administrators_only"]
 
 
 @pytest.mark.parametrize(
@@ -408,9 +412,9 @@ def test_in_groups_anybody_may_do_the_rest(command: str) -> None:
     ],
 )
 def test_the_operators_sentences_count_more_than_ours(error: Exception, name: str) -> None:
-    assert TEXTS[name]["en"] == getattr(Settings(), name)
+    assert sentences("en")[name] == getattr(Settings(), name)
     world = World(error, error)
-    assert say(world, "Hello", language="de").reply.text == TEXTS[name]["de"]
+    assert say(world, "Hello", language="de").reply.text == sentences("de")[name]
     own: dict[str, Any] = {name: "Ask at the desk."}
     world = World(error, **own)
     assert say(world, "Hello", language="de").reply.text == "Ask at the desk."
@@ -418,16 +422,26 @@ def test_the_operators_sentences_count_more_than_ours(error: Exception, name: st
 
 def test_buttons_fit_every_platform() -> None:
     """Items of Messenger's menu have 30 characters, its quick replies 20."""
-    for name, spoken in TEXTS.items():
-        longest = 30 if name[0] == "/" else 20
-        if name.startswith(("/", "button_", "persona_default")):
-            assert all(0 < len(text) <= longest for text in spoken.values()), name
+    for language in LANGUAGES:
+        for name, text in sentences(language).items():
+            longest = 30 if name[0] == "/" else 20
+            if name.startswith(("/", "button_", "persona_default")):
+                assert 0 < len(text) <= longest, (language, name)
 
 
-@pytest.mark.parametrize("name", TEXTS)
-def test_every_sentence_is_there_in_every_language(name: str) -> None:
-    spoken = TEXTS[name]
-    assert tuple(spoken) == LANGUAGES
-    facts = [sorted(part.split("}")[0] for part in text.split("{")[1:]) for text in spoken.values()]
+def test_every_file_of_sentences_is_a_language() -> None:
+    files = Path(translations.__path__[0]).glob("*.json")
+    assert {file.stem for file in files} == set(LANGUAGES)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_sentence_is_there_in_every_language(language: str) -> None:
+    assert [*sentences(language)] == [*sentences("en")]
+
+
+@pytest.mark.parametrize("name", sentences("en"))
+def test_a_sentence_says_the_same_in_every_language(name: str) -> None:
+    spoken = [sentences(language)[name] for language in LANGUAGES]
+    facts = [sorted(part.split("}")[0] for part in text.split("{")[1:]) for text in spoken]
     assert all(each == facts[0] for each in facts)
-    assert len(set(spoken.values())) == len(spoken)
+    assert len(set(spoken)) == len(spoken)

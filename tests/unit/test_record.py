@@ -17,7 +17,7 @@ from chatbot.core.errors import (
 )
 from chatbot.core.message import Kind
 from chatbot.core.timeline import ConversationProfile
-from chatbot.core.translations import TEXTS
+from chatbot.core.translations import sentences
 from chatbot.core.turn import Origin, State
 from chatbot.core.work import DeadLetter, Done, HandBack
 from tests.world import CONVERSATION, World
@@ -247,7 +247,7 @@ def test_unsupported_content_gets_a_sentence() -> None:
     world.handle(world.envelope("", kind=Kind.UNSUPPORTED))
     assert (world.model.prompts, world.channel.received) == (
         [],
-        [TEXTS["unsupported"]["en"]],
+        [sentences("en")["unsupported"]],
     )
 
 

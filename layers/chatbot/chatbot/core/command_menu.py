@@ -1,7 +1,7 @@
 """Names of the slash commands, as platforms list them in their menus.
 
 `conversation.commands` implements them. The description of `/name` in each language is the entry
-"/name" of `translations.TEXTS`.
+"/name" of `translations`.
 """
 
 from __future__ import annotations
