@@ -45,7 +45,7 @@ def call(aws: Aws) -> Call:
         "QUEUE_URL": aws.names["MessageQueue"],
         "TABLE_NAME": aws.names["ConversationTable"],
     }
-    page, doors = web.build(environ, PAGE), webhook.build(environ)
+    page, hook = web.build(environ, PAGE), webhook.build(environ)
 
     def request(
         route: str, body: str = "", headers: Mapping[str, str] | None = None, cookie: str = ""
@@ -58,7 +58,7 @@ def call(aws: Aws) -> Call:
             "requestContext": {"http": {"method": method, "path": path}},
             "body": body,
         }
-        handler: Handler = doors if method == "POST" or path == "/messenger" else page
+        handler: Handler = hook if method == "POST" or path == "/messenger" else page
         return handler(event, Context())
 
     return request

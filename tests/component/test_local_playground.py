@@ -123,8 +123,8 @@ def test_what_a_person_writes_is_signed_as_the_platform_would(
     answer = post(page, f"/write/{channel}", {"person": "ada", "event": event})
     assert answer.json() == {"status": 202}
     (came,) = stack.came
-    door: Inbound = inbound(load(SETTINGS))
-    (envelope,) = door.receive(came).envelopes
+    webhook: Inbound = inbound(load(SETTINGS))
+    (envelope,) = webhook.receive(came).envelopes
     assert envelope.conversation.startswith(f"{channel}:")
     (written,) = state(page)["written"]
     assert (written["channel"], written["person"]) == (channel, "ada")

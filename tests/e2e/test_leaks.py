@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chatbot.edge import webhook as doors
+from chatbot.edge import webhook
 from local.standins.people import CHANNELS
 from tests.e2e.chat import Chat
 from tests.leaks import LEAKS
@@ -27,7 +27,7 @@ def test_logs_and_metrics_are_searched(chat: Callable[[str], Chat], channel: str
 
 
 def test_a_leak_is_noticed(chat: Callable[[str], Chat], monkeypatch: pytest.MonkeyPatch) -> None:
-    handle = doors.handle
+    handle = webhook.handle
     words = "A sentence that somebody logs"
 
     def talkative(request, *more):  # type: ignore[no-untyped-def]

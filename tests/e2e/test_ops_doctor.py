@@ -172,7 +172,7 @@ PLANTED: dict[str, tuple[Callable[[Stack], object], str, str]] = {
         "broken",
         "MESSENGER_PAGE_TOKEN",
     ),
-    "our door has another verify token": (
+    "our webhook has another verify token": (
         lambda s: store(s, "MESSENGER_VERIFY_TOKEN", "rotated"),
         "broken",
         "Messenger handshake",

@@ -46,7 +46,8 @@ def on_messenger(markdown: str, limit: int = 2000) -> list[str]:
 def formatting(part: Part) -> list[tuple[str, str]]:
     """Return the formatted parts and their formats, in order."""
     units = part.text.encode("utf-16-le")
-    found = sorted(part.entities, key=lambda each: (each["offset"], -each["length"], each["type"]))
+    formats = part.formatting
+    found = sorted(formats, key=lambda each: (each["offset"], -each["length"], each["type"]))
     return [
         (
             each.get("url") or each.get("language") or each["type"],
@@ -379,7 +380,7 @@ def check_all(markdown: str, limit: int) -> None:
     parts = on_telegram(markdown, limit)
     texts = on_messenger(markdown, limit)
     for part in parts:
-        entities = [dict(entity) for entity in part.entities]
+        entities = [dict(entity) for entity in part.formatting]
         call = {"chat_id": 1, "text": part.text, "entities": entities}
         TELEGRAM.params("sendMessage", call, encoded=False)
         check_text(part.text, entities, limit)
@@ -426,7 +427,7 @@ def test_huge_markdown_arrives_whole(markdown: str) -> None:
 @given(st.text(st.characters(codec="utf-8")))
 def test_any_text_is_taken(text: str) -> None:
     for part in on_telegram(text, 30):
-        check_text(part.text, [dict(entity) for entity in part.entities], 30)
+        check_text(part.text, [dict(entity) for entity in part.formatting], 30)
         assert part.text.strip()
     assert all(0 < len(part) <= 30 for part in on_messenger(text, 30))
     Shown(safe_html(text))

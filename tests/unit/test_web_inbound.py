@@ -247,7 +247,7 @@ def test_who_knows_the_code_gets_a_cookie_and_sends_nothing() -> None:
         ({"code": 7}, "code"),
         ({}, "code"),
         (b"\xff", "code"),
-        ({"code": "sesame"}, "open"),  # there is no door to open
+        ({"code": "sesame"}, "open"),  # nothing is locked
     ],
 )
 def test_a_wrong_code_is_refused(body: object, access: str) -> None:

@@ -39,12 +39,12 @@ class Reply:
 class Part:
     """One post of a reply, within the platform's limits and never empty.
 
-    `entities` are the formatting in Telegram's form, with offsets in UTF-16 code units (Bot API,
-    MessageEntity). The first part has the file, the last one the buttons.
+    `formatting` is in the platform's own form: only the channel that made the part reads it. The
+    first part has the file, the last one the buttons.
     """
 
     text: str
-    entities: tuple[Mapping[str, Any], ...] = ()
+    formatting: tuple[Mapping[str, Any], ...] = ()
     buttons: tuple[Button, ...] = ()
     file: StoredFile | None = None
 

@@ -113,7 +113,7 @@ class TelegramChannel(BaseChannel):
         if not parts:
             return True
         fields = {"draft_id": _draft_id(message.key), "can_stop": True, "keep_on_stop": True}
-        words = {"text": parts[-1].text, "entities": parts[-1].entities}
+        words = {"text": parts[-1].text, "entities": parts[-1].formatting}
         answer = self._api.call(
             "sendMessageDraft", {**chat, **fields, **words}, BEST_EFFORT_TIMEOUT
         )
@@ -167,8 +167,8 @@ class TelegramChannel(BaseChannel):
         fields: dict[str, Any] = chat_fields(turn.key.conversation)
         if part.text:
             fields[prefix or "text"] = part.text
-        if part.entities:
-            fields[f"{prefix}_entities".lstrip("_")] = part.entities
+        if part.formatting:
+            fields[f"{prefix}_entities".lstrip("_")] = part.formatting
         if part.buttons:
             fields["reply_markup"] = _keyboard(part.buttons)
         if turn.quote and not turn.posted:
