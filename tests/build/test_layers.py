@@ -31,7 +31,7 @@ def test_no_other_bytecode_is_there(built: Path, layer: str) -> None:
 
 
 def test_bytecode_names_files_as_lambda_sees_them(built: Path) -> None:
-    cache = built / "ChatbotLayer" / "python" / "chatbot" / "__pycache__"
+    cache = built / "ChatbotLayer" / "python" / "chatbot" / "core" / "__pycache__"
     assert b"/opt/python/chatbot/core/errors.py" in (cache / "errors.cpython-313.pyc").read_bytes()
 
 
