@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 _WAITING = ("tests/e2e/", "tests/faults/")
+_WITHOUT_THE_STACK = ("tests/e2e/test_stack.py", "tests/e2e/test_storm.py")
+_SERVER_OF_THEIR_OWN = ("tests/e2e/test_new_channel.py", "tests/component/test_local_moto_sqs.py")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """First what takes long and mostly waits: at the end it would run while nothing else does.
+class OneStack(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives tests that share something slow to start to one process, and every other by itself.
 
-    With `--dist loadgroup` one process has all tests of the local stack, and so only one starts it.
+    The tests of the local stack share the stack; those of `_SERVER_OF_THEIR_OWN` share their
+    module's. xdist's own groups (`--dist loadgroup`) have no effect with pytest 9.2: the mark is
+    to change a node's id, which pytest now keeps elsewhere.
     """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        if path in _SERVER_OF_THEIR_OWN:
+            return path
+        shared = path.startswith("tests/e2e/") and path not in _WITHOUT_THE_STACK
+        return "stack" if shared else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OneStack | None:
+    """For `--dist loadscope`; any other way stays xdist's."""
+    return OneStack(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First what takes long and mostly waits: at the end it would run while nothing else does."""
     items.sort(key=lambda item: not item.nodeid.startswith(_WAITING))
-    for item in items:
-        if item.nodeid.startswith("tests/e2e/") and "stack" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("stack"))
