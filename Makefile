@@ -27,8 +27,8 @@ coverage: .venv/.installed ## like test, then list the lines and branches that a
 	$(PYTEST) -n 3 --dist loadscope --cov -m 'not long' tests/unit tests/component tests/e2e tests/faults
 
 .PHONY: test-long
-test-long: .venv/.installed ## the remaining end-to-end tests: streaming, pictures, limits, ops, …
-	$(PYTEST) -m long tests/e2e
+test-long: .venv/.installed ## the slower tests: streaming, pictures, limits, ops, killed workers, …
+	$(PYTEST) -m long tests/component tests/e2e tests/faults
 
 .PHONY: test-build
 test-build: .venv/.installed ## build, then test the built functions in the Lambda runtime (python3.13)

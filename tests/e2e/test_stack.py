@@ -131,6 +131,7 @@ def test_it_starts_answers_and_ends_without_a_trace() -> None:
     assert silent.stderr == f"no local stack answers at {local.url}: start it with `make run`\n"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not LINUX, reason="the runtime emulator needs Linux")
 def test_real_lambda_processes_answer_and_end_with_a_killed_stack() -> None:
     with running("--port", "0", "--runtime", "rie", "--workers", "1") as local:
@@ -148,6 +149,7 @@ def test_invoke_signs_a_sample_and_prints_the_response() -> None:
     assert json.loads(done.stdout)["statusCode"] == HTTPStatus.OK
 
 
+@pytest.mark.long
 def test_invoke_fails_where_the_function_raises() -> None:
     done = _local("invoke", "WorkerFunction", "--event", "events/telegram/text.json")
     assert done.returncode == 1
@@ -155,6 +157,7 @@ def test_invoke_fails_where_the_function_raises() -> None:
     assert "KeyError" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.long
 def test_a_function_in_a_container_reaches_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     resolve = socket.getaddrinfo
 

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.long
 def test_a_short_storm_passes() -> None:
     """In a process of its own, as a process can run only one stack with in-process functions."""
     arguments = "--seed 7 --conversations 12 --messages 5 --runtime inprocess"
