@@ -198,7 +198,6 @@ def test_the_page_shows_the_same_to_the_same_cookie(deploy: Deploy) -> None:
         assert deployment.call(page["request"])["body"] == page["body"]
 
 
-@pytest.mark.long
 def test_events_that_come_again_meet_their_turns(deploy: Deploy) -> None:
     """Unfinished turns are finished; nothing is answered again, not even erased messages."""
     again = recorded("again")
@@ -215,7 +214,6 @@ def test_events_that_come_again_meet_their_turns(deploy: Deploy) -> None:
     assert changed(ITEMS, deployment.items()) == again["changed"]
 
 
-@pytest.mark.long
 def test_conversations_go_on(deploy: Deploy) -> None:
     """Prompts, /history, /export and everything written meanwhile are as before."""
     goes_on = recorded("next")
