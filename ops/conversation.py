@@ -17,6 +17,7 @@ from chatbot.adapters.dynamodb.turns import Table
 from chatbot.conversation.export import exported
 from chatbot.core.errors import HistoryUnavailable, InvalidSetting
 from chatbot.core.key import TURN_PREFIX, TurnKey
+from chatbot.core.ports import now_ms
 from chatbot.core.turn import Turn
 from ops import target
 from ops.stored import settings_of
@@ -70,8 +71,8 @@ def forget(stack: Target, conversation: str) -> int:
     """
     # Telegram gives a message's time in whole seconds. Without the wait, a message written later in
     # this second would be as old as the tombstone.
-    ends = (_now() // 1000 + 1) * 1000
-    time.sleep((ends - _now()) / 1000)
+    ends = (now_ms() // 1000 + 1) * 1000
+    time.sleep((ends - now_ms()) / 1000)
     until = TurnKey(conversation, f"{TURN_PREFIX}{ends:013d}")
     table = _table(stack, settings_of(stack).retention_days)
     doomed = list(table.older(until))
@@ -85,7 +86,7 @@ def forget(stack: Target, conversation: str) -> int:
 
 def _table(stack: Target, retention_days: int) -> Table:
     name = target.name_of(stack, "TableName")
-    return Table(stack.client("dynamodb"), name, _now, retention_days)
+    return Table(stack.client("dynamodb"), name, now_ms, retention_days)
 
 
 def _line(turn: Turn) -> str:
@@ -99,7 +100,3 @@ def _line(turn: Turn) -> str:
 
 def _json(turn: Turn) -> str:
     return json.dumps(exported(turn), ensure_ascii=False)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
