@@ -173,7 +173,7 @@ def test_a_thread_that_works_past_the_deadline_ends_the_process() -> None:
         raise ProcessEnded
 
     world.conversation._answers._model = Stuck()
-    world.batch._end = end  # type: ignore[assignment]
+    world.batch.end = end  # type: ignore[assignment]
     world.queue.send(world.envelope("Hello"))
     records = world.queue.receive()
     enough, main = time_needed(world.settings) + 1, threading.current_thread()

@@ -72,6 +72,7 @@ class _Entry:
         }
 
 
+@dataclass(eq=False)
 class Sender:
     """Sends envelopes in waves: the k-th event of each conversation is in the k-th wave.
 
@@ -79,17 +80,10 @@ class Sender:
     overtaken by a later one of its conversation.
     """
 
-    def __init__(
-        self,
-        sqs: SQSClient,
-        queue_url: str,
-        journal: Journal,
-        pause: Callable[[float], object] = time.sleep,
-    ) -> None:
-        self._sqs = sqs
-        self._queue_url = queue_url
-        self._journal = journal
-        self._pause = pause
+    sqs: SQSClient
+    queue_url: str
+    journal: Journal
+    pause: Callable[[float], object] = time.sleep
 
     def send(self, envelopes: Sequence[Envelope]) -> None:
         """Send the envelopes, without those over MAX_BYTES, which no retry could deliver.
@@ -114,8 +108,8 @@ class Sender:
         if entry.size <= MAX_BYTES:
             return True
         envelope = entry.envelope
-        self._journal.count("Ignored", channel=envelope.channel)
-        self._journal.warning("too_large", **_log_fields(envelope), bytes=entry.size)
+        self.journal.count("Ignored", channel=envelope.channel)
+        self.journal.warning("too_large", **_log_fields(envelope), bytes=entry.size)
         return False
 
     def _send_batch(self, batch: Sequence[_Entry]) -> list[_Entry]:
@@ -123,11 +117,11 @@ class Sender:
         waiting = list(batch)
         for attempt in range(TRIES):
             if attempt:
-                self._pause(PAUSE * 2 ** (attempt - 1))
+                self.pause(PAUSE * 2 ** (attempt - 1))
             refused = self._send_once(waiting)
             for entry in waiting:
                 if entry not in refused:
-                    self._journal.info("queued", **_log_fields(entry.envelope), bytes=entry.size)
+                    self.journal.info("queued", **_log_fields(entry.envelope), bytes=entry.size)
             if not refused:
                 return []
             waiting = refused
@@ -137,14 +131,14 @@ class Sender:
         """Send a batch; returns the entries that SQS did not accept."""
         requests = [entry.request(number) for number, entry in enumerate(entries)]
         try:
-            answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=requests)
+            answer = self.sqs.send_message_batch(QueueUrl=self.queue_url, Entries=requests)
         except ClientError as error:
-            self._journal.warning("batch_refused", reason=_code(error), entries=len(entries))
+            self.journal.warning("batch_refused", reason=_code(error), entries=len(entries))
             return entries
         except BotoCoreError as error:
             raise QueueUnavailable(type(error).__name__) from error
         for failure in answer.get("Failed", []):
-            self._journal.warning("entry_refused", reason=failure["Code"])
+            self.journal.warning("entry_refused", reason=failure["Code"])
         # The SDK turns a body that it cannot parse into an empty answer: nothing is accepted then.
         accepted = {success["Id"] for success in answer.get("Successful", [])}
         return [entry for number, entry in enumerate(entries) if str(number) not in accepted]
@@ -227,14 +221,14 @@ class WorkerQueue:
         lost: set[str] = set()
         for start in range(0, len(records), MAX_ENTRIES):
             waiting = list(records[start : start + MAX_ENTRIES])
-            for last in (False, True):
+            for _ in range(2):
                 failed = self._call(call, waiting, more)
                 lost |= {record.message_id for record, code in failed if code in _LEASE_LOST}
                 waiting = [record for record, code in failed if code not in _LEASE_LOST]
                 if not waiting:
                     break
-                if last:
-                    raise QueueUnavailable(f"{len(waiting)} entries refused")
+            else:
+                raise QueueUnavailable(f"{len(waiting)} entries refused")
         return lost
 
     def _call(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
@@ -32,26 +32,24 @@ class Refusal(NamedTuple):
     facts: dict[str, str | int]
 
 
+@dataclass(eq=False)
 class Access:
     """Checks ACCESS, MAX_INPUT and the daily limits; shared by the threads of a batch."""
 
-    def __init__(
-        self, history: AccessHistory, settings: Settings, journal: Journal, clock: Clock
-    ) -> None:
-        self._history = history
-        self._settings = settings
-        self._journal = journal
-        self._clock = clock
+    history: AccessHistory
+    settings: Settings
+    journal: Journal
+    clock: Clock
 
     def check(self, message: Message, timeline: Timeline) -> Refusal | None:
         """Return a refusal if the author has no access or the message is too long, else None.
 
         Raises HistoryUnavailable.
         """
-        settings, person = self._settings, _person(message)
+        settings, person = self.settings, _person(message)
         listed = {person, message.key.conversation} & {*settings.allowlist}
         if settings.access == "allowlist" and not listed:
-            self._journal.warning("not_on_allowlist", channel=message.channel, person=person)
+            self.journal.warning("not_on_allowlist", channel=message.channel, person=person)
             return Refusal("not_allowed", {"id": person})
         may_talk = timeline.profile.registered or message.command.name in _ALWAYS_ALLOWED
         if settings.access == "start" and not may_talk:
@@ -65,19 +63,19 @@ class Access:
 
         Returns a refusal when a daily limit is reached, else None. Raises HistoryUnavailable.
         """
-        total = self._settings.daily_total
-        most: int = getattr(self._settings, f"daily_{kind}")
+        total = self.settings.daily_total
+        most: int = getattr(self.settings, f"daily_{kind}")
         if not most and not total:
             return None
-        now = self._clock()
+        now = self.clock()
         day = datetime.fromtimestamp(now / 1000, UTC).date().isoformat()
-        counted = self._history.count_today(_person(message), day, kind, message.key.sort, most)
+        counted = self.history.count_today(_person(message), day, kind, message.key.sort, most)
         if counted is Counted.NOW and total:
             kind, most = "total", total
-            counted = self._history.count_today(TOTAL_PARTITION, day, kind, "", most)
+            counted = self.history.count_today(TOTAL_PARTITION, day, kind, "", most)
         if counted is not Counted.TOO_MANY:
             return None
-        self._journal.info("limit_reached", channel=message.channel, limit=kind)
+        self.journal.info("limit_reached", channel=message.channel, limit=kind)
         hours, minutes = divmod(1440 - now // _MINUTE % 1440, 60)
         return Refusal(f"daily_{kind}", {"most": most, "hours": hours, "minutes": minutes})
 
@@ -88,7 +86,7 @@ class Access:
         if timeline.profile.asked_to_start and asked:
             return ""
         profile = replace(timeline.profile, asked_to_start=True)
-        self._history.save_profile(message.key.conversation, profile)
+        self.history.save_profile(message.key.conversation, profile)
         return "press_start"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from chatbot.conversation.attempt import time_needed
@@ -30,27 +31,19 @@ def end_process() -> NoReturn:
     os._exit(1)
 
 
+@dataclass(eq=False)
 class Batch:
     """Processes the records of one invocation.
 
     `end` is called when threads still run at the deadline; it must not return.
     """
 
-    def __init__(
-        self,
-        handler: RecordHandler,
-        queue: Queue,
-        settings: Settings,
-        journal: Journal,
-        clock: Clock,
-        end: Callable[[], NoReturn] = end_process,
-    ) -> None:
-        self._handler = handler
-        self._queue = queue
-        self._settings = settings
-        self._journal = journal
-        self._clock = clock
-        self._end = end
+    handler: RecordHandler
+    queue: Queue
+    settings: Settings
+    journal: Journal
+    clock: Clock
+    end: Callable[[], NoReturn] = end_process
 
     def run(self, records: Sequence[Record], deadline: int) -> list[str]:
         """Process the records; returns the message ids of those that are to be delivered again.
@@ -63,11 +56,10 @@ class Batch:
         with ThreadPoolExecutor(_MOST_GROUPS + 1, thread_name_prefix="group") as pool:
             lease = pool.submit(self._take_lease, records, deadline)
             working = {
-                group: pool.submit(self._run_group, group, members, deadline, lease)
+                pool.submit(self._run_group, group, members, deadline, lease): members
                 for group, members in groups.items()
             }
-            pending = set(working.values())
-            by_future = {future: group for group, future in working.items()}
+            pending = set(working)
             while pending:
                 finished, pending = wait(
                     pending,
@@ -75,14 +67,14 @@ class Batch:
                     return_when="FIRST_COMPLETED",
                 )
                 if not finished:
-                    self._journal.warning("time_over", groups=len(pending))
-                    self._end()
+                    self.journal.warning("time_over", groups=len(pending))
+                    self.end()
                 if pending:
                     # Delete early: the next message of a finished conversation need not wait for
                     # the slowest one of the batch.
                     for future in finished:
-                        self._delete_done(groups[by_future[future]], future.result())
-        unfinished = [record for future in working.values() for record in future.result()]
+                        self._delete_done(working[future], future.result())
+        unfinished = [record for future in working for record in future.result()]
         return [record.message_id for record in unfinished]
 
     def _take_lease(self, records: Sequence[Record], deadline: int) -> set[str]:
@@ -91,12 +83,12 @@ class Batch:
         After a crash they are delivered again then, and not only after the queue's own visibility
         timeout. Returns the message ids whose receipt was refused.
         """
-        seconds = self._left(deadline) + self._settings.settle + LEASE_SLACK
+        seconds = self._left(deadline) + self.settings.settle + LEASE_SLACK
         try:
-            return self._queue.hide(records, seconds)
+            return self.queue.hide(records, seconds)
         except QueueUnavailable:
             # The queue's visibility timeout is longer: safe, but slower after a crash.
-            self._journal.warning("no_lease", records=len(records))
+            self.journal.warning("no_lease", records=len(records))
             return set()
 
     def _run_group(
@@ -111,12 +103,12 @@ class Batch:
 
         rest = records
         while rest:
-            if self._left(deadline) < time_needed(self._settings):
+            if self._left(deadline) < time_needed(self.settings):
                 return self._return_to_queue(rest, HandBack(0), lease)
             try:
-                outcome = self._handler.handle(rest[0], deadline, confirm, rest[1:])
+                outcome = self.handler.handle(rest[0], deadline, confirm, rest[1:])
             except LeaseLost:
-                self._journal.warning("lease_lost", group=group, records=len(rest))
+                self.journal.warning("lease_lost", group=group, records=len(rest))
                 return rest
             if isinstance(outcome, DeadLetter):
                 outcome = self._move_to_dead_letters(rest[0], outcome)
@@ -128,11 +120,11 @@ class Batch:
     def _move_to_dead_letters(self, record: Record, outcome: DeadLetter) -> Done | HandBack:
         """Copy the record to the dead-letter queue; the original is deleted as processed."""
         try:
-            self._queue.dead_letter(record)
+            self.queue.dead_letter(record)
         except QueueUnavailable:
-            return HandBack(self._settings.retry_delay_max)
-        self._journal.count("DeadLettered", channel="worker")
-        self._journal.warning("dead_letter", reason=outcome.reason, message_id=record.message_id)
+            return HandBack(self.settings.retry_delay_max)
+        self.journal.count("DeadLettered", channel="worker")
+        self.journal.warning("dead_letter", reason=outcome.reason, message_id=record.message_id)
         return Done()
 
     def _return_to_queue(
@@ -141,9 +133,9 @@ class Batch:
         """Hide all for the same time: one that stays hidden longer would block its group."""
         lease.result()  # a lease that arrived later would hide them for its own, longer time
         try:
-            self._queue.hide(rest, outcome.delay)
+            self.queue.hide(rest, outcome.delay)
         except QueueUnavailable:
-            self._journal.warning("not_hidden", records=len(rest))
+            self.journal.warning("not_hidden", records=len(rest))
         return rest
 
     def _delete_done(self, records: Sequence[Record], unfinished: Sequence[Record]) -> None:
@@ -151,12 +143,12 @@ class Batch:
         if not done:
             return
         try:
-            self._queue.delete(done)
+            self.queue.delete(done)
         except QueueUnavailable:
-            self._journal.warning("not_deleted", records=len(done))
+            self.journal.warning("not_deleted", records=len(done))
 
     def _left(self, deadline: int) -> float:
-        return (deadline - self._clock()) / 1000
+        return (deadline - self.clock()) / 1000
 
 
 def records_of(event: Mapping[str, Any]) -> list[Record]:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -46,6 +46,7 @@ _WRITE_TRIES = 4
 Written = TypeVar("Written")
 
 
+@dataclass(eq=False)
 class Delivery:
     """Posts turns; shared by the threads of a batch.
 
@@ -53,21 +54,12 @@ class Delivery:
     write that records a sure post.
     """
 
-    def __init__(
-        self,
-        history: TurnWrites,
-        settings: Settings,
-        journal: Journal,
-        clock: Clock,
-        sleep: Callable[[float], None] = time.sleep,
-        credential_refused: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._history = history
-        self._settings = settings
-        self._journal = journal
-        self._clock = clock
-        self._sleep = sleep
-        self._credential_refused = credential_refused
+    history: TurnWrites
+    settings: Settings
+    journal: Journal
+    clock: Clock
+    sleep: Callable[[float], None] = time.sleep
+    credential_refused: Callable[[], None] = lambda: None
 
     def begin(
         self, turn: Turn, channel: Poster, attempt: Attempt, pointers: Sequence[Turn] = ()
@@ -80,10 +72,10 @@ class Delivery:
         claim = attempt.new_claim()
         empty = not (turn.reply.text or turn.reply.file)
         state = State.DELIVERED if empty else State.SENDING
-        turn = replace(turn, state=state, claim=claim, opened_at=self._clock())
-        store = partial(self._history.put, turn)
+        turn = replace(turn, state=state, claim=claim, opened_at=self.clock())
+        store = partial(self.history.put, turn)
         if pointers:
-            store = partial(self._history.put_all, (turn, *pointers))
+            store = partial(self.history.put_all, (turn, *pointers))
         try:
             self._write_claim(store, attempt)
         except TurnExists as found:
@@ -91,7 +83,7 @@ class Delivery:
                 return attempt.hand_back()
             if not _is_claimed_by(found.turn, claim):
                 return self.resume(found.turn, channel, attempt)
-        self._journal.info(
+        self.journal.info(
             "stored", **log_fields(turn), origin=turn.origin.value, merged=len(pointers)
         )
         if empty:
@@ -105,7 +97,7 @@ class Delivery:
     def resume(self, turn: Turn | None, channel: Poster, attempt: Attempt) -> Outcome:
         """Continue the delivery of a turn that an earlier attempt stored."""
         for _ in range(_REREADS):
-            turn = resolve_pointer(turn, self._history.find)
+            turn = resolve_pointer(turn, self.history.find)
             if turn is None or turn.settled:
                 return Done()
             wait = self.wait_for_claim(turn)
@@ -114,14 +106,14 @@ class Delivery:
             try:
                 return self._settle(turn, channel, attempt)
             except TurnExists:
-                turn = self._history.find(turn.key)
+                turn = self.history.find(turn.key)
         return attempt.hand_back()
 
     def wait_for_claim(self, turn: Turn) -> HandBack | None:
         """Return the record to the queue until the turn's claim ends; None if no claim runs."""
         if turn.state is not State.SENDING or turn.claim is None:
             return None
-        left = (turn.claim.ends_at - self._clock()) / 1000
+        left = (turn.claim.ends_at - self.clock()) / 1000
         return HandBack(left) if left >= 0 else None
 
     def _settle(self, turn: Turn, channel: Poster, attempt: Attempt) -> Outcome:
@@ -132,21 +124,21 @@ class Delivery:
         if (
             ambiguous
             and channel.settling is Settling.OPERATOR
-            and self._settings.ambiguous_delivery == "hold"
+            and self.settings.ambiguous_delivery == "hold"
         ):
-            self._history.hold(turn.key, self._clock())
-            self._journal.count("Held", channel=turn.channel)
-            self._journal.warning("held", **log_fields(turn))
+            self.history.hold(turn.key, self.clock())
+            self.journal.count("Held", channel=turn.channel)
+            self.journal.warning("held", **log_fields(turn))
             return Done()
         claim = attempt.new_claim()
         try:
-            take_over = partial(self._history.take_over, turn, claim, self._clock())
+            take_over = partial(self.history.take_over, turn, claim, self.clock())
             turn = self._write_claim(take_over, attempt)
         except TurnExists as found:
             if found.turn is None or not _is_claimed_by(found.turn, claim):
                 raise
             turn = found.turn
-        self._journal.info("resumed", **log_fields(turn), parts_posted=len(turn.posted))
+        self.journal.info("resumed", **log_fields(turn), parts_posted=len(turn.posted))
         if ambiguous and channel.settling is Settling.READ_BACK:
             try:
                 turn = self._read_back(turn, channel, attempt)
@@ -187,55 +179,55 @@ class Delivery:
             try:
                 platform_id = channel.post(turn, part)
             except CredentialRefused as refused:
-                self._journal.count("CredentialRefused", channel=turn.channel)
-                self._credential_refused()
+                self.journal.count("CredentialRefused", channel=turn.channel)
+                self.credential_refused()
                 if attempt.given_up():
                     return self._release(turn, DeadLetter("credential"))
                 return self._release(turn, attempt.hand_back(refused.retry_after))
             except PostRefused as refused:
-                pause = refused.retry_after or self._settings.retry_delay * 2.0 ** (tried - 1)
+                pause = refused.retry_after or self.settings.retry_delay * 2.0 ** (tried - 1)
                 if tried == _POST_TRIES or not attempt.can_post(pause):
                     return self._release(turn, attempt.hand_back(refused.retry_after))
-                self._journal.info("post_refused", **log_fields(turn), pause=pause)
-                self._sleep(pause)
+                self.journal.info("post_refused", **log_fields(turn), pause=pause)
+                self.sleep(pause)
             except AmbiguousPost:
-                self._journal.count("Ambiguous", channel=turn.channel)
-                return self._keep_sending(turn, self._settings.settle)
+                self.journal.count("Ambiguous", channel=turn.channel)
+                return self._keep_sending(turn, self.settings.settle)
             except Undeliverable as never:
-                self._history.save(replace(turn, state=State.UNDELIVERABLE))
-                self._journal.count("Undeliverable", channel=turn.channel)
-                self._journal.warning("undeliverable", **log_fields(turn), reason=never.reason)
+                self.history.save(replace(turn, state=State.UNDELIVERABLE))
+                self.journal.count("Undeliverable", channel=turn.channel)
+                self.journal.warning("undeliverable", **log_fields(turn), reason=never.reason)
                 return Done()
             else:
-                self._journal.info("posted", **log_fields(turn), part=len(turn.posted) + 1)
+                self.journal.info("posted", **log_fields(turn), part=len(turn.posted) + 1)
                 return platform_id
         raise AssertionError("the last try returns")
 
     def _release(self, turn: Turn, outcome: Outcome) -> Outcome:
         """Set the turn back to `answered` (surely not posted), which releases the claim."""
-        self._history.save(replace(turn, state=State.ANSWERED))
+        self.history.save(replace(turn, state=State.ANSWERED))
         return outcome
 
     def _keep_sending(self, turn: Turn, seconds: float) -> HandBack:
         """Leave the turn in `sending` with a claim that ends in `seconds`, when it is settled."""
-        ends_at = self._clock() + int(seconds * 1000)
+        ends_at = self.clock() + int(seconds * 1000)
         claim = replace(turn.claim, ends_at=ends_at) if turn.claim else None
-        self._history.save(replace(turn, claim=claim))
-        self._journal.warning("ambiguous", **log_fields(turn), settled_in=seconds)
+        self.history.save(replace(turn, claim=claim))
+        self.journal.warning("ambiguous", **log_fields(turn), settled_in=seconds)
         return HandBack(seconds)
 
     def _record_part(self, turn: Turn, platform_id: str) -> Turn:
         """Record one more posted part. If the write fails, the next one contains this part too."""
         turn = replace(turn, posted=(*turn.posted, platform_id))
-        self._write_after_post(turn, lambda: self._history.save(turn))
+        self._write_after_post(turn, lambda: self.history.save(turn))
         return turn
 
     def _mark_delivered(self, turn: Turn, attempt: Attempt) -> Done:
-        self._write_after_post(turn, lambda: self._history.mark_delivered(turn.key, turn.posted))
+        self._write_after_post(turn, lambda: self.history.mark_delivered(turn.key, turn.posted))
         seconds = attempt.age()
-        self._journal.info("delivered", **log_fields(turn), parts=len(turn.posted), seconds=seconds)
-        self._journal.count("Answered", channel=turn.channel)
-        self._journal.count("AnswerSeconds", seconds, channel=turn.channel)
+        self.journal.info("delivered", **log_fields(turn), parts=len(turn.posted), seconds=seconds)
+        self.journal.count("Answered", channel=turn.channel)
+        self.journal.count("AnswerSeconds", seconds, channel=turn.channel)
         return Done()
 
     def _write_claim(self, write: Callable[[], Written], attempt: Attempt) -> Written:
@@ -249,7 +241,7 @@ class Delivery:
         except HistoryUnavailable:
             if not attempt.can_write_again():
                 raise
-            self._sleep(self._settings.retry_delay)
+            self.sleep(self.settings.retry_delay)
             return write()
 
     def _write_after_post(self, turn: Turn, write: Callable[[], None]) -> None:
@@ -261,10 +253,10 @@ class Delivery:
             try:
                 write()
             except HistoryUnavailable:
-                self._sleep(0.1 * 2**tried)
+                self.sleep(0.1 * 2**tried)
             else:
                 return
-        self._journal.warning("not_recorded", **log_fields(turn))
+        self.journal.warning("not_recorded", **log_fields(turn))
 
 
 def log_fields(turn: Turn) -> dict[str, str | float]:
