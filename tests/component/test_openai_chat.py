@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import pytest
 
@@ -37,7 +37,7 @@ def go_on(text: str) -> bool:
 class Server:
     """The stand-in, a client for it, and a clock that only pauses move."""
 
-    def __init__(self, url: str, stand_in: OpenAIStandIn, streaming: str) -> None:
+    def __init__(self, url: str, stand_in: OpenAIStandIn, streaming: Literal["on", "off"]) -> None:
         self.stand_in = stand_in
         self.settings = Settings(
             openai_api_key=KEY,
@@ -76,7 +76,7 @@ def streaming() -> Iterator[Server]:
     yield from _server("on")
 
 
-def _server(streaming: str) -> Iterator[Server]:
+def _server(streaming: Literal["on", "off"]) -> Iterator[Server]:
     stand_in = OpenAIStandIn(KEY)
     running = serve(stand_in)
     yield Server(running.url, stand_in, streaming)

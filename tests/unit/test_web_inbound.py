@@ -1,6 +1,6 @@
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -250,7 +250,7 @@ def test_who_knows_the_code_gets_a_cookie_and_sends_nothing() -> None:
         ({"code": "sesame"}, "open"),  # nothing is locked
     ],
 )
-def test_a_wrong_code_is_refused(body: object, access: str) -> None:
+def test_a_wrong_code_is_refused(body: object, access: Literal["code", "open"]) -> None:
     with pytest.raises(Forged) as refusal:
         knock(body, replace(LOCKED, web_access=access))
     assert (str(refusal.value), refusal.value.status) == ("code", 403)

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, NewType, get_type_hints
+from typing import Any, Literal, NewType, get_args, get_origin, get_type_hints
 
 from chatbot.core.errors import InvalidSetting
 
@@ -68,17 +68,13 @@ class Settings:
     # Web
     web_session_key: str = _secret("Key that signs the web page's cookie", "webhook", "web")
     web_access_code: str = _secret("Access code of the web page", "webhook", "web")
-    web_access: str = _setting(
-        "code",
-        "Who may use the page: nobody, those with the access code, or anyone",
-        choices=("off", "code", "open"),
+    web_access: Literal["off", "code", "open"] = _setting(
+        "code", "Who may use the page: nobody, those with the access code, or anyone"
     )
     web_origin: str = _setting("", "Origin that may post (default: the request's own host)")
     web_title: str = _setting("Chat", "Title of the page")
     web_color: str = _setting(
-        "#3457d5",
-        "Colour of the page's buttons and links, as #rrggbb",
-        form=_COLOR,
+        "#3457d5", "Colour of the page's buttons and links, as #rrggbb", form=_COLOR
     )
     # Model
     openai_api_key: str = _secret("API key of the model server", "worker")
@@ -94,27 +90,21 @@ class Settings:
     temperature: float | None = _setting(None, "Sent only when set: reasoning models refuse it")
     top_p: float | None = _setting(None, "Sent only when set: reasoning models refuse it")
     max_tokens: int = _setting(512, "Most tokens of one answer; a cut answer ends with “…”", min=1)
-    max_tokens_parameter: str = _setting(
-        "max_completion_tokens",
-        "`max_tokens` for servers that know only that name",
-        choices=("max_completion_tokens", "max_tokens"),
+    max_tokens_parameter: Literal["max_completion_tokens", "max_tokens"] = _setting(
+        "max_completion_tokens", "`max_tokens` for servers that know only that name"
     )
     model_timeout: Seconds = _setting(
-        Seconds(40), "Longest wait for one answer, retries and fallback models included"
+        40, "Longest wait for one answer, retries and fallback models included"
     )
-    streaming: str = _setting(
-        "on", "`off` for model servers that cannot stream", choices=("on", "off")
-    )
+    streaming: Literal["on", "off"] = _setting("on", "`off` for model servers that cannot stream")
     image_model: str = _setting("gpt-image-2", "Model that generates pictures; `off` for none")
-    image_timeout: Seconds = _setting(Seconds(45), "Longest wait for a picture")
+    image_timeout: Seconds = _setting(45, "Longest wait for a picture")
     transcribe_model: str = _setting(
         "gpt-transcribe", "Model that transcribes recordings; `off` for none"
     )
     # Who may talk, and how much
-    access: str = _setting(
-        "open",
-        "Who is answered: anyone, those who pressed /start, or those on `ALLOWLIST`",
-        choices=("open", "start", "allowlist"),
+    access: Literal["open", "start", "allowlist"] = _setting(
+        "open", "Who is answered: anyone, those who pressed /start, or those on `ALLOWLIST`"
     )
     allowlist: tuple[str, ...] = _setting(
         (), "Ids of people or conversations, such as `telegram:42`, comma-separated"
@@ -139,7 +129,7 @@ class Settings:
         check=lambda value: _personas(value),
     )
     history_turns: int = _setting(10, "Earlier turns shown to the model", min=0, max=100)
-    history_max_age: Seconds = _setting(Seconds(86400), "Older turns are not shown to the model")
+    history_max_age: Seconds = _setting(86400, "Older turns are not shown to the model")
     history_tokens: int = _setting(3000, "Most tokens of earlier turns, estimated", min=0)
     # Fixed answers
     fallback_text: str = _setting(
@@ -152,26 +142,21 @@ class Settings:
     )
     language: str = _setting("en", "Language of people whose own is unknown: `en` or `de`")
     # Delivery
-    ambiguous_delivery: str = _setting(
+    ambiguous_delivery: Literal["resend", "hold"] = _setting(
         "resend",
         "Telegram, when a worker crashed while posting: `resend` (may repeat) or `hold` (may miss)",
-        choices=("resend", "hold"),
     )
-    settle: Seconds = _setting(
-        Seconds(20), "Longest time a request can be in flight, plus clock skew"
-    )
-    post_timeout: Seconds = _setting(
-        Seconds(10), "Longest wait for a platform's response to a post"
-    )
+    settle: Seconds = _setting(20, "Longest time a request can be in flight, plus clock skew")
+    post_timeout: Seconds = _setting(10, "Longest wait for a platform's response to a post")
     give_up_after: Seconds = _setting(
-        Seconds(900), "Age at which a message that cannot be answered gets the fallback text"
+        900, "Age at which a message that cannot be answered gets the fallback text"
     )
-    retry_delay: Seconds = _setting(Seconds(1), "First pause before a message is tried again")
-    retry_delay_max: Seconds = _setting(Seconds(30), "Longest such pause; it doubles up to here")
+    retry_delay: Seconds = _setting(1, "First pause before a message is tried again")
+    retry_delay_max: Seconds = _setting(30, "Longest such pause; it doubles up to here")
     retention_days: int = _setting(
         90, "Days a turn is kept; a message can wait 28 in queue and dead letters", min=30
     )
-    settings_ttl: Seconds = _setting(Seconds(300), "Parameters are read again after this long")
+    settings_ttl: Seconds = _setting(300, "Parameters are read again after this long")
 
     @property
     def persona_prompts(self) -> dict[str, str]:
@@ -251,10 +236,11 @@ def _as_text(value: Any) -> str:
 
 
 def _parse(name: str, raw: str, hint: Any, rules: Mapping[str, Any]) -> Any:
+    if get_origin(hint) is Literal:
+        if raw not in get_args(hint):
+            raise InvalidSetting(name, "one of " + ", ".join(get_args(hint)))
+        return raw
     if hint is str:
-        choices = rules.get("choices")
-        if choices and raw not in choices:
-            raise InvalidSetting(name, "one of " + ", ".join(choices))
         form, expected = rules.get("form", (".*", ""))
         if not re.fullmatch(form, raw, re.DOTALL):
             raise InvalidSetting(name, expected)
@@ -298,11 +284,9 @@ def _personas(raw: str) -> dict[str, str]:
 
 
 def _type_name(hint: Any) -> str:
-    if hint is Seconds:
-        return "time"
-    if hint == tuple[str, ...]:
-        return "list"
-    return {str: "text", int: "number"}.get(hint, "number")
+    if hint is str or get_origin(hint) is Literal:
+        return "text"
+    return {Seconds: "time", tuple[str, ...]: "list"}.get(hint, "number")
 
 
 def _default_text(default: Any, hint: Any) -> str:
