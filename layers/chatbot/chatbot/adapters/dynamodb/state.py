@@ -5,14 +5,14 @@ Their sort keys begin with "~", so that they sort after every turn.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from chatbot.adapters.dynamodb import codec
 from chatbot.adapters.dynamodb.table import ConditionFailed, TableClient
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Stop
-from chatbot.core.ports import Counted
+from chatbot.core.ports import Clock, Counted
 from chatbot.core.timeline import ConversationProfile
 
 if TYPE_CHECKING:
@@ -37,12 +37,14 @@ _DRAFT_MAX_AGE = 30_000  # milliseconds; a draft in progress is written again so
 class StateItems:
     """The part of ports.History without turns. Every method may raise HistoryUnavailable.
 
-    `clock` returns milliseconds since the epoch. Items expire `retention_days` after the last
-    write; drafts, requests to stop and daily counters sooner.
+    Items expire `retention_days` after the last write; drafts, requests to stop and daily counters
+    sooner.
     """
 
-    def __init__(self, client: TableClient, clock: Callable[[], int], retention_days: int) -> None:
-        self._client = client
+    def __init__(
+        self, client: DynamoDBClient, table_name: str, clock: Clock, retention_days: int
+    ) -> None:
+        self._client = TableClient(client, table_name)
         self._clock = clock
         self._retention = retention_days * _A_DAY
 
@@ -78,15 +80,13 @@ class StateItems:
 
     def lower_try(self, key: TurnKey) -> None:
         """See ports.CrashCounter."""
-        try:
+        with suppress(ConditionFailed):  # the count is zero, or another event's by now
             self._client.update(
                 TurnKey(key.conversation, TRIES),
                 "SET n = n - :one",
                 {":one": 1, ":zero": 0, ":event": key.sort},
                 "event = :event AND n > :zero",
             )
-        except ConditionFailed:
-            return  # the count is zero, or another event's by now
 
     def count_today(self, person: str, day: str, kind: str, event: str, most: int) -> Counted:
         """See ports.Counters. One write; the first of a day needs a second one to reset them."""

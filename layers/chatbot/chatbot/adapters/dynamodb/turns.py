@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from chatbot.adapters.dynamodb import codec
 from chatbot.adapters.dynamodb.state import DAY, PROFILE, StateItems
-from chatbot.adapters.dynamodb.table import ConditionFailed, TableClient
+from chatbot.adapters.dynamodb.table import ConditionFailed
 from chatbot.core.key import TURN_PREFIX, TurnKey
 from chatbot.core.ports import TurnExists
 from chatbot.core.timeline import Timeline
 from chatbot.core.turn import Claim, Origin, State, Turn
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
     from chatbot.adapters.dynamodb.codec import Item, Plain
 
 # A descending query returns ~state first, in nearly every conversation, and ~day where there are
@@ -36,15 +34,9 @@ _CLAIM_OVER = "#s = :sending AND (attribute_not_exists(claim_token) OR claim_end
 class Table(StateItems):
     """Implements ports.History. Every method may raise HistoryUnavailable.
 
-    `clock` returns milliseconds since the epoch. Items expire `retention_days` after they were put.
-    DynamoDB deletes them within some days; until then they are read like any other, so that an
-    event that is sent again still finds its turn.
+    Turns expire `retention_days` after they were put. DynamoDB deletes them within some days; until
+    then they are read like any other, so that an event that is sent again still finds its turn.
     """
-
-    def __init__(
-        self, client: DynamoDBClient, table_name: str, clock: Callable[[], int], retention_days: int
-    ) -> None:
-        super().__init__(TableClient(client, table_name), clock, retention_days)
 
     def read(self, conversation: str, turns: int) -> Timeline:
         """See ports.Turns."""
@@ -150,15 +142,13 @@ class Table(StateItems):
 
     def mark_delivered(self, key: TurnKey, posted: tuple[str, ...]) -> None:
         """See ports.TurnWrites. Does nothing when the turn is gone."""
-        try:
+        with suppress(TurnExists):
             self._change(
                 key,
                 "SET #s = :delivered, posted = :posted",
                 "attribute_exists(pk)",
                 {":delivered": State.DELIVERED.value, ":posted": posted},
             )
-        except TurnExists:
-            return
 
     def abandon(self, key: TurnKey, now: int) -> None:
         """See ports.TurnWrites."""
