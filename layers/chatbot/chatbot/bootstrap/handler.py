@@ -24,20 +24,17 @@ def handler_of(
     def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         telemetry.begin(context)
         try:
-            return _answer(event).to_event()
-        finally:
-            telemetry.flush()
-
-    def _answer(event: Mapping[str, Any]) -> Response:
-        try:
-            return answer(Request.from_event(event))
+            response = answer(Request.from_event(event))
         except RequestRefused as refusal:
-            return refuse(refusal, channel, telemetry)
+            response = refuse(refusal, channel, telemetry)
         except Retryable as error:
             telemetry.warning("unavailable", error=type(error).__name__, reason=str(error))
-            return UNAVAILABLE
+            response = UNAVAILABLE
         except Exception as error:  # noqa: BLE001 - Lambda would log its text, perhaps people's words
             telemetry.crash(error)
-            return Response.of_json({"error": "internal"}, 500)
+            response = Response.of_json({"error": "internal"}, 500)
+        finally:
+            telemetry.flush()
+        return response.to_event()
 
     return handler
