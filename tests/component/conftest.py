@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,8 +16,8 @@ from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse
 
 from chatbot.adapters.dynamodb.turns import Table
-from chatbot.adapters.s3 import Bucket
-from chatbot.bootstrap.aws import client_config
+from chatbot.adapters.s3 import CONFIG, Bucket
+from chatbot.bootstrap.aws import client_config, lazy_client
 from chatbot.net.tls import trust
 from tests.component.turns import DAYS, Store
 from tests.fakes import FakeClock, MemoryHistory
@@ -119,6 +119,11 @@ def trusting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path | None]
     trust.cache_clear()
 
 
+def bucket_of(name: str, environ: Mapping[str, str] | None = None) -> Bucket:
+    """A bucket, whose client is made at first use."""
+    return Bucket(name, lazy_client("s3", client_config().merge(CONFIG), environ or {}))
+
+
 @pytest.fixture
 def table(aws: Aws) -> str:
     """The name of the conversation table."""
@@ -127,8 +132,8 @@ def table(aws: Aws) -> str:
 
 @pytest.fixture
 def bucket(aws: Aws) -> Bucket:
-    """The name of the bucket of generated files."""
-    return Bucket(aws.names["FilesBucket"], client_config())
+    """The bucket of generated files."""
+    return bucket_of(aws.names["FilesBucket"])
 
 
 @pytest.fixture

@@ -13,11 +13,10 @@ import requests
 from botocore.stub import Stubber
 
 from chatbot.adapters.s3 import Bucket
-from chatbot.bootstrap.aws import client_config
 from chatbot.core.errors import FilesUnavailable
 from chatbot.core.files import File
 from chatbot.core.ports import Files
-from tests.component.conftest import Aws
+from tests.component.conftest import Aws, bucket_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -70,7 +69,7 @@ def test_a_link_opens_one_thing_for_a_minute(aws: Aws, bucket: Bucket) -> None:
 
 
 def test_on_this_machine_links_lead_to_it(aws: Aws) -> None:
-    bucket = Bucket("files", client_config(), "http://127.0.0.1:1")
+    bucket = bucket_of("files", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
     with Stubber(bucket._client()) as stub:
         stub.add_response("head_object", {})
         assert re.match(r"http://127\.0\.0\.1:1/files/a/b\.png\?", bucket.link("a/b.png") or "")
@@ -84,7 +83,7 @@ def test_who_may_not_list_is_refused_what_is_not_there(bucket: Bucket, code: str
 
 
 def test_a_bucket_that_is_away_can_be_tried_again(aws: Aws, bucket: Bucket) -> None:
-    gone = Bucket("nobody-has-this-one", client_config())
+    gone = bucket_of("nobody-has-this-one")
     calls: tuple[Callable[[], object], ...] = (
         partial(gone.keep, NAME, PNG),
         partial(gone.load, NAME),
@@ -94,7 +93,7 @@ def test_a_bucket_that_is_away_can_be_tried_again(aws: Aws, bucket: Bucket) -> N
         with pytest.raises(FilesUnavailable, match="NoSuchBucket"):
             call()
     with pytest.raises(FilesUnavailable, match="GetObject: ParamValidationError"):
-        Bucket("", client_config()).load(NAME)
+        bucket_of("").load(NAME)
     with Stubber(bucket._client()) as stub:
         refused = {"Key": "a", "Code": "InternalError"}
         stub.add_response("delete_objects", {"Errors": [refused]})
@@ -104,4 +103,4 @@ def test_a_bucket_that_is_away_can_be_tried_again(aws: Aws, bucket: Bucket) -> N
 
 def test_a_client_is_made_only_where_one_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("boto3.Session.client")
-    Bucket("files", client_config())
+    bucket_of("files")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,6 +15,9 @@ from chatbot.core.files import File
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+# Newer regions refuse presigned URLs in the older form (signature version 2).
+CONFIG = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+"""What the configuration of the bucket's client has to contain."""
 LINK_SECONDS = 60
 """Seconds for which a presigned URL is valid."""
 # Without the right to list the bucket, S3 answers 403 for a missing object (S3 API, GetObject).
@@ -26,21 +27,13 @@ _ABSENT = ("404", "NoSuchKey", "403", "AccessDenied")
 class Bucket:
     """Files in the bucket; thread-safe. Every method may raise FilesUnavailable.
 
-    The S3 client is created at first use, since most invocations need none.
+    `client` returns the S3 client, whose configuration contains `CONFIG`. It is called at first
+    use, since most invocations need none.
     """
 
-    def __init__(self, name: str, config: Config, endpoint: str = "") -> None:
-        """`endpoint` is AWS_ENDPOINT_URL, "" for AWS itself.
-
-        It is a parameter because the environment may have changed by the first use.
-        """
-        self._name, self._endpoint = name, endpoint or None
-        # Newer regions refuse presigned URLs in the older form (signature version 2).
-        virtual = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
-        self._config = config.merge(virtual)
-        self._session = boto3.DEFAULT_SESSION or boto3.Session()
-        self._lock = threading.Lock()
-        self._cached: S3Client | None = None
+    def __init__(self, name: str, client: Callable[[], S3Client]) -> None:
+        self._name = name
+        self._client = client
 
     def keep(self, name: str, file: File) -> None:
         """See ports.Files. Files other than pictures are marked for download."""
@@ -87,14 +80,6 @@ class Bucket:
                 return None
             place = {"Bucket": self._name, "Key": name}
             return self._client().generate_presigned_url("get_object", place, LINK_SECONDS)
-
-    def _client(self) -> S3Client:
-        with self._lock:
-            if self._cached is None:
-                self._cached = self._session.client(
-                    "s3", config=self._config, endpoint_url=self._endpoint
-                )
-            return self._cached
 
 
 def _absent_or_raise(error: ClientError) -> None:

@@ -1,7 +1,13 @@
-"""Configuration of the AWS clients of every function."""
+"""The AWS clients of every function: their configuration, and clients that are rarely needed."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Literal
+
+import boto3
 from botocore import __version__
 from botocore.config import Config
 
@@ -18,3 +24,27 @@ def client_config() -> Config:
         read_timeout=5,
         retries={"mode": "standard", "total_max_attempts": 3},  # with the first one
     )
+
+
+def lazy_client(
+    service: Literal["dynamodb", "s3"], config: Config, environ: Mapping[str, str]
+) -> Callable[[], Any]:
+    """Return a function that creates the client of `service` at its first call, and then keeps it.
+
+    Threads may share it. A client that most invocations do not need thus costs a cold start
+    nothing. Session and endpoint are taken now, as the other clients' are: by the first use, tests
+    and the local stack may have changed the environment.
+    """
+    session = boto3.DEFAULT_SESSION or boto3.Session()
+    endpoint = environ.get("AWS_ENDPOINT_URL") or None
+    lock = threading.Lock()  # sessions are not thread-safe
+
+    @cache
+    def create() -> Any:
+        return session.client(service, config=config, endpoint_url=endpoint)
+
+    def client() -> Any:
+        with lock:
+            return create()
+
+    return client

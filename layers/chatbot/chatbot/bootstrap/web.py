@@ -8,10 +8,10 @@ from pathlib import Path
 import boto3
 
 from chatbot.adapters.dynamodb.turns import Table
-from chatbot.adapters.s3 import Bucket
+from chatbot.adapters.s3 import CONFIG, Bucket
 from chatbot.adapters.ssm import Parameters
 from chatbot.adapters.telemetry import Telemetry
-from chatbot.bootstrap.aws import client_config
+from chatbot.bootstrap.aws import client_config, lazy_client
 from chatbot.bootstrap.handler import handler_of
 from chatbot.channels.web.session import is_open
 from chatbot.core.ports import now_ms
@@ -28,7 +28,8 @@ def build(environ: Mapping[str, str], folder: Path) -> Handler:
     parameters = Parameters(environ, "web", boto3.client("ssm", config=config), telemetry)
     dynamodb = boto3.client("dynamodb", config=config)
     website = Website(folder, environ.get("FILES_ORIGIN", ""))
-    bucket = Bucket(environ.get("FILES_BUCKET", ""), config, environ.get("AWS_ENDPOINT_URL", ""))
+    s3 = lazy_client("s3", config.merge(CONFIG), environ)
+    bucket = Bucket(environ.get("FILES_BUCKET", ""), s3)
     table_name = environ.get("TABLE_NAME", "")
     closed = ClosedChannels(telemetry)
 

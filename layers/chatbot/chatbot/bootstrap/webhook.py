@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 import boto3
 
@@ -11,16 +10,13 @@ from chatbot.adapters.sqs import Sender
 from chatbot.adapters.ssm import Parameters
 from chatbot.adapters.telemetry import Telemetry
 from chatbot.bootstrap import channels
-from chatbot.bootstrap.aws import client_config
+from chatbot.bootstrap.aws import client_config, lazy_client
 from chatbot.bootstrap.handler import handler_of
 from chatbot.channels.description import ChannelDescription, load
 from chatbot.core.message import Stop
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Handler, Inbound, MakeInbound, Request, Response
 from chatbot.edge.webhook import NOT_FOUND, ClosedChannels, handle
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 def build(environ: Mapping[str, str]) -> Handler:
@@ -29,43 +25,31 @@ def build(environ: Mapping[str, str]) -> Handler:
     config = client_config()
     parameters = Parameters(environ, "webhook", boto3.client("ssm", config=config), telemetry)
     sender = Sender(boto3.client("sqs", config=config), environ["QUEUE_URL"], telemetry)
-    stops = _Stops(environ, boto3.DEFAULT_SESSION)
-    return handler_of(_Webhook(parameters, sender, stops, telemetry).answer, "webhook", telemetry)
+    dynamodb = lazy_client("dynamodb", config, environ)
 
-
-class _Stops:
-    """Writes requests to stop an answer into the table.
-
-    They are rare, so the DynamoDB client is created only for the first one and does not slow down
-    cold starts. `session` is the one that the other clients come from.
-    """
-
-    def __init__(self, environ: Mapping[str, str], session: boto3.Session | None) -> None:
-        self._table_name = environ.get("TABLE_NAME", "")
-        self._endpoint = environ.get("AWS_ENDPOINT_URL") or None
-        self._session = session or boto3.Session()
-        self._client: DynamoDBClient | None = None
-
-    def put(self, stop: Stop) -> None:
-        """Store the request to stop. Raises HistoryUnavailable."""
+    def store_stop(stop: Stop) -> None:
+        # Such requests are rare, so a cold start does not load what stores them.
         from chatbot.adapters.dynamodb.state import put_stop
 
-        if self._client is None:
-            self._client = self._session.client(
-                "dynamodb", config=client_config(), endpoint_url=self._endpoint
-            )
-        put_stop(self._client, self._table_name, stop)
+        put_stop(dynamodb(), environ.get("TABLE_NAME", ""), stop)
+
+    webhook = _Webhook(parameters, sender, store_stop, telemetry)
+    return handler_of(webhook.answer, "webhook", telemetry)
 
 
 class _Webhook:
     """Routes requests to inbound channels, which it keeps until the settings change."""
 
     def __init__(
-        self, parameters: Parameters, sender: Sender, stops: _Stops, telemetry: Telemetry
+        self,
+        parameters: Parameters,
+        sender: Sender,
+        put_stop: Callable[[Stop], None],
+        telemetry: Telemetry,
     ) -> None:
         self._parameters = parameters
         self._sender = sender
-        self._stops = stops
+        self._put_stop = put_stop
         self._telemetry = telemetry
         self._closed = ClosedChannels(telemetry)
         self._channels: dict[str, tuple[ChannelDescription, MakeInbound]] = {}
@@ -88,4 +72,4 @@ class _Webhook:
         if channel.name not in self._inbounds:
             self._inbounds[channel.name] = make(settings)
         inbound, explain = self._inbounds[channel.name], channel.explains_refusals
-        return handle(request, inbound, self._sender, self._stops.put, self._telemetry, explain)
+        return handle(request, inbound, self._sender, self._put_stop, self._telemetry, explain)

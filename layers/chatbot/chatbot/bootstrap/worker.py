@@ -10,12 +10,12 @@ from botocore.config import Config
 
 from chatbot.adapters.dynamodb.turns import Table
 from chatbot.adapters.openai.media import OpenAIModel
-from chatbot.adapters.s3 import Bucket
+from chatbot.adapters.s3 import CONFIG, Bucket
 from chatbot.adapters.sqs import WorkerQueue
 from chatbot.adapters.ssm import Parameters
 from chatbot.adapters.telemetry import Telemetry
 from chatbot.bootstrap import channels
-from chatbot.bootstrap.aws import client_config
+from chatbot.bootstrap.aws import client_config, lazy_client
 from chatbot.channels.base import MakeOutbound, Services
 from chatbot.channels.description import load
 from chatbot.conversation.answer import Answers
@@ -41,7 +41,7 @@ def build(environ: Mapping[str, str]) -> Handler:
     """
     telemetry = Telemetry("worker")
     worker = _Worker(environ, telemetry)
-    worker.warm_up()
+    worker.current()  # in the init phase, while no message waits for it
 
     def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         telemetry.begin(context)
@@ -64,33 +64,18 @@ class _Worker:
         self._parameters = Parameters(environ, "worker", ssm, telemetry)
         self._telemetry = telemetry
         self._dynamodb = boto3.client("dynamodb", config=config)
-        self._queue = WorkerQueue(
-            boto3.client("sqs", config=config),
-            environ["QUEUE_URL"],
-            environ["DEAD_LETTER_QUEUE_URL"],
-        )
-        self._bucket = Bucket(
-            environ.get("FILES_BUCKET", ""), config, environ.get("AWS_ENDPOINT_URL", "")
-        )
+        sqs = boto3.client("sqs", config=config)
+        self._queue = WorkerQueue(sqs, environ["QUEUE_URL"], environ["DEAD_LETTER_QUEUE_URL"])
+        s3 = lazy_client("s3", config.merge(CONFIG), environ)
+        self._bucket = Bucket(environ.get("FILES_BUCKET", ""), s3)
         self._table_name = environ.get("TABLE_NAME", "")
         self._settings: Settings | None = None
         self._batch: Batch | None = None
 
-    def warm_up(self) -> None:
-        """Read the settings and compose in the init phase, while no message waits for it."""
-        try:
-            self._current()
-        except ParametersUnavailable as unavailable:
-            self._telemetry.warning("no_settings", error=type(unavailable).__name__)
-
     def run(self, records: list[Record], deadline: int) -> list[str]:
         """Process the records until `deadline` (epoch ms); return the ids of those to redeliver."""
-        try:
-            batch = self._current()
-        except ParametersUnavailable as unavailable:
-            self._telemetry.warning("no_settings", error=type(unavailable).__name__)
-            return self._return_all(records)
-        return batch.run(records, deadline)
+        batch = self.current()
+        return batch.run(records, deadline) if batch else self._return_all(records)
 
     def _return_all(self, records: list[Record]) -> list[str]:
         try:
@@ -99,36 +84,30 @@ class _Worker:
             self._telemetry.warning("not_hidden", records=len(records))
         return [record.message_id for record in records]
 
-    def _current(self) -> Batch:
-        settings = self._parameters.settings()
+    def current(self) -> Batch | None:
+        """Return what processes batches under the present settings, None while there are none."""
+        try:
+            settings = self._parameters.settings()
+        except ParametersUnavailable as unavailable:
+            self._telemetry.warning("no_settings", error=type(unavailable).__name__)
+            return None
         if self._batch is None or settings is not self._settings:
             self._batch, self._settings = self._compose(settings), settings
         return self._batch
 
     def _compose(self, settings: Settings) -> Batch:
         history = Table(self._dynamodb, self._table_name, now_ms, settings.retention_days)
-        model, files = OpenAIModel(settings), self._bucket
-        delivery = Delivery(
-            history,
-            settings,
-            self._telemetry,
-            now_ms,
-            credential_refused=self._parameters.forget,
-        )
-        handler = RecordHandler(
-            self._channels(settings, history, files),
-            history,
-            Answers(history, model, files, settings, self._telemetry, now_ms),
-            delivery,
-            settings,
-            self._telemetry,
-            now_ms,
-        )
-        return Batch(handler, self._queue, settings, self._telemetry, now_ms)
+        model, files, journal = OpenAIModel(settings), self._bucket, self._telemetry
+        outbounds = self._channels(settings, history)
+        answers = Answers(history, model, files, settings, journal, now_ms)
+        refused = self._parameters.forget
+        delivery = Delivery(history, settings, journal, now_ms, credential_refused=refused)
+        handler = RecordHandler(outbounds, history, answers, delivery, settings, journal, now_ms)
+        return Batch(handler, self._queue, settings, journal, now_ms)
 
-    def _channels(self, settings: Settings, history: Table, files: Bucket) -> dict[str, Channel]:
+    def _channels(self, settings: Settings, history: Table) -> dict[str, Channel]:
         """Return the channels that have their settings; modules of the others are not imported."""
-        services = Services(settings, self._telemetry, files, history.save_draft)
+        services = Services(settings, self._telemetry, self._bucket, history.save_draft)
         outbounds: dict[str, Channel] = {}
         for channel in channels.CHANNELS:
             if not channel.missing(channel.worker_needs, settings):
