@@ -25,12 +25,8 @@ NAMESPACE = "Chatbot"
 
 # urllib3's warnings contain the whole URL, which contains Telegram's token: errors only.
 _LOG_LEVELS = {
+    **dict.fromkeys(("openai", "httpx2", "httpcore2", "botocore", "boto3"), logging.WARNING),
     "urllib3": logging.ERROR,
-    "openai": logging.WARNING,
-    "httpx2": logging.WARNING,
-    "httpcore2": logging.WARNING,
-    "botocore": logging.WARNING,
-    "boto3": logging.WARNING,
 }
 _RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 

@@ -121,11 +121,8 @@ class Delivery:
         ambiguous = turn.state is State.SENDING  # its next part may have been posted
         if ambiguous and channel.settling is Settling.NOTHING_TO_POST:
             return self._mark_delivered(turn, attempt)
-        if (
-            ambiguous
-            and channel.settling is Settling.OPERATOR
-            and self.settings.ambiguous_delivery == "hold"
-        ):
+        hold = self.settings.ambiguous_delivery == "hold"
+        if ambiguous and channel.settling is Settling.OPERATOR and hold:
             self.history.hold(turn.key, self.clock())
             self.journal.count("Held", channel=turn.channel)
             self.journal.warning("held", **log_fields(turn))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import threading
-from types import TracebackType
 from typing import Self
 
 from chatbot.core.errors import ChatbotError, PostRefused
@@ -51,12 +50,7 @@ class Progress:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over = True
         self._wake.set()
         self._thread.join()

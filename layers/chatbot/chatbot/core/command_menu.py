@@ -4,22 +4,7 @@
 "/name" of `translations`.
 """
 
-from __future__ import annotations
-
-COMMANDS = (
-    "start",
-    "help",
-    "chat",
-    "image",
-    "reset",
-    "new",
-    "history",
-    "persona",
-    "export",
-    "forget",
-    "stop",
-    "retry",
-)
+COMMANDS = tuple("start help chat image reset new history persona export forget stop retry".split())
 """All commands, in the order in which menus and /help list them."""
 
 MENU_COMMANDS = tuple(name for name in COMMANDS if name not in ("start", "reset"))

@@ -1,7 +1,5 @@
 """Description of the Messenger channel."""
 
-from __future__ import annotations
-
 from chatbot.channels.description import ChannelDescription
 
 MESSENGER = ChannelDescription(

@@ -26,9 +26,7 @@ def media_of(message: dict[str, Any], most: int) -> Iterator[Media]:
     for name in _RECORDINGS:
         if name in message:
             yield _media("audio", need(message, name, dict))
-    if (
-        "document" in message and "animation" not in message
-    ):  # an animation is sent as a document too
+    if "document" in message and "animation" not in message:  # which is sent as a document too
         yield _media("document", need(message, "document", dict))
 
 

@@ -1,7 +1,5 @@
 """Description of the Telegram channel."""
 
-from __future__ import annotations
-
 from chatbot.channels.description import ChannelDescription
 
 TELEGRAM = ChannelDescription(

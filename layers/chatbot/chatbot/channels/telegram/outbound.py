@@ -22,13 +22,7 @@ from chatbot.channels.telegram.api import TelegramApi, description_of, parameter
 from chatbot.channels.telegram.inbound import NAME, Bot, chat_fields, read
 from chatbot.channels.text.entities import parts_of
 from chatbot.channels.text.split import utf16_length
-from chatbot.core.errors import (
-    AmbiguousPost,
-    Malformed,
-    PostRefused,
-    Undeliverable,
-    Unfetchable,
-)
+from chatbot.core.errors import AmbiguousPost, Malformed, PostRefused, Undeliverable, Unfetchable
 from chatbot.core.files import File
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Envelope, Media, Message
@@ -68,9 +62,8 @@ class TelegramChannel(BaseChannel):
     def acknowledge(self, message: Message) -> None:
         """End the progress indicator of a pressed button (Bot API, answerCallbackQuery)."""
         if message.handles.callback:
-            self._best_effort(
-                "answerCallbackQuery", {"callback_query_id": message.handles.callback}
-            )
+            fields = {"callback_query_id": message.handles.callback}
+            self._best_effort("answerCallbackQuery", fields)
 
     def show_typing(self, message: Message, drawing: bool = False) -> None:
         """Show for up to five seconds that the bot is typing (Bot API, sendChatAction)."""
@@ -112,11 +105,9 @@ class TelegramChannel(BaseChannel):
         parts = self.split(Reply(text))
         if not parts:
             return True
-        fields = {"draft_id": _draft_id(message.key), "can_stop": True, "keep_on_stop": True}
-        words = {"text": parts[-1].text, "entities": parts[-1].formatting}
-        answer = self._api.call(
-            "sendMessageDraft", {**chat, **fields, **words}, BEST_EFFORT_TIMEOUT
-        )
+        draft = {"draft_id": _draft_id(message.key), "can_stop": True, "keep_on_stop": True}
+        fields = {**chat, **draft, "text": parts[-1].text, "entities": parts[-1].formatting}
+        answer = self._api.call("sendMessageDraft", fields, BEST_EFFORT_TIMEOUT)
         if not answer.good:
             raise refusal_of(answer)
         return True

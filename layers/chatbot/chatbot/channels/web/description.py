@@ -1,7 +1,5 @@
 """Description of the web page's channel."""
 
-from __future__ import annotations
-
 from chatbot.channels.description import ChannelDescription
 
 WEB = ChannelDescription(

@@ -177,7 +177,9 @@ def read(envelope: Envelope) -> Message:
             reply_to=ReplyTo(rated),
             rating=rating,
         )
-    text = _text(payload)
+    text = need(payload, "text", str)
+    if not text.strip():
+        raise Malformed("web message without text")
     command = parse_command(text)
     return Message(
         key=envelope.key,
@@ -187,10 +189,3 @@ def read(envelope: Envelope) -> Message:
         author=Author(author, language=want(payload, "language", str) or ""),
         command=command or Command(),
     )
-
-
-def _text(payload: Mapping[str, Any]) -> str:
-    text = payload.get("text")
-    if not isinstance(text, str) or not text.strip():
-        raise Malformed("web message without text")
-    return text
