@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import boto3
 
@@ -26,6 +26,11 @@ def build(environ: Mapping[str, str]) -> Handler:
     parameters = Parameters(environ, "webhook", boto3.client("ssm", config=config), telemetry)
     sender = Sender(boto3.client("sqs", config=config), environ["QUEUE_URL"], telemetry)
     dynamodb = lazy_client("dynamodb", config, environ)
+    closed = ClosedChannels(telemetry)
+    routes: dict[str, tuple[ChannelDescription, MakeInbound]] = {}
+    for each in channels.CHANNELS:
+        routes |= dict.fromkeys(each.routes, (each, load(each.inbound)))
+    inbounds: dict[str, tuple[Settings, Inbound]] = {}  # with the settings that each was made for
 
     def store_stop(stop: Stop) -> None:
         # Such requests are rare, so a cold start does not load what stores them.
@@ -33,43 +38,20 @@ def build(environ: Mapping[str, str]) -> Handler:
 
         put_stop(dynamodb(), environ.get("TABLE_NAME", ""), stop)
 
-    webhook = _Webhook(parameters, sender, store_stop, telemetry)
-    return handler_of(webhook.answer, "webhook", telemetry)
-
-
-class _Webhook:
-    """Routes requests to inbound channels, which it keeps until the settings change."""
-
-    def __init__(
-        self,
-        parameters: Parameters,
-        sender: Sender,
-        put_stop: Callable[[Stop], None],
-        telemetry: Telemetry,
-    ) -> None:
-        self._parameters = parameters
-        self._sender = sender
-        self._put_stop = put_stop
-        self._telemetry = telemetry
-        self._closed = ClosedChannels(telemetry)
-        self._channels: dict[str, tuple[ChannelDescription, MakeInbound]] = {}
-        for channel in channels.CHANNELS:
-            self._channels |= dict.fromkeys(channel.routes, (channel, load(channel.inbound)))
-        self._settings: Settings | None = None
-        self._inbounds: dict[str, Inbound] = {}
-
-    def answer(self, request: Request) -> Response:
-        found = self._channels.get(f"{request.method} {request.path}")
+    def answer(request: Request) -> Response:
+        found = routes.get(f"{request.method} {request.path}")
         if found is None:
             return NOT_FOUND
         channel, make = found
-        settings = self._parameters.settings()
+        settings = parameters.settings()
         missing = channel.missing(channel.webhook_needs, settings)
         if missing:
-            return self._closed.answer(channel.name, ", ".join(missing))
-        if settings is not self._settings:
-            self._settings, self._inbounds = settings, {}
-        if channel.name not in self._inbounds:
-            self._inbounds[channel.name] = make(settings)
-        inbound, explain = self._inbounds[channel.name], channel.explains_refusals
-        return handle(request, inbound, self._sender, self._put_stop, self._telemetry, explain)
+            return closed.answer(channel.name, ", ".join(missing))
+        made_for, inbound = inbounds.get(channel.name, (None, None))
+        if inbound is None or made_for is not settings:
+            inbound = make(settings)
+            inbounds[channel.name] = settings, inbound
+        explain = channel.explains_refusals
+        return handle(request, inbound, sender, store_stop, telemetry, explain)
+
+    return handler_of(answer, "webhook", telemetry)
