@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,6 +20,7 @@ CONFIG = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
 """What the configuration of the bucket's client has to contain."""
 LINK_SECONDS = 60
 """Seconds for which a presigned URL is valid."""
+Answer = TypeVar("Answer")
 # Without the right to list the bucket, S3 answers 403 for a missing object (S3 API, GetObject).
 _ABSENT = ("404", "NoSuchKey", "403", "AccessDenied")
 
@@ -50,12 +51,8 @@ class Bucket:
     def load(self, name: str) -> File | None:
         """See ports.Files."""
         with _s3("GetObject"):
-            try:
-                answer = self._client().get_object(Bucket=self._name, Key=name)
-            except ClientError as error:
-                _absent_or_raise(error)
-                return None
-            return File(answer["Body"].read(), answer["ContentType"])
+            answer = _unless_absent(self._client().get_object, Bucket=self._name, Key=name)
+            return answer and File(answer["Body"].read(), answer["ContentType"])
 
     def delete(self, names: Iterable[str]) -> None:
         """See ports.Files."""
@@ -73,18 +70,20 @@ class Bucket:
     def link(self, name: str) -> str | None:
         """A presigned URL of the file, valid for LINK_SECONDS; None when there is no such file."""
         with _s3("HeadObject"):
-            try:
-                self._client().head_object(Bucket=self._name, Key=name)
-            except ClientError as error:
-                _absent_or_raise(error)
-                return None
             place = {"Bucket": self._name, "Key": name}
+            if _unless_absent(self._client().head_object, **place) is None:
+                return None
             return self._client().generate_presigned_url("get_object", place, LINK_SECONDS)
 
 
-def _absent_or_raise(error: ClientError) -> None:
-    if error.response["Error"]["Code"] not in _ABSENT:
-        raise error
+def _unless_absent(call: Callable[..., Answer], **place: str) -> Answer | None:
+    """Make a call about one object; None when there is no such object."""
+    try:
+        return call(**place)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _ABSENT:
+            raise
+        return None
 
 
 @contextmanager

@@ -185,13 +185,12 @@ class WorkerQueue:
     def hide(self, records: Sequence[Record], seconds: float) -> set[str]:
         """See ports.Queue. `seconds` are rounded up; with 0 the records are visible at once."""
         timeout = min(MAX_HIDDEN, max(0, math.ceil(seconds)))
-        return self._settle(
-            self._sqs.change_message_visibility_batch, records, {"VisibilityTimeout": timeout}
-        )
+        call = self._sqs.change_message_visibility_batch
+        return self._settle(call, records, VisibilityTimeout=timeout)
 
     def delete(self, records: Sequence[Record]) -> set[str]:
         """See ports.Queue."""
-        return self._settle(self._sqs.delete_message_batch, records, {})
+        return self._settle(self._sqs.delete_message_batch, records)
 
     def dead_letter(self, record: Record) -> None:
         """See ports.Queue.
@@ -211,9 +210,7 @@ class WorkerQueue:
         if "MessageId" not in answer:  # the SDK could not parse the body
             raise QueueUnavailable("unreadable answer")
 
-    def _settle(
-        self, call: Callable[..., Any], records: Sequence[Record], more: Mapping[str, int]
-    ) -> set[str]:
+    def _settle(self, call: Callable[..., Any], records: Sequence[Record], **more: int) -> set[str]:
         """Make a batch call for the records; entries that fail are repeated once.
 
         Returns the message ids whose receipt was refused.

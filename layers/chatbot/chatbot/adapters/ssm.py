@@ -82,9 +82,8 @@ class Parameters:
         path = self._environ.get("PARAMETER_PATH", "").rstrip("/")
         if not path:
             return []
-        answer = self._ssm.get_parameters(
-            Names=[f"{path}/{name}" for name in self._names], WithDecryption=True
-        )
+        names = [f"{path}/{name}" for name in self._names]
+        answer = self._ssm.get_parameters(Names=names, WithDecryption=True)
         values = {
             parameter["Name"].removeprefix(f"{path}/"): parameter["Value"]
             for parameter in answer["Parameters"]

@@ -169,8 +169,7 @@ class Table(StateItems):
         lifted = False
         for turn in self.older(before):
             if turn.links.fresh_start and turn.links.lifted_by in ("", before.sort):
-                values: dict[str, Plain] = {":by": before.sort}
-                self._client.update(turn.key, "SET lifted_by = :by", values)
+                self._client.update(turn.key, "SET lifted_by = :by", {":by": before.sort})
                 lifted = True
             elif lifted and turn.origin is not Origin.COMMAND:
                 return
