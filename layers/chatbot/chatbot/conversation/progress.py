@@ -65,27 +65,19 @@ class Progress:
 
     def tick(self) -> float:
         """Make the calls that are due; returns the seconds until the next is."""
-        steps = {
-            "type": self._show_typing,
-            "look": self._check_stop,
-            "draft": self._update_preview,
-        }
-        for name, step in steps.items():
+        for step in (self._show_typing, self._check_stop, self._update_preview):
             try:
                 step(self._clock())
             except Exception as error:  # noqa: BLE001 - no failure here may cost the answer
-                self._log_failure(name, error)
+                # Texts of other errors may contain what people wrote.
+                reason = str(error) if isinstance(error, ChatbotError) else type(error).__name__
+                facts = {"call": step.__name__.lstrip("_"), "reason": reason}
+                self._journal.info("courtesy_lost", channel=self._message.channel, **facts)
                 if isinstance(error, PostRefused) and error.retry_after:
                     after = self._clock() + error.retry_after * 1000
                     self._preview_at = max(self._preview_at, after)
         due = min(self._typing_at, self._check_stop_at, self._preview_at)
         return max(0.0, due - self._clock()) / 1000
-
-    def _log_failure(self, call: str, error: Exception) -> None:
-        # Texts of other errors may contain what people wrote.
-        safe = isinstance(error, ChatbotError)
-        reason = str(error) if safe else type(error).__name__
-        self._journal.info("courtesy_lost", channel=self._message.channel, call=call, reason=reason)
 
     def _run(self) -> None:
         self._channel.acknowledge(self._message)
