@@ -29,11 +29,11 @@ def best_effort(channel: str, name: str, call: Callable[[float], Answer], journa
     """
     try:
         answer = call(BEST_EFFORT_TIMEOUT)
+        failure = None if answer.good else f"status {answer.status}"
     except (PostRefused, AmbiguousPost) as error:
-        journal.info("courtesy_lost", channel=channel, call=name, reason=str(error))
-        return
-    if not answer.good:
-        journal.info("courtesy_lost", channel=channel, call=name, reason=f"status {answer.status}")
+        failure = str(error)
+    if failure is not None:
+        journal.info("courtesy_lost", channel=channel, call=name, reason=failure)
 
 
 def load_file(files: Files, stored: StoredFile | None) -> File | None:

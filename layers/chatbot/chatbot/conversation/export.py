@@ -22,7 +22,7 @@ def exported(turn: Turn) -> dict[str, Any]:
         "channel": turn.channel,
         "author": asdict(turn.author),
         "text": turn.text,
-        "reply": _reply(turn.reply),
+        "reply": _renamed(turn.reply, file="made"),
         "state": turn.state,
         "origin": turn.origin,
         "claim": None,
@@ -40,12 +40,11 @@ def exported(turn: Turn) -> dict[str, Any]:
     }
 
 
-def _reply(reply: Reply) -> dict[str, Any]:
-    fields = asdict(reply)
-    return {{"file": "made"}.get(name, name): field for name, field in fields.items()}
-
-
 def exported_profile(profile: ConversationProfile) -> dict[str, Any]:
     """The profile as a JSON object, with the names of its stored attributes."""
-    fields = asdict(profile)
-    return {{"asked_to_start": "asked"}.get(name, name): field for name, field in fields.items()}
+    return _renamed(profile, asked_to_start="asked")
+
+
+def _renamed(record: ConversationProfile | Reply, **names: str) -> dict[str, Any]:
+    """The record's fields, some of them under other names."""
+    return {names.get(name, name): field for name, field in asdict(record).items()}

@@ -254,11 +254,10 @@ def _parse(name: str, raw: str, hint: Any, rules: Mapping[str, Any]) -> Any:
         if not match:
             raise InvalidSetting(name, "a duration such as 90, 500ms, 15m or 24h")
         return Seconds(float(match[1]) * _UNITS[match[2]])
-    kind = int if hint is int else float
+    kind, expected = (int, "a whole number") if hint is int else (float, "a number")
     try:
         number = kind(raw)
     except ValueError:
-        expected = "a whole number" if kind is int else "a number"
         raise InvalidSetting(name, expected) from None
     low, high = rules.get("min"), rules.get("max")
     if (low is not None and number < low) or (high is not None and number > high):

@@ -54,11 +54,10 @@ class Website:
     def page(self, request: Request, settings: Settings) -> Response:
         """Return the page, with a cookie for a new conversation if the browser has no valid one."""
         page = self._responses(settings)["index.html"]
-        if session_of(request.cookies, settings.web_session_key) is not None:
+        key = settings.web_session_key
+        if session_of(request.cookies, key) is not None:
             return page
-        cookie = set_cookie(
-            new_session(), settings.web_session_key, secure=request.scheme == "https"
-        )
+        cookie = set_cookie(new_session(), key, secure=request.scheme == "https")
         return Response(page.status, page.body, {**page.headers, "set-cookie": cookie}, True)
 
     def asset(self, request: Request, settings: Settings) -> Response | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from chatbot.channels.base import BaseChannel, Services
@@ -167,10 +168,8 @@ class MessengerChannel(BaseChannel):
                 )
 
     def _show(self, message: Message, action: str) -> None:
-        fields = {"sender_action": action}
-        best_effort(
-            NAME, action, lambda limit: self._send(message.key, fields, limit), self._journal
-        )
+        call = partial(self._send, message.key, {"sender_action": action})
+        best_effort(NAME, action, call, self._journal)
 
     def _send(
         self,

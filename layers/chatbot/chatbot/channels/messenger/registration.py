@@ -55,9 +55,8 @@ class MessengerRegistration:
         }
         self.ask(self.api.app, "POST", "subscriptions", fields=subscription)
         self.ask(self.api.page, "POST", "subscribed_apps", fields={"subscribed_fields": FIELDS})
-        self.ask(
-            self.api.page, "POST", "messenger_profile", fields=_profile(self._settings.language)
-        )
+        profile = _profile(self._settings.language)
+        self.ask(self.api.page, "POST", "messenger_profile", fields=profile)
         return f"page {self._settings.messenger_page_id}"
 
     def unregister(self) -> None:

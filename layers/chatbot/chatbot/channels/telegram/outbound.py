@@ -6,18 +6,13 @@ import time
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from chatbot.channels import posts
 from chatbot.channels.base import BaseChannel, Services
 from chatbot.channels.payload import need, want
-from chatbot.channels.posts import (
-    BEST_EFFORT_TIMEOUT,
-    best_effort,
-    load_file,
-    upload_of,
-    with_buttons,
-)
 from chatbot.channels.telegram.api import TelegramApi, description_of, parameter_of, refusal_of
 from chatbot.channels.telegram.inbound import NAME, Bot, chat_fields, read
 from chatbot.channels.text.entities import parts_of
@@ -107,7 +102,7 @@ class TelegramChannel(BaseChannel):
             return True
         draft = {"draft_id": _draft_id(message.key), "can_stop": True, "keep_on_stop": True}
         fields = {**chat, **draft, "text": parts[-1].text, "entities": parts[-1].formatting}
-        answer = self._api.call("sendMessageDraft", fields, BEST_EFFORT_TIMEOUT)
+        answer = self._api.call("sendMessageDraft", fields, posts.BEST_EFFORT_TIMEOUT)
         if not answer.good:
             raise refusal_of(answer)
         return True
@@ -131,7 +126,7 @@ class TelegramChannel(BaseChannel):
             return True
         fields = {"chat_id": chat, "user_id": int(author)}
         try:
-            answer = self._api.call("getChatMember", fields, BEST_EFFORT_TIMEOUT)
+            answer = self._api.call("getChatMember", fields, posts.BEST_EFFORT_TIMEOUT)
             status = want(want(answer.body, "result", dict), "status", str)
         except (AmbiguousPost, Malformed) as error:
             raise PostRefused(f"getChatMember: {error}") from None
@@ -142,15 +137,15 @@ class TelegramChannel(BaseChannel):
     def split(self, reply: Reply) -> Sequence[Part]:
         """See ports.Poster. The first paragraph is the caption of a file."""
         if reply.file is None:
-            return with_buttons(_parts(reply.text, TEXT_LIMIT), reply)
+            return posts.with_buttons(_parts(reply.text, TEXT_LIMIT), reply)
         caption, _, rest = reply.text.partition("\n\n")
         first, *more = _parts(caption, CAPTION_LIMIT) or [Part("")]
         parts = [replace(first, file=reply.file), *more, *_parts(rest, TEXT_LIMIT)]
-        return with_buttons(parts, reply)
+        return posts.with_buttons(parts, reply)
 
     def post(self, turn: Turn, part: Part) -> str:
         """See ports.Poster. In groups the first part is a reply to the message that it answers."""
-        file = load_file(self._files, part.file)
+        file = posts.load_file(self._files, part.file)
         if part.file and file is None:
             gone = say("file_gone", turn.author.language or self._settings.language)
             part = Part(f"{gone}\n\n{part.text}".strip(), buttons=part.buttons)
@@ -184,9 +179,7 @@ class TelegramChannel(BaseChannel):
             raise AmbiguousPost("answer without a message id") from None
 
     def _best_effort(self, method: str, fields: dict[str, Any]) -> None:
-        best_effort(
-            NAME, method, lambda limit: self._api.call(method, fields, limit), self._journal
-        )
+        posts.best_effort(NAME, method, partial(self._api.call, method, fields), self._journal)
 
 
 def _parts(text: str, limit: int) -> list[Part]:
@@ -199,7 +192,7 @@ def _method_for(part: Part, file: File | None) -> tuple[str, str, dict[str, Uplo
         return "sendMessage", "", {}
     shown = part.file.is_picture and len(file.content) <= PHOTO_LIMIT
     kind = "photo" if shown else "document"
-    return f"send{kind.title()}", "caption", {kind: upload_of(part.file, file)}
+    return f"send{kind.title()}", "caption", {kind: posts.upload_of(part.file, file)}
 
 
 def _keyboard(buttons: Iterable[Button]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from chatbot.channels.registering import Tries
@@ -52,7 +53,5 @@ class TelegramRegistration:
 
     def result(self, method: str, **fields: Any) -> Any:
         """Call a method of the Bot API and return its result. Raises PostRefused, AmbiguousPost."""
-        answer = self._tries.twice(
-            lambda timeout: self._api.call(method, fields, timeout), description_of
-        )
-        return answer.get("result")
+        call = partial(self._api.call, method, fields)
+        return self._tries.twice(call, description_of).get("result")
