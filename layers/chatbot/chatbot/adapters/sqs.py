@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chatbot.core.errors import QueueUnavailable
-from chatbot.core.message import Envelope
+from chatbot.core.message import Envelope, log_fields
 from chatbot.core.ports import Journal
 from chatbot.core.work import Record
 
@@ -109,7 +109,7 @@ class Sender:
             return True
         envelope = entry.envelope
         self.journal.count("Ignored", channel=envelope.channel)
-        self.journal.warning("too_large", **_log_fields(envelope), bytes=entry.size)
+        self.journal.warning("too_large", **log_fields(envelope), bytes=entry.size)
         return False
 
     def _send_batch(self, batch: Sequence[_Entry]) -> list[_Entry]:
@@ -121,7 +121,7 @@ class Sender:
             refused = self._send_once(waiting)
             for entry in waiting:
                 if entry not in refused:
-                    self.journal.info("queued", **_log_fields(entry.envelope), bytes=entry.size)
+                    self.journal.info("queued", **log_fields(entry.envelope), bytes=entry.size)
             if not refused:
                 return []
             waiting = refused
@@ -142,14 +142,6 @@ class Sender:
         # The SDK turns a body that it cannot parse into an empty answer: nothing is accepted then.
         accepted = {success["Id"] for success in answer.get("Successful", [])}
         return [entry for number, entry in enumerate(entries) if str(number) not in accepted]
-
-
-def _log_fields(envelope: Envelope) -> dict[str, str]:
-    return {
-        "channel": envelope.channel,
-        "conversation": envelope.conversation,
-        "event_id": envelope.event_id,
-    }
 
 
 def _waves(envelopes: Iterable[Envelope]) -> Iterator[list[Envelope]]:

@@ -11,7 +11,6 @@ from chatbot.conversation.access import Access, AccessHistory, Refusal
 from chatbot.conversation.attachments import Attachments
 from chatbot.conversation.attempt import Deadline
 from chatbot.conversation.context import Context
-from chatbot.conversation.delivery import log_fields
 from chatbot.conversation.images import Images
 from chatbot.conversation.progress import Progress
 from chatbot.core.completion import Completion
@@ -22,7 +21,7 @@ from chatbot.core.errors import (
     PostRefused,
     Unfetchable,
 )
-from chatbot.core.message import Author, Kind, Message
+from chatbot.core.message import Author, Kind, Message, log_fields
 from chatbot.core.ports import (
     Channel,
     Clock,

@@ -34,6 +34,7 @@ from chatbot.core.errors import (
     PostRefused,
     Undeliverable,
 )
+from chatbot.core.message import log_fields
 from chatbot.core.ports import Clock, Journal, Poster, Settling, TurnExists, TurnWrites
 from chatbot.core.settings import Settings
 from chatbot.core.turn import Claim, Part, State, Turn
@@ -254,15 +255,6 @@ class Delivery:
             else:
                 return
         self.journal.warning("not_recorded", **log_fields(turn))
-
-
-def log_fields(turn: Turn) -> dict[str, str | float]:
-    """Fields that identify a turn in log lines."""
-    return {
-        "channel": turn.channel,
-        "conversation": turn.key.conversation,
-        "event_id": turn.key.event_id,
-    }
 
 
 def _is_claimed_by(turn: Turn | None, claim: Claim) -> bool:

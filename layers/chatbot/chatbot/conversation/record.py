@@ -21,11 +21,11 @@ from typing import Protocol
 from chatbot.conversation.answer import Answers
 from chatbot.conversation.attempt import Attempt, Deadline
 from chatbot.conversation.coalesce import merge, mergeable, pointers_to, resolve_pointer
-from chatbot.conversation.delivery import Delivery, log_fields
+from chatbot.conversation.delivery import Delivery
 from chatbot.conversation.ratings import keep_rating
 from chatbot.core.errors import HistoryUnavailable, LeaseLost, Malformed, Retryable
 from chatbot.core.key import TurnKey
-from chatbot.core.message import Envelope, Kind, Message
+from chatbot.core.message import Envelope, Kind, Message, log_fields
 from chatbot.core.ports import Channel, Clock, CrashCounter, Journal, Ratings, TurnWrites
 from chatbot.core.settings import Settings
 from chatbot.core.timeline import Timeline

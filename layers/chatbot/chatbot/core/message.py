@@ -6,10 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chatbot.core.errors import Malformed
 from chatbot.core.key import TurnKey
+
+if TYPE_CHECKING:
+    from chatbot.core.turn import Turn
 
 ENVELOPE_VERSION = 1
 
@@ -168,3 +171,9 @@ class Stop:
     conversation: str
     event: str
     at: int
+
+
+def log_fields(event: Envelope | Message | Turn) -> dict[str, str | float]:
+    """Fields that identify an event, or the turn that answers it, in log lines."""
+    key = event.key
+    return {"channel": event.channel, "conversation": key.conversation, "event_id": key.event_id}
