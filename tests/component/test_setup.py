@@ -313,7 +313,7 @@ def test_an_address_that_stays_down_is_logged(
     world.site.answer_down = 10
     assert world.ask("Create")["Data"] == BOTH
     assert world.site.answer_down == 8
-    assert "cloudformation_not_told" in capsys.readouterr().out
+    assert "cloudformation_response_given_up" in capsys.readouterr().out
 
 
 BREAKS: dict[str, Callable[[dict[str, Any]], None]] = {

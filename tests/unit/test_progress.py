@@ -115,7 +115,7 @@ def test_previews_that_fail_come_more_seldom(problem: Exception) -> None:
     assert stage.screen.tried == 3
     stage.until(14.2)
     assert len(stage.drafted) == 1
-    assert {name for name, _ in stage.journal.infos} == {"courtesy_lost"}
+    assert {name for name, _ in stage.journal.infos} == {"optional_call_failed"}
 
 
 def test_the_platform_names_the_pause() -> None:

@@ -60,9 +60,9 @@ def build(environ: Mapping[str, str]) -> Handler:
                 if send(session, "PUT", url, timeout=_RESPONSE_TIMEOUT, body=body).status < 300:
                     return
             except (PostRefused, AmbiguousPost) as error:
-                telemetry.warning("not_told", reason=str(error))
+                telemetry.warning("cloudformation_response_failed", reason=str(error))
             time.sleep(_PAUSE)
-        telemetry.warning("cloudformation_not_told")
+        telemetry.warning("cloudformation_response_given_up")
 
     return handler
 

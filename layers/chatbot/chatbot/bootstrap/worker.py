@@ -81,7 +81,7 @@ class _Worker:
         try:
             self._queue.hide(records, 5)
         except QueueUnavailable:
-            self._telemetry.warning("not_hidden", records=len(records))
+            self._telemetry.warning("return_to_queue_failed", records=len(records))
         return [record.message_id for record in records]
 
     def current(self) -> Batch | None:
@@ -89,7 +89,7 @@ class _Worker:
         try:
             settings = self._parameters.settings()
         except ParametersUnavailable as unavailable:
-            self._telemetry.warning("no_settings", error=type(unavailable).__name__)
+            self._telemetry.warning("settings_unavailable", error=type(unavailable).__name__)
             return None
         if self._batch is None or settings is not self._settings:
             self._batch, self._settings = self._compose(settings), settings

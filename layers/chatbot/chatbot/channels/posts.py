@@ -33,7 +33,7 @@ def best_effort(channel: str, name: str, call: Callable[[float], Answer], journa
     except (PostRefused, AmbiguousPost) as error:
         failure = str(error)
     if failure is not None:
-        journal.info("courtesy_lost", channel=channel, call=name, reason=failure)
+        journal.info("optional_call_failed", channel=channel, call=name, reason=failure)
 
 
 def load_file(files: Files, stored: StoredFile | None) -> File | None:

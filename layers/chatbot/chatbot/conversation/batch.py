@@ -67,7 +67,7 @@ class Batch:
                     return_when="FIRST_COMPLETED",
                 )
                 if not finished:
-                    self.journal.warning("time_over", groups=len(pending))
+                    self.journal.warning("invocation_timed_out", groups=len(pending))
                     self.end()
                 if pending:
                     # Delete early: the next message of a finished conversation need not wait for
@@ -88,7 +88,7 @@ class Batch:
             return self.queue.hide(records, seconds)
         except QueueUnavailable:
             # The queue's visibility timeout is longer: safe, but slower after a crash.
-            self.journal.warning("no_lease", records=len(records))
+            self.journal.warning("lease_failed", records=len(records))
             return set()
 
     def _run_group(
@@ -135,7 +135,7 @@ class Batch:
         try:
             self.queue.hide(rest, outcome.delay)
         except QueueUnavailable:
-            self.journal.warning("not_hidden", records=len(rest))
+            self.journal.warning("return_to_queue_failed", records=len(rest))
         return rest
 
     def _delete_done(self, records: Sequence[Record], unfinished: Sequence[Record]) -> None:
@@ -145,7 +145,7 @@ class Batch:
         try:
             self.queue.delete(done)
         except QueueUnavailable:
-            self.journal.warning("not_deleted", records=len(done))
+            self.journal.warning("delete_from_queue_failed", records=len(done))
 
     def _left(self, deadline: int) -> float:
         return (deadline - self.clock()) / 1000

@@ -254,7 +254,7 @@ class Delivery:
                 self.sleep(0.1 * 2**tried)
             else:
                 return
-        self.journal.warning("not_recorded", **log_fields(turn))
+        self.journal.warning("delivery_not_recorded", **log_fields(turn))
 
 
 def _is_claimed_by(turn: Turn | None, claim: Claim) -> bool:

@@ -72,7 +72,7 @@ class Progress:
                 # Texts of other errors may contain what people wrote.
                 reason = str(error) if isinstance(error, ChatbotError) else type(error).__name__
                 facts = {"call": step.__name__.lstrip("_"), "reason": reason}
-                self._journal.info("courtesy_lost", channel=self._message.channel, **facts)
+                self._journal.info("optional_call_failed", channel=self._message.channel, **facts)
                 if isinstance(error, PostRefused) and error.retry_after:
                     after = self._clock() + error.retry_after * 1000
                     self._preview_at = max(self._preview_at, after)
