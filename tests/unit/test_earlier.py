@@ -59,7 +59,7 @@ def test_when_nobody_tells_the_answer_goes_on_without() -> None:
     world = Telling("A", refusal=PostRefused("status 500"))
     assert world.handle(world.envelope("Hello")) == Done()
     assert world.channel.received == ["A"]
-    assert [name for name, _ in world.journal.warnings] == ["no_earlier"]
+    assert [name for name, _ in world.journal.warnings] == ["earlier_messages_unavailable"]
 
 
 def test_what_is_stored_already_is_no_hindrance() -> None:

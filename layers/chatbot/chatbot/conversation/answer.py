@@ -118,9 +118,11 @@ class Answers:
             if found:
                 self._history.put_all(found)
         except TurnExists:
-            self._journal.info("earlier_known", channel=message.channel)
+            self._journal.info("earlier_messages_stored", channel=message.channel)
         except PostRefused as refused:
-            self._journal.warning("no_earlier", channel=message.channel, reason=refused.reason)
+            self._journal.warning(
+                "earlier_messages_unavailable", channel=message.channel, reason=refused.reason
+            )
         return replace(timeline, turns=tuple(reversed(found)))
 
     def _command(self, context: Context) -> Turn:
@@ -146,7 +148,9 @@ class Answers:
         try:
             context = self._attachments.read(context)
         except Unfetchable as error:
-            self._journal.warning("unread", channel=message.channel, reason=error.reason)
+            self._journal.warning(
+                "attachment_unreadable", channel=message.channel, reason=error.reason
+            )
             name = error.reason if error.reason in EXPLAINED_REASONS else "gone"
             return context.notice(name, most=self._settings.max_file_mb)
         except ModelRefused as refused:

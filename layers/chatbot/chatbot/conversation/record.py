@@ -209,18 +209,13 @@ class RecordHandler:
         try:
             self._history.lower_try(key)
         except HistoryUnavailable:
-            self._journal.warning("try_not_lowered", event_id=key.event_id)
+            self._journal.warning("crash_count_not_lowered", event_id=key.event_id)
 
     def _log_retry(self, envelope: Envelope, error: Exception, delay: float) -> None:
         """Log by the type alone: an error's text may contain what people wrote."""
         self._journal.count("TriedAgain", channel=envelope.channel)
         self._journal.warning(
-            "again",
-            channel=envelope.channel,
-            conversation=envelope.conversation,
-            event_id=envelope.event_id,
-            error=type(error).__name__,
-            delay=delay,
+            "retry_scheduled", **log_fields(envelope), error=type(error).__name__, delay=delay
         )
 
 
