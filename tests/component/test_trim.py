@@ -52,7 +52,7 @@ def calls(pattern: str) -> set[str]:
 
 
 def test_every_service_that_is_called_is_left(trim: ModuleType, session: boto3.Session) -> None:
-    called = calls(r"\.client\(\s*\"(\w+)\"")
+    called = calls(r"(?:\.|lazy_)client\(\s*\"(\w+)\"")
     assert called == trim.SERVICES
     for name in called:
         assert session._session.create_client(name).meta.service_model.service_name == name
