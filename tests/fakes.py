@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chatbot.core.completion import Completion, PromptLine
+from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.errors import Unfetchable
 from chatbot.core.files import File
 from chatbot.core.key import TurnKey
@@ -318,17 +318,21 @@ class FakeModel:
         self.drawn: list[str] = []
         self.seconds: list[float] = []
 
-    def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
+    def answer(
+        self, prompt: Sequence[PromptLine], seconds: float, show: Show, spending: Spending
+    ) -> Completion:
         self.prompts.append(tuple(prompt))
         self.seconds.append(seconds)
+        spending.begin_request()
         answer = self.script.popleft() if self.script else f"You said: {prompt[-1].content}"
         if isinstance(answer, Exception):
             raise answer
+        spending.count_paid()
         if isinstance(answer, str):
             answer = Completion(answer, "fake-model", tokens_in=7, tokens_out=3)
         return answer
 
-    def draw(self, prompt: str, seconds: float) -> File:
+    def draw(self, prompt: str, seconds: float, spending: Spending) -> File:
         """Return the prompt as a picture, or raise the script's next item if it is an exception."""
         self.drawn.append(prompt)
         self._fail()

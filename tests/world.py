@@ -12,7 +12,7 @@ from chatbot.conversation.context import Context
 from chatbot.conversation.delivery import Delivery
 from chatbot.conversation.progress import Progress
 from chatbot.conversation.record import RecordHandler
-from chatbot.core.completion import Completion
+from chatbot.core.completion import Completion, Spending
 from chatbot.core.message import Envelope, Message
 from chatbot.core.ports import Settling
 from chatbot.core.settings import Settings
@@ -49,6 +49,7 @@ def context_of(
         history,
         MemoryFiles(),
         settings or Settings(),
+        Spending(),
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from chatbot.adapters.openai.chat import ChatModel
-from chatbot.core.completion import Completion, PromptLine
+from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.errors import ContentFiltered, ContextTooLong, ModelRefused, ModelUnavailable
 from chatbot.core.settings import Settings
 from local.http.server import serve
@@ -97,7 +97,7 @@ def message(text: str | None, finish: str = "stop", **more: object) -> dict[str,
 
 
 def test_an_answer_with_its_count(server: Server) -> None:
-    answer = server.model().answer(PROMPT, 10, go_on)
+    answer = server.model().answer(PROMPT, 10, go_on, Spending())
     assert answer == Completion(f"You said: {WORDS}", "first", tokens_in=13, tokens_out=5)
     streamed = {"stream": True, "stream_options": {"include_usage": True}}
     assert server.asked == [
@@ -117,7 +117,7 @@ def test_what_is_set_is_sent(server: Server) -> None:
     model = server.model(
         temperature=0.0, top_p=0.5, max_tokens=99, max_tokens_parameter="max_tokens"
     )
-    model.answer(PROMPT, 10, go_on)
+    model.answer(PROMPT, 10, go_on, Spending())
     others = ("messages", "stream", "stream_options")
     sent = {name: value for name, value in server.asked[0].items() if name not in others}
     assert sent == {"model": "first", "temperature": 0.0, "top_p": 0.5, "max_tokens": 99}
@@ -125,19 +125,19 @@ def test_what_is_set_is_sent(server: Server) -> None:
 
 def test_a_cut_answer_says_so(server: Server) -> None:
     prompt = [PromptLine("user", "[[length:9]]")]
-    answer = server.model(max_tokens=3).answer(prompt, 10, go_on)
+    answer = server.model(max_tokens=3).answer(prompt, 10, go_on, Spending())
     assert (answer.text, answer.cut) == ("word1 word2 word3", True)
 
 
 def test_a_server_that_wants_no_key(server: Server) -> None:
     server.fail(says(message(" hello ")))
-    answer = server.model(openai_api_key="").answer(PROMPT, 10, go_on)
+    answer = server.model(openai_api_key="").answer(PROMPT, 10, go_on, Spending())
     assert answer == Completion("hello", "first")
 
 
 def test_pictures_go_along(server: Server) -> None:
     picture = "data:image/png;base64,AAAA"
-    server.model().answer([PromptLine("user", WORDS, (picture,))], 10, go_on)
+    server.model().answer([PromptLine("user", WORDS, (picture,))], 10, go_on, Spending())
     assert server.asked[0]["messages"][0]["content"] == [
         {"type": "text", "text": WORDS},
         {"type": "image_url", "image_url": {"url": picture}},
@@ -167,7 +167,7 @@ LONG = [PromptLine("user", "[[length:30]]")]
 def test_words_are_shown_as_they_come(streaming: Server) -> None:
     streaming.stand_in.token_s = 0.02
     shown = Shown()
-    answer = streaming.model().answer(LONG, 10, shown)
+    answer = streaming.model().answer(LONG, 10, shown, Spending())
     known = [text for text in shown.texts if text]
     assert known[0] == "word1"
     assert known[-1] == answer.text
@@ -180,13 +180,13 @@ def test_words_are_shown_as_they_come(streaming: Server) -> None:
 def test_a_stop_ends_the_answer_there(streaming: Server) -> None:
     streaming.stand_in.token_s = 0.2  # to its end it would take six seconds
     began = time.monotonic()
-    answer = streaming.model().answer(LONG, 10, Shown("word3"))
+    answer = streaming.model().answer(LONG, 10, Shown("word3"), Spending())
     assert time.monotonic() - began < 3
     assert (answer.text, answer.stopped, answer.cut) == ("word1 word2", True, False)
 
 
 def test_a_stop_before_the_first_word(streaming: Server) -> None:
-    answer = streaming.model().answer(LONG, 10, Shown(""))
+    answer = streaming.model().answer(LONG, 10, Shown(""), Spending())
     assert answer == Completion("", "first", stopped=True)
     assert streaming.asked == []
 
@@ -198,7 +198,7 @@ def test_a_stop_after_the_last_word_comes_too_late(streaming: Server) -> None:
         texts.append(text)
         return texts.count(text) < 2 or not text
 
-    answer = streaming.model().answer(PROMPT, 10, stop_at_the_end)
+    answer = streaming.model().answer(PROMPT, 10, stop_at_the_end, Spending())
     assert (answer.text, answer.stopped) == (f"You said: {WORDS}", False)
 
 
@@ -206,7 +206,7 @@ def test_an_answer_that_breaks_off_is_asked_for_again(streaming: Server) -> None
     streaming.stand_in.token_s = 0.001
     streaming.fail(Fault("cut", chunks=4))
     shown = Shown()
-    answer = streaming.model().answer(LONG, 10, shown)
+    answer = streaming.model().answer(LONG, 10, shown, Spending())
     assert (answer.text, streaming.pauses) == (shown.texts[-1], [0.5])
     assert "" in shown.texts[shown.texts.index("word1 word2") :]
 
@@ -214,7 +214,7 @@ def test_an_answer_that_breaks_off_is_asked_for_again(streaming: Server) -> None
 def test_an_answer_without_an_end_is_broken(streaming: Server) -> None:
     piece = json.dumps({"choices": [{"delta": {"content": "word"}}]})
     streaming.stand_in.faults.add(Fault("malformed", body=f"data: {piece}\n\n", work=False))
-    assert streaming.model().answer(LONG, 10, go_on).text
+    assert streaming.model().answer(LONG, 10, go_on, Spending()).text
     assert streaming.pauses == [0.5]
 
 
@@ -227,7 +227,7 @@ def test_an_error_within_the_answer(streaming: Server, code: object, kind: type[
     body = f"data: {piece}\n\ndata: {error}\n\n"
     streaming.stand_in.faults.add(Fault("malformed", body=body, work=False, times=0))
     with pytest.raises(kind) as raised:
-        streaming.model().answer(LONG, 1.4, go_on)
+        streaming.model().answer(LONG, 1.4, go_on, Spending())
     assert WORDS not in "".join(traceback.format_exception(raised.value))
 
 
@@ -235,7 +235,7 @@ def test_a_server_that_falls_silent(streaming: Server) -> None:
     streaming.stand_in.token_s = 30
     began = time.monotonic()
     with pytest.raises(ModelUnavailable, match="timeout"):
-        ChatModel(streaming.settings).answer(LONG, 2, go_on)
+        ChatModel(streaming.settings).answer(LONG, 2, go_on, Spending())
     assert time.monotonic() - began < 5
 
 
@@ -243,7 +243,7 @@ def test_a_server_that_never_ends(streaming: Server) -> None:
     streaming.stand_in.token_s = 0.3
     began = time.monotonic()
     with pytest.raises(ModelUnavailable):
-        ChatModel(streaming.settings).answer(LONG, 2, go_on)
+        ChatModel(streaming.settings).answer(LONG, 2, go_on, Spending())
     assert time.monotonic() - began < 5
 
 
@@ -277,7 +277,7 @@ def test_a_connection_is_used_again() -> None:
         serving.start()
         url = f"http://127.0.0.1:{server.server_port}/v1"
         model = ChatModel(Settings(openai_base_url=url))
-        answers = [model.answer(PROMPT, 10, go_on) for _ in range(3)]
+        answers = [model.answer(PROMPT, 10, go_on, Spending()) for _ in range(3)]
         server.shutdown()
     assert [answer.text for answer in answers] == ["Hello"] * 3
     assert len(KeepAlive.ports) == 3
@@ -306,7 +306,7 @@ def test_a_refusal_is_not_repeated(
 ) -> None:
     server.fail(Fault("status", status=status, code=code))
     with pytest.raises(ModelRefused) as refused:
-        server.model().answer(PROMPT, 10, go_on)
+        server.model().answer(PROMPT, 10, go_on, Spending())
     assert (type(refused.value), refused.value.reason) == (kind, reason)
     assert (server.pauses, server.asked) == ([], [])
 
@@ -314,26 +314,26 @@ def test_a_refusal_is_not_repeated(
 @pytest.mark.parametrize("prompt", ["[[filter]]", "[[refuse]]"])
 def test_a_filtered_answer(server: Server, prompt: str) -> None:
     with pytest.raises(ContentFiltered):
-        server.model().answer([PromptLine("user", prompt)], 10, go_on)
+        server.model().answer([PromptLine("user", prompt)], 10, go_on, Spending())
 
 
 def test_a_prompt_beyond_the_context(server: Server) -> None:
     server.stand_in.context_tokens = 3
     with pytest.raises(ContextTooLong):
-        server.model().answer(PROMPT, 10, go_on)
+        server.model().answer(PROMPT, 10, go_on, Spending())
 
 
 def test_a_prompt_beyond_the_context_of_a_server_without_codes(server: Server) -> None:
     error = {"message": "This model's maximum context length is 3 tokens", "code": 400}
     server.fail(Fault("status", status=400, body=json.dumps({"error": error})))
     with pytest.raises(ContextTooLong):
-        server.model().answer(PROMPT, 10, go_on)
+        server.model().answer(PROMPT, 10, go_on, Spending())
 
 
 def test_a_limit_spent_on_thinking_alone(server: Server) -> None:
     server.fail(says(message("", "length")))
     with pytest.raises(ModelRefused, match="token_limit"):
-        server.model().answer(PROMPT, 10, go_on)
+        server.model().answer(PROMPT, 10, go_on, Spending())
 
 
 # Troubles that pass
@@ -366,7 +366,7 @@ PASSING = [
 @pytest.mark.parametrize("fault", PASSING, ids=lambda fault: f"{fault.kind} {fault.body}")
 def test_a_trouble_that_passes_is_waited_out(server: Server, fault: Fault) -> None:
     server.fail(fault)
-    assert server.model().answer(PROMPT, 10, go_on).text == f"You said: {WORDS}"
+    assert server.model().answer(PROMPT, 10, go_on, Spending()).text == f"You said: {WORDS}"
     assert server.pauses == [0.5]
 
 
@@ -374,41 +374,41 @@ def test_a_trouble_that_passes_is_waited_out(server: Server, fault: Fault) -> No
 def test_without_time_to_wait_the_model_is_unavailable(server: Server, fault: Fault) -> None:
     server.fail(fault)
     with pytest.raises(ModelUnavailable):
-        server.model().answer(PROMPT, 1.4, go_on)
+        server.model().answer(PROMPT, 1.4, go_on, Spending())
     assert server.pauses == []
 
 
 def test_pauses_grow_and_the_time_is_kept(server: Server) -> None:
     server.fail(Fault("status", status=500, times=0))
     with pytest.raises(ModelUnavailable) as unavailable:
-        server.model().answer(PROMPT, 10, go_on)
+        server.model().answer(PROMPT, 10, go_on, Spending())
     assert server.pauses == [0.5, 1, 2, 4]
     assert unavailable.value.retry_after is None
 
 
 def test_the_server_names_the_pause(server: Server) -> None:
     server.fail(Fault("status", status=429, retry_after=3))
-    assert server.model().answer(PROMPT, 10, go_on).text
+    assert server.model().answer(PROMPT, 10, go_on, Spending()).text
     assert server.pauses == [3]
 
 
 def test_a_pause_beyond_the_time_is_handed_on(server: Server) -> None:
     server.fail(Fault("status", status=429, retry_after=30))
     with pytest.raises(ModelUnavailable) as unavailable:
-        server.model().answer(PROMPT, 10, go_on)
+        server.model().answer(PROMPT, 10, go_on, Spending())
     assert unavailable.value.retry_after == 30
     assert server.pauses == []
 
 
 def test_nothing_is_asked_without_time(server: Server) -> None:
     with pytest.raises(ModelUnavailable):
-        server.model().answer(PROMPT, 0.9, go_on)
+        server.model().answer(PROMPT, 0.9, go_on, Spending())
     assert server.asked == []
 
 
 def test_a_server_that_is_not_there(server: Server) -> None:
     with pytest.raises(ModelUnavailable, match="connection"):
-        server.model(openai_base_url="http://127.0.0.1:1/v1").answer(PROMPT, 1.4, go_on)
+        server.model(openai_base_url="http://127.0.0.1:1/v1").answer(PROMPT, 1.4, go_on, Spending())
 
 
 @pytest.mark.parametrize(("fallbacks", "asked"), [((), 1), (("second",), 2)])
@@ -419,7 +419,7 @@ def test_a_server_that_never_answers(
     model = ChatModel(replace(server.settings, openai_fallback_models=fallbacks))
     began = time.monotonic()
     with pytest.raises(ModelUnavailable, match="timeout"):
-        model.answer(PROMPT, 2.1, go_on)
+        model.answer(PROMPT, 2.1, go_on, Spending())
     assert time.monotonic() - began < 4
     assert len(server.stand_in.faults.fired) == asked
 
@@ -432,34 +432,36 @@ def test_a_server_that_never_answers(
 )
 def test_the_next_model_is_asked_at_once(server: Server, fault: Fault) -> None:
     server.fail(fault)
-    answer = server.model(openai_fallback_models=("second", "third")).answer(PROMPT, 10, go_on)
+    answer = server.model(openai_fallback_models=("second", "third")).answer(
+        PROMPT, 10, go_on, Spending()
+    )
     assert (answer.model, server.pauses) == ("second", [])
 
 
 def test_after_all_models_the_first_is_asked_again(server: Server) -> None:
     server.fail(Fault("status", status=503, times=2))
-    answer = server.model(openai_fallback_models=("second",)).answer(PROMPT, 10, go_on)
+    answer = server.model(openai_fallback_models=("second",)).answer(PROMPT, 10, go_on, Spending())
     assert (answer.model, server.pauses) == ("first", [0.5])
 
 
 def test_a_model_that_is_not_there_is_asked_once(server: Server) -> None:
     server.stand_in.models = frozenset({"second"})
     server.fail(Fault("status", status=503, contains="second"))
-    answer = server.model(openai_fallback_models=("second",)).answer(PROMPT, 10, go_on)
+    answer = server.model(openai_fallback_models=("second",)).answer(PROMPT, 10, go_on, Spending())
     assert (answer.model, server.pauses) == ("second", [0.5])
 
 
 def test_no_model_is_there(server: Server) -> None:
     server.stand_in.models = frozenset()
     with pytest.raises(ModelRefused, match="unknown_model"):
-        server.model(openai_fallback_models=("second",)).answer(PROMPT, 10, go_on)
+        server.model(openai_fallback_models=("second",)).answer(PROMPT, 10, go_on, Spending())
     assert server.pauses == []
 
 
 def test_a_refusal_stops_the_list(server: Server) -> None:
     server.fail(Fault("status", status=401))
     with pytest.raises(ModelRefused, match="authentication"):
-        server.model(openai_fallback_models=("second",)).answer(PROMPT, 10, go_on)
+        server.model(openai_fallback_models=("second",)).answer(PROMPT, 10, go_on, Spending())
     assert server.asked == []
 
 
@@ -474,7 +476,7 @@ LEAKS += [replace(says(f'{{"{WORDS}'), times=0), Fault("reset", times=0)]
 def test_no_error_repeats_the_prompt_or_the_key(server: Server, fault: Fault) -> None:
     server.fail(fault)
     with pytest.raises((ModelUnavailable, ModelRefused)) as raised:
-        server.model().answer(PROMPT, 1.4, go_on)
+        server.model().answer(PROMPT, 1.4, go_on, Spending())
     shown = "".join(traceback.format_exception(raised.value))
     assert WORDS not in shown
     assert KEY not in shown

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from chatbot.adapters.openai.media import OpenAIModel
-from chatbot.core.completion import PromptLine
+from chatbot.core.completion import PromptLine, Spending
 from chatbot.core.errors import ChatbotError, ContentFiltered, ModelRefused, ModelUnavailable
 from chatbot.core.files import File
 from chatbot.core.ports import Model
@@ -48,7 +48,7 @@ def test_a_picture_in_either_form(
 ) -> None:
     model: Model = studio
     standin.image_urls = by_address
-    picture = model.draw("a red fox", 30)
+    picture = model.draw("a red fox", 30, Spending())
     assert picture.type == "image/png"
     assert picture.content.startswith(b"\x89PNG")
     [call] = standin.accepted
@@ -70,7 +70,7 @@ def test_every_form_of_a_recording_that_we_know_is_taken(studio: OpenAIModel, ki
 
 def test_pictures_are_shown_to_the_model(standin: OpenAIStandIn, studio: OpenAIModel) -> None:
     url = "data:image/png;base64," + base64.b64encode(b"png").decode()
-    studio.answer([PromptLine("user", "What is this?", (url,))], 30, lambda text: True)
+    studio.answer([PromptLine("user", "What is this?", (url,))], 30, lambda text: True, Spending())
     [call] = standin.accepted
     [line] = call.params["messages"]
     assert line["content"] == [
@@ -115,7 +115,7 @@ def test_what_goes_wrong(
 ) -> None:
     standin.faults.add(replace(fault, match="images/generations"))
     with pytest.raises(meant, match=reason) as caught:
-        studio.draw(WORDS, 1)
+        studio.draw(WORDS, 1, Spending())
     shown = "".join(traceback.format_exception(caught.value))
     assert "confidence" not in shown
     assert getattr(caught.value, "retry_after", None) == fault.retry_after
@@ -132,4 +132,4 @@ def test_a_recording_that_nobody_understands_does_not_leak(
 
 def test_the_filter_says_no(studio: OpenAIModel) -> None:
     with pytest.raises(ContentFiltered):
-        studio.draw("a crime [[filter]]", 30)
+        studio.draw("a crime [[filter]]", 30, Spending())

@@ -13,7 +13,7 @@ import pytest
 from cryptography.x509 import IPAddress
 
 from chatbot.adapters.openai.chat import ChatModel
-from chatbot.core.completion import PromptLine
+from chatbot.core.completion import PromptLine, Spending
 from chatbot.core.errors import AmbiguousPost, ModelUnavailable
 from chatbot.core.settings import Settings
 from chatbot.net.post import Session, send
@@ -88,7 +88,7 @@ def post(url: str) -> None:
 
 def ask(url: str) -> None:
     settings = Settings(openai_base_url=url, streaming="off")
-    ChatModel(settings).answer([PromptLine("user", WORDS)], 1.5, lambda piece: True)
+    ChatModel(settings).answer([PromptLine("user", WORDS)], 1.5, lambda piece: True, Spending())
 
 
 @pytest.fixture(params=[post, ask])

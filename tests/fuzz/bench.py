@@ -23,7 +23,7 @@ from chatbot.channels.web.outbound import WebChannel
 from chatbot.conversation.answer import Answers
 from chatbot.conversation.delivery import Delivery
 from chatbot.conversation.record import REST_ARRIVES, RecordHandler
-from chatbot.core.completion import Completion, PromptLine
+from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.message import Envelope
 from chatbot.core.ports import Channel, Show
 from chatbot.core.settings import load
@@ -190,8 +190,10 @@ class _Queue:
 class _Model(FakeModel):
     """A model with long answers, within MAX_TOKENS."""
 
-    def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
-        completion = super().answer(prompt, seconds, show)
+    def answer(
+        self, prompt: Sequence[PromptLine], seconds: float, show: Show, spending: Spending
+    ) -> Completion:
+        completion = super().answer(prompt, seconds, show, spending)
         return replace(completion, text=completion.text[:10_000])
 
 

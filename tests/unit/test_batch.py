@@ -9,7 +9,7 @@ import pytest
 
 from chatbot.conversation.attempt import time_needed
 from chatbot.conversation.batch import LEASE_SLACK
-from chatbot.core.completion import Completion, PromptLine
+from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.errors import HistoryUnavailable, ModelUnavailable, PostRefused, QueueUnavailable
 from chatbot.core.ports import Show
 from chatbot.core.timeline import Timeline
@@ -87,7 +87,9 @@ class _SlowForOne(FakeModel):
         self.world = world
         self.deleted_meanwhile = False
 
-    def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
+    def answer(
+        self, prompt: Sequence[PromptLine], seconds: float, show: Show, spending: Spending
+    ) -> Completion:
         if prompt[-1].content == "slow":
             for _ in range(200):
                 if len(self.world.queue.letters) == 1:
@@ -164,7 +166,9 @@ def test_a_thread_that_works_past_the_deadline_ends_the_process() -> None:
     release = threading.Event()
 
     class Stuck(FakeModel):
-        def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
+        def answer(
+            self, prompt: Sequence[PromptLine], seconds: float, show: Show, spending: Spending
+        ) -> Completion:
             release.wait(10)
             return Completion("late", "m")
 

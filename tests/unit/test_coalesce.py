@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chatbot.conversation.record import MOST_RECEIVES, REST_ARRIVES
-from chatbot.core.completion import Completion, PromptLine
+from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.errors import AmbiguousPost, HistoryUnavailable, ModelUnavailable, PostRefused
 from chatbot.core.message import Envelope, Kind
 from chatbot.core.ports import Show
@@ -286,7 +286,9 @@ class Rival(FakeModel):
         super().__init__()
         self.world, self.sent = world, sent
 
-    def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
+    def answer(
+        self, prompt: Sequence[PromptLine], seconds: float, show: Show, spending: Spending
+    ) -> Completion:
         self.world.conversation._answers._model = self.world.model
         handle(self.world, *self.sent)
         return Completion("ours", "m")

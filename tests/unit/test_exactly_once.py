@@ -28,7 +28,7 @@ from chatbot.conversation.answer import Answers
 from chatbot.conversation.batch import Batch
 from chatbot.conversation.delivery import Delivery
 from chatbot.conversation.record import RecordHandler
-from chatbot.core.completion import Completion, PromptLine
+from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.errors import AmbiguousPost, HistoryUnavailable, PostRefused
 from chatbot.core.message import Envelope
 from chatbot.core.ports import Settling, Show
@@ -145,7 +145,9 @@ class SteppingModel(FakeModel):
         super().__init__()
         self._worker = worker
 
-    def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
+    def answer(
+        self, prompt: Sequence[PromptLine], seconds: float, show: Show, spending: Spending
+    ) -> Completion:
         self._worker.gate.pause("model before")
         self._worker.machine.asked.append(prompt[-1].content)
         return Completion(f"answer to {prompt[-1].content}", "m")

@@ -13,7 +13,7 @@ from chatbot.conversation.attempt import Deadline
 from chatbot.conversation.context import Context
 from chatbot.conversation.images import Images
 from chatbot.conversation.progress import Progress
-from chatbot.core.completion import Completion
+from chatbot.core.completion import Completion, Spending
 from chatbot.core.errors import (
     ContentFiltered,
     ContextTooLong,
@@ -86,6 +86,7 @@ class Answers:
             self._history,
             self._files,
             self._settings,
+            Spending(),
         )
         if refusal := self._access.check(message, timeline):
             return _refusal_turn(context, refusal)
@@ -168,7 +169,7 @@ class Answers:
         context.progress.drawing = True
         caption = " ".join(description.split())
         try:
-            picture = self._images.draw(message, caption, context.deadline)
+            picture = self._images.draw(message, caption, context.deadline, context.spending)
         except ContentFiltered:
             self._journal.count("Filtered", channel=message.channel)
             return replace(context.notice("picture_filtered"), origin=Origin.FILTERED)
@@ -185,12 +186,12 @@ class Answers:
         show = context.progress.show
         try:
             try:
-                completion = self._model.answer(lines, deadline.left(), show)
+                completion = self._model.answer(lines, deadline.left(), show, context.spending)
             except ContextTooLong:
                 lines, too_long = prompt.shorter(lines), lines
                 if len(lines) == len(too_long):
                     raise
-                completion = self._model.answer(lines, deadline.left(), show)
+                completion = self._model.answer(lines, deadline.left(), show, context.spending)
         except ContentFiltered:
             self._journal.count("Filtered", channel=message.channel)
             return context.turn(self._configured_reply("filtered_text", message), Origin.FILTERED)

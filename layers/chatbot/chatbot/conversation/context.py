@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from chatbot.conversation.attempt import Deadline
 from chatbot.conversation.progress import Progress
+from chatbot.core.completion import Spending
 from chatbot.core.message import Message
 from chatbot.core.ports import Channel, Files, Memory
 from chatbot.core.settings import Settings
@@ -19,7 +20,8 @@ class Context:
     """A message with everything that is needed to answer it.
 
     Each step takes a context and returns a changed one or a turn. `deadline` is when the answer
-    must be there; `pictures` are the attached pictures as `data:` URLs. Example of a step:
+    must be there; `spending` counts what the model is asked; `pictures` are the attached pictures
+    as `data:` URLs. Example of a step:
 
         def images_off(context: Context) -> Turn:
             return context.notice("images_off")
@@ -33,6 +35,7 @@ class Context:
     history: Memory
     files: Files
     settings: Settings
+    spending: Spending
     pictures: tuple[str, ...] = field(default=(), repr=False)
 
     @property

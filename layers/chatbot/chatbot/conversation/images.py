@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chatbot.conversation.attempt import Deadline
+from chatbot.core.completion import Spending
 from chatbot.core.errors import ModelUnavailable
 from chatbot.core.files import StoredFile
 from chatbot.core.message import Message
@@ -25,7 +26,9 @@ class Images:
         self._journal = journal
         self._clock = clock
 
-    def draw(self, message: Message, description: str, deadline: Deadline) -> StoredFile:
+    def draw(
+        self, message: Message, description: str, deadline: Deadline, spending: Spending
+    ) -> StoredFile:
         """Generate the picture for `message`, or take the one that an earlier attempt has stored.
 
         Raises ModelUnavailable, ModelRefused, ContentFiltered, FilesUnavailable.
@@ -37,7 +40,7 @@ class Images:
                 raise ModelUnavailable("no time left to draw")
             began = self._clock()
             seconds = deadline.within(self._settings.image_timeout).left()
-            file = self._model.draw(description, seconds)
+            file = self._model.draw(description, seconds, spending)
             self._files.keep(name, file)
             self._journal.count("Images", channel=message.channel)
             took = (self._clock() - began) / 1000

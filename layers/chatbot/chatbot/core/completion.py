@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chatbot.core.errors import ModelUnavailable, SpendingExhausted
+
+MOST_PAID = 3
+"""Requests for one message, over all its deliveries and models, that the server may answer with
+status 200, which providers charge for, whether the answer was usable or not."""
+MOST_REQUESTS = 40
+"""Requests for one message, over all its deliveries and models, whatever becomes of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class PromptLine:
@@ -22,6 +30,8 @@ class Completion:
     """The answer of a model.
 
     `cut` is True when it ended at the token limit, `stopped` when the person asked to stop it.
+    `thinking` is what a reasoning model wrote before its answer: never shown, never stored.
+    `unseen` are the kinds of input ("image") that the model does not take and was not sent.
     """
 
     text: str
@@ -30,3 +40,35 @@ class Completion:
     tokens_out: int = 0
     cut: bool = False
     stopped: bool = False
+    thinking: str = ""
+    unseen: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Spending:
+    """What one attempt may still request of the model server for a message, and has requested.
+
+    `requests` and `paid` are counted by this attempt; `requests_left` and `paid_left` are what
+    earlier attempts have left of MOST_REQUESTS and MOST_PAID. Not shared by threads.
+    """
+
+    requests_left: int = MOST_REQUESTS
+    paid_left: int = MOST_PAID
+    requests: int = 0
+    paid: int = 0
+
+    def begin_request(self) -> None:
+        """Count a request, before it is sent.
+
+        Raises SpendingExhausted when the message was paid for often enough, ModelUnavailable when
+        no request is left for now.
+        """
+        if self.paid >= self.paid_left:
+            raise SpendingExhausted("paid_limit")
+        if self.requests >= self.requests_left:
+            raise ModelUnavailable("request limit")
+        self.requests += 1
+
+    def count_paid(self) -> None:
+        """Count an answer with status 200, as soon as its status is known."""
+        self.paid += 1

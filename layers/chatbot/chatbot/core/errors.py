@@ -21,7 +21,10 @@
     ├── Undeliverable             the platform will never deliver this message to the person
     └── ModelRefused              repeating cannot help: bad request, bad key
         ├── ContentFiltered       the provider's content filter stopped the prompt or the answer
-        └── ContextTooLong        the prompt does not fit the model's context
+        ├── ContextTooLong        the prompt does not fit the model's context
+        ├── InputUnsupported      no model of the list takes this kind of input, such as recordings
+        ├── UselessAnswer         every model answered, repeatedly, with nothing to show
+        └── SpendingExhausted     the message was paid for as often as is allowed
 
 No error text may contain a secret or what a person wrote: adapters raise `from None` where the
 original error might. Every `reason` is short and fixed, fit for logs and metrics.
@@ -140,3 +143,15 @@ class ContentFiltered(ModelRefused):
 
 class ContextTooLong(ModelRefused):
     """The prompt does not fit the model's context window."""
+
+
+class InputUnsupported(ModelRefused):
+    """No model of the list takes this kind of input; the reason is the kind, such as "audio"."""
+
+
+class UselessAnswer(ModelRefused):
+    """Every model answered, repeatedly, with nothing to show: empty, or nothing but thinking."""
+
+
+class SpendingExhausted(ModelRefused):
+    """The message was paid for as often as is allowed (completion.MOST_PAID)."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from chatbot.core.errors import ChatbotError
 
 if TYPE_CHECKING:
-    from chatbot.core.completion import Completion, PromptLine
+    from chatbot.core.completion import Completion, PromptLine, Spending
     from chatbot.core.files import File
     from chatbot.core.key import TurnKey
     from chatbot.core.message import Envelope, Media, Message
@@ -279,17 +279,20 @@ Show = Callable[[str], bool]
 class Model(Protocol):
     """A model server. Every method may raise ModelUnavailable, ModelRefused, ContentFiltered."""
 
-    def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
+    def answer(
+        self, prompt: Sequence[PromptLine], seconds: float, show: Show, spending: Spending
+    ) -> Completion:
         """Ask for a completion within `seconds`, retries and fallback models included.
 
-        `show` receives the answer so far, again and again. Raises ContextTooLong, too.
+        `show` receives the answer so far, again and again. Every request is counted in `spending`.
+        Raises ContextTooLong, UselessAnswer, SpendingExhausted, too.
         """
 
-    def draw(self, prompt: str, seconds: float) -> File:
-        """Generate a picture from a description within `seconds`."""
+    def draw(self, prompt: str, seconds: float, spending: Spending) -> File:
+        """Generate a picture from a description within `seconds`. Raises SpendingExhausted, too."""
 
     def transcribe(self, audio: File, seconds: float) -> str:
-        """Transcribe a recording within `seconds`."""
+        """Transcribe a recording within `seconds`. Raises InputUnsupported, too."""
 
 
 class Files(Protocol):

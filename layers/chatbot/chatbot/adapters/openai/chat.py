@@ -24,7 +24,7 @@ from openai import (
     Timeout,
 )
 
-from chatbot.core.completion import Completion, PromptLine
+from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.errors import ContentFiltered, ContextTooLong, ModelRefused, ModelUnavailable
 from chatbot.core.ports import Show
 from chatbot.core.settings import Settings
@@ -75,7 +75,9 @@ class ChatModel:
         self._sleep = sleep
         self._clock = clock
 
-    def answer(self, prompt: Sequence[PromptLine], seconds: float, show: Show) -> Completion:
+    def answer(
+        self, prompt: Sequence[PromptLine], seconds: float, show: Show, spending: Spending
+    ) -> Completion:
         """See ports.Model. `show` is called in this thread, for every chunk of the answer."""
         end = self._clock() + seconds
         models = [self._settings.openai_model, *self._settings.openai_fallback_models]
@@ -91,7 +93,7 @@ class ChatModel:
                 if share < _MIN_SECONDS:
                     raise problem
                 try:
-                    return self._ask(model, prompt, share, show)
+                    return self._ask(model, prompt, share, show, spending)
                 except ModelUnavailable as unavailable:
                     problem = unavailable
                 except _UnknownModel:
@@ -105,13 +107,21 @@ class ChatModel:
             pause *= 2
 
     def _ask(
-        self, model: str, prompt: Sequence[PromptLine], seconds: float, show: Show
+        self,
+        model: str,
+        prompt: Sequence[PromptLine],
+        seconds: float,
+        show: Show,
+        spending: Spending,
     ) -> Completion:
         request = self._request(model, prompt)
-        with sdk_errors(), closing(self._chunks(request, seconds)) as chunks:
+        spending.begin_request()
+        with sdk_errors(), closing(self._chunks(request, seconds, spending)) as chunks:
             return _AnswerSoFar(model).read(chunks, show)
 
-    def _chunks(self, request: dict[str, Any], seconds: float) -> Generator[Any]:
+    def _chunks(
+        self, request: dict[str, Any], seconds: float, spending: Spending
+    ) -> Generator[Any]:
         """Request an answer; yields its chunks as plain JSON objects within `seconds`.
 
         Bypasses `chat.completions.create`, which spends most of its time on searching the prompt
@@ -121,9 +131,11 @@ class ChatModel:
         opening = min(_CONNECT, seconds / 4)
         timeout = Timeout(seconds - opening, connect=opening)
         if self._settings.streaming == "off":
-            yield self._client.post(
+            whole = self._client.post(
                 _PATH, cast_to=object, body=request, options={"timeout": timeout}
             )
+            spending.count_paid()
+            yield whole
             return
         stream = self._client.post(
             _PATH,
@@ -133,6 +145,7 @@ class ChatModel:
             stream=True,
             stream_cls=Stream[Any],
         )
+        spending.count_paid()
         with stream, _shut_down(stream, ends - time.monotonic()):
             for chunk in stream:
                 yield chunk

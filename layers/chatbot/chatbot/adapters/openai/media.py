@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from chatbot.adapters.openai.chat import ChatModel, sdk_errors
+from chatbot.core.completion import Spending
 from chatbot.core.errors import ModelRefused, ModelUnavailable, PostRefused, Unfetchable
 from chatbot.core.files import File
 from chatbot.net.fetch import fetch, type_of
@@ -18,7 +19,7 @@ MOST_BYTES = 20_000_000
 class OpenAIModel(ChatModel):
     """Implements ports.Model with OPENAI_MODEL, IMAGE_MODEL and TRANSCRIBE_MODEL of one server."""
 
-    def draw(self, prompt: str, seconds: float) -> File:
+    def draw(self, prompt: str, seconds: float, spending: Spending) -> File:
         """See ports.Model. The server may answer with the picture or its URL (OpenAI API, Images).
 
         `response_format` is not sent: current models refuse it, older ones then send a URL.
@@ -26,10 +27,12 @@ class OpenAIModel(ChatModel):
         end = time.monotonic() + seconds
         body = {"model": self._settings.image_model, "prompt": prompt}
         options: Any = {"timeout": seconds}
+        spending.begin_request()
         with sdk_errors():
             answer: Any = self._client.post(
                 "/images/generations", cast_to=object, body=body, options=options
             )
+            spending.count_paid()
             image = answer["data"][0]
             if not image.get("b64_json"):
                 return self._fetched(image["url"], end - time.monotonic())
