@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from urllib3 import BaseHTTPResponse, HTTPResponse
 
+from chatbot.adapters.documents.reader import DocumentReader
 from chatbot.adapters.dynamodb import codec
 from chatbot.bootstrap import webhook
 from chatbot.channels.messenger.outbound import MessengerChannel
@@ -123,7 +124,15 @@ class Bench:
         model = _Model()
         delivery = Delivery(history, self._settings, self._journal, self._clock, _no_sleep)
         files = MemoryFiles()
-        answers = Answers(history, model, files, self._settings, self._journal, self._clock)
+        answers = Answers(
+            history,
+            model,
+            files,
+            DocumentReader(),
+            self._settings,
+            self._journal,
+            self._clock,
+        )
         conversation = RecordHandler(
             self._channels, history, answers, delivery, self._settings, self._journal, self._clock
         )

@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from chatbot.adapters.documents.reader import DocumentReader
 from chatbot.adapters.dynamodb.turns import Table
 from chatbot.adapters.openai.media import OpenAIModel
 from chatbot.adapters.s3 import Bucket
@@ -118,7 +119,7 @@ class _Worker:
         handler = RecordHandler(
             self._channels(settings, history, files),
             history,
-            Answers(history, model, files, settings, self._telemetry, now_ms),
+            Answers(history, model, files, DocumentReader(), settings, self._telemetry, now_ms),
             delivery,
             settings,
             self._telemetry,

@@ -110,6 +110,11 @@ class Settings:
     transcribe_model: str = _setting(
         "gpt-transcribe", "Model that transcribes recordings; `off` for none"
     )
+    model_inputs: tuple[str, ...] = _setting(
+        ("text", "image", "audio"),
+        "What the model takes; without `image` or `audio`, people are told to write instead",
+        choices=("text", "image", "audio"),
+    )
     # Who may talk, and how much
     access: str = _setting(
         "open",
@@ -262,7 +267,10 @@ def _parse(name: str, raw: str, hint: Any, rules: Mapping[str, Any]) -> Any:
             rules["check"](raw)
         return raw
     if hint == tuple[str, ...]:
-        return tuple(part for part in (piece.strip() for piece in raw.split(",")) if part)
+        parts = tuple(part for part in (piece.strip() for piece in raw.split(",")) if part)
+        if "choices" in rules and not set(parts) <= set(rules["choices"]):
+            raise InvalidSetting(name, "some of " + ", ".join(rules["choices"]))
+        return parts
     if hint is Seconds:
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)", raw.strip())
         if not match:
@@ -308,6 +316,8 @@ def _type_name(hint: Any) -> str:
 def _default_text(default: Any, hint: Any) -> str:
     if default is None or default in ("", ()):
         return ""
+    if isinstance(default, tuple):
+        return ",".join(default)
     if hint is not Seconds:
         return str(default)
     unit = next(unit for unit in ("h", "m", "s") if default % _UNITS[unit] == 0)
