@@ -140,7 +140,7 @@ class Bench:
         self._journal.infos.clear()
         self._platform.posts.clear()
         allowed: tuple[Outcome, ...] = (Done(),)
-        if not case.documented:
+        if not case.documented and case.channel == "telegram":
             # The worker cannot parse it: it waits for a version of the code that can.
             allowed = (Done(), DeadLetter("malformed"))
         for envelope, body in zip(envelopes, self._queue.bodies, strict=True):
