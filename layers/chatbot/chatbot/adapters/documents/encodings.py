@@ -29,7 +29,7 @@ _NO_MATCH = "utf-32-be"
 """What the library is to return for bytes that no encoding fits: in this one, they are no text."""
 _READABLE = 50
 """One in so many characters may be broken."""
-_LOOKED_AT = 200_000
+_LOOKED_AT = 50_000
 """Bytes by which the encoding is determined."""
 
 
@@ -48,7 +48,7 @@ def decode(content: bytes) -> str:
 def _damaged_utf8(content: bytes) -> str:
     """The text when nearly all beyond ASCII is UTF-8, as in a file that was cut; else ""."""
     text = content.decode("utf-8-sig", "replace")
-    beyond_ascii = sum(character > "\x7f" for character in text)
+    beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
     return text if text.count("\ufffd") * 10 < beyond_ascii else ""
 
 
