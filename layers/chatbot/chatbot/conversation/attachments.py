@@ -43,7 +43,7 @@ class Attachments:
         text, pictures, something = "", list(context.pictures), False
         for media in message.media:
             try:
-                content, picture = self._read(media, context)
+                content, picture = self.read_one(media, context)
                 pictures += [picture] if picture else []
                 content = content[: max(left, 0) + len(media.mark)]
                 left -= len(content) - len(media.mark)
@@ -61,8 +61,11 @@ class Attachments:
         unread = list(dict.fromkeys(unread))
         return replace(context, message=message, pictures=tuple(pictures), unread=tuple(unread))
 
-    def _read(self, media: Media, context: Context) -> tuple[str, str]:
-        """The attachment as text and, if it is a picture, as `data:` URL (else "")."""
+    def read_one(self, media: Media, context: Context) -> tuple[str, str]:
+        """The attachment as text and, if it is a picture, as `data:` URL (else "").
+
+        Raises like `read`.
+        """
         taken = self.settings.model_inputs
         if media.kind == "photo" and "image" not in taken:
             raise Unfetchable("no_pictures")

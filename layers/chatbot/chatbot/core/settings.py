@@ -99,6 +99,11 @@ class Settings:
         "`max_tokens` for servers that know only that name",
         choices=("max_completion_tokens", "max_tokens"),
     )
+    model_inputs: tuple[str, ...] = _setting(
+        ("text", "image", "audio"),
+        "What the models take; pictures or recordings are not sent to models without them",
+        choices=("text", "image", "audio"),
+    )
     model_timeout: Seconds = _setting(
         Seconds(40), "Longest wait for one answer, retries and fallback models included"
     )
@@ -109,11 +114,6 @@ class Settings:
     image_timeout: Seconds = _setting(Seconds(45), "Longest wait for a picture")
     transcribe_model: str = _setting(
         "gpt-transcribe", "Model that transcribes recordings; `off` for none"
-    )
-    model_inputs: tuple[str, ...] = _setting(
-        ("text", "image", "audio"),
-        "What the model takes; without `image` or `audio`, people are told to write instead",
-        choices=("text", "image", "audio"),
     )
     # Who may talk, and how much
     access: str = _setting(
@@ -268,8 +268,9 @@ def _parse(name: str, raw: str, hint: Any, rules: Mapping[str, Any]) -> Any:
         return raw
     if hint == tuple[str, ...]:
         parts = tuple(part for part in (piece.strip() for piece in raw.split(",")) if part)
-        if "choices" in rules and not set(parts) <= set(rules["choices"]):
-            raise InvalidSetting(name, "some of " + ", ".join(rules["choices"]))
+        choices = rules.get("choices")
+        if choices and not set(parts) <= set(choices):
+            raise InvalidSetting(name, "of these, comma-separated: " + ", ".join(choices))
         return parts
     if hint is Seconds:
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)", raw.strip())
