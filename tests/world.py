@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NoReturn
 
+from chatbot.adapters.documents.reader import DocumentReader
 from chatbot.conversation.answer import Answers
 from chatbot.conversation.attempt import Deadline
 from chatbot.conversation.batch import Batch
@@ -91,7 +92,15 @@ class World:
         self.conversation = RecordHandler(
             {"telegram": self.channel},
             self.history,
-            Answers(self.history, self.model, self.files, self.settings, self.journal, self.clock),
+            Answers(
+                self.history,
+                self.model,
+                self.files,
+                DocumentReader(),
+                self.settings,
+                self.journal,
+                self.clock,
+            ),
             delivery,
             self.settings,
             self.journal,

@@ -1,7 +1,8 @@
-"""Remove the AWS SDK's models of services and operations that the functions do not call.
+"""Remove from the installed packages what the functions do not need.
 
-A cold start lists the models and reads those of its clients. `python trim.py FOLDER`, the folder in
-which botocore is installed.
+That are the AWS SDK's models of services and operations that they do not call: a cold start lists
+the models and reads those of its clients. And the compiled form of packages that are rarely used
+and work without it. `python trim.py FOLDER`, the folder in which the packages are installed.
 """
 
 from __future__ import annotations
@@ -19,10 +20,15 @@ SERVICES = {"dynamodb", "s3", "sqs", "ssm"}
 OPERATIONS = {"ssm": {"GetParameters"}}
 """Operations that stay of a service, where it has many more: reading the whole model would take
 most of the time to create the client."""
+UNCOMPILED = ("chardet",)
+"""Packages whose extension modules are but faster copies of their Python modules, compiled by
+mypyc: without them, the layer is 6 MB smaller, and a text that needs them takes 0.04 s more."""
 
 
 def trim(folder: Path) -> None:
-    """Trim the botocore that is installed in `folder`."""
+    """Trim the packages that are installed in `folder`."""
+    for package in UNCOMPILED:
+        _remove_extensions(folder, package)
     data = folder / "botocore" / "data"
     for service in data.iterdir():
         if service.is_dir() and service.name not in SERVICES:
@@ -33,6 +39,15 @@ def trim(folder: Path) -> None:
             text = json.dumps(_only(model, operations), separators=(",", ":"))
             # Without a timestamp, so that the same packages make the same layer.
             path.write_bytes(gzip.compress(text.encode(), mtime=0))
+
+
+def _remove_extensions(folder: Path, package: str) -> None:
+    """Remove a package's extension modules for every architecture, as it lists those of one."""
+    [record] = folder.glob(f"{package}-*.dist-info/RECORD")
+    for line in record.read_text().splitlines():
+        name, _, form = line.partition(",")[0].partition(".cpython-")
+        for path in folder.glob(f"{name}.cpython-*.so") if form.endswith(".so") else ():
+            path.unlink()
 
 
 def _only(model: Mapping[str, Any], operations: Iterable[str]) -> dict[str, Any]:

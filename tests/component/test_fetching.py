@@ -62,7 +62,6 @@ def test_a_file_of_the_operators_own_server(server: Running) -> None:
     [
         ("/moved", Unfetchable, "gone"),
         ("/absent", Unfetchable, "gone"),
-        ("/packed", Unfetchable, "unsupported"),
         ("/endless", Unfetchable, "too_large"),
         ("/tired", PostRefused, "status 503"),
     ],
@@ -72,6 +71,10 @@ def test_what_is_not_taken(
 ) -> None:
     with pytest.raises(meant, match=reason):
         get(server, path)
+
+
+def test_what_is_packed_is_not_unpacked(server: Running) -> None:
+    assert get(server, "/packed").type == "application/gzip"
 
 
 def test_it_takes_no_longer_than_it_may(server: Running) -> None:

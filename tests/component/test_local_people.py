@@ -11,14 +11,18 @@ from chatbot.channels.messenger.inbound import MessengerInbound
 from chatbot.channels.telegram.inbound import TelegramInbound
 from chatbot.channels.web.inbound import WebInbound
 from chatbot.core.settings import load
-from chatbot.edge.http import Inbound, Request
+from chatbot.edge.http import Inbound, MakeInbound, Request
 from local import config
 from local.standins.people import CHANNELS, Person, Post, Signer
 
 ORIGIN = "http://127.0.0.1:8000"
 SETTINGS = config.DEVELOPMENT
 ADA = Person("ada", Signer(SETTINGS))
-INBOUNDS = {"telegram": TelegramInbound, "messenger": MessengerInbound, "web": WebInbound}
+INBOUNDS: dict[str, MakeInbound] = {
+    "telegram": TelegramInbound,
+    "messenger": MessengerInbound,
+    "web": WebInbound,
+}
 
 
 def _request(post: Post) -> Request:

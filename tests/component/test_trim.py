@@ -40,7 +40,26 @@ def session(trim: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> boto3
             shutil.copy(path, kept)
         elif path.name in {*trim.SERVICES, "ec2"}:
             shutil.copytree(path, kept / path.name)
+    for name in ("chardet/a", "chardet/b/c", "0f__mypyc", "other/a"):
+        for machine in ("x86_64", "aarch64"):
+            path = folder / f"{name}.cpython-313-{machine}-linux-gnu.so"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    (folder / "chardet" / "a.py").touch()
+    (folder / "chardet-7.0.dist-info").mkdir()
+    (folder / "chardet-7.0.dist-info" / "RECORD").write_text(
+        "0f__mypyc.cpython-313-x86_64-linux-gnu.so,sha256=x,1\n"
+        "chardet/a.cpython-313-x86_64-linux-gnu.so,sha256=x,1\n"
+        "chardet/a.py,sha256=x,1\n"
+        "chardet/b/c.cpython-313-x86_64-linux-gnu.so,sha256=x,1\n"
+        "chardet-7.0.dist-info/RECORD,,\n"
+    )
     trim.trim(folder)
+    left = {str(path.relative_to(folder)) for path in folder.rglob("*.so")}
+    assert left == {
+        f"other/a.cpython-313-{machine}-linux-gnu.so" for machine in ("x86_64", "aarch64")
+    }
+    assert (folder / "chardet" / "a.py").exists()
     session = boto3.Session("id", "key", region_name="eu-central-1")
     loader = session._session.get_component("data_loader")
     loader._search_paths = [str(kept)]

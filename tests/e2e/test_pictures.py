@@ -17,6 +17,7 @@ from local.standins.faults import Fault
 from local.standins.people import CHANNELS, Person
 from tests.e2e.chat import Chat
 from tests.leaks import LEAKS
+from tests.pdfs import pdf
 
 pytestmark = pytest.mark.long
 
@@ -189,11 +190,19 @@ def test_a_document_is_read(chat: Chats, channel: str) -> None:
 
 
 @pytest.mark.parametrize("channel", POSTING)
+def test_a_pdf_is_read(chat: Chats, channel: str) -> None:
+    chatting = chat(channel)
+    [answer] = sent(chatting, "document", pdf("Milk", "Eggs"), "list.pdf")
+    assert answer == "You said: [document: list.pdf]\nMilk\nEggs"
+
+
+@pytest.mark.parametrize("channel", POSTING)
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"%PDF-1.7\xff", "unsupported"),
-        (b"PK\3\4", "unsupported"),
+        (b"MZ\x90\0", "unsupported"),
+        (b"%PDF-1.7\xff", "pdf_unreadable"),
+        (b"PK\3\4", "archive"),
         (b" " * 10_000_001, "too_large"),
     ],
 )

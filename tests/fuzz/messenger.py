@@ -63,11 +63,22 @@ def _message(rng: random.Random) -> dict[str, Any]:
 
 
 def _attachment(rng: random.Random) -> dict[str, Any]:
-    kind = rng.choice(("image", "audio", "video", "file", "template", "fallback", "reel", "new"))
-    return {
-        "type": kind,
-        "payload": {"url": "https://cdn.example/x", "sticker_id": 369239263222822},
+    """Generate an attachment of any type; whatever is in it may be missing."""
+    payload = {
+        "url": rng.choice(("https://cdn.example/x", "", None)),
+        "title": words.text(rng),
+        "sticker_id": rng.choice((369239263222822, "369239263222822", 7)),
+        "coordinates": {"lat": 1.5, "long": rng.choice((2, None))},
+        "product": {"elements": [{"title": words.text(rng), "subtitle": "7 €"}] * 2},
     }
+    for name in rng.sample(list(payload), rng.randrange(len(payload) + 1)):
+        del payload[name]
+    attachment: dict[str, Any] = {"type": rng.choice(_ATTACHMENTS)}
+    if rng.random() < 0.9:
+        attachment["payload"] = payload if rng.random() < 0.9 else None
+    if rng.random() < 0.2:
+        attachment |= {"title": words.text(rng), "url": "https://a.example"}
+    return attachment
 
 
 def _postback(rng: random.Random) -> dict[str, Any]:
@@ -88,6 +99,10 @@ def _time(rng: random.Random) -> int:
     return _NOON - rng.choice((0, 1, 1000, 86_400_000))
 
 
+_ATTACHMENTS = (
+    "image audio video file sticker reel ig_reel post ig_post appointment_booking"
+    " fallback share template location like_heart new"
+).split()
 _PEOPLE = ("6001", "6002", "6003", "1" * 17)
 _EVENTS: dict[str, Callable[[random.Random], Any]] = {
     "message": _message,

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from chatbot.core.errors import ModelRefused, ModelUnavailable, PostRefused, Unfetchable
+from chatbot.core.errors import (
+    ContentFiltered,
+    InputUnsupported,
+    ModelRefused,
+    ModelUnavailable,
+    PostRefused,
+    Unfetchable,
+)
 from chatbot.core.files import File
 from chatbot.core.translations import say
 from chatbot.core.turn import Origin
 from chatbot.core.work import Done, HandBack
+from tests.pdfs import pdf
 from tests.world import World
 
 PNG = File(b"\x89PNG\r\n\x1a\n", "image/png")
@@ -67,6 +75,13 @@ def test_a_picture_that_came_as_a_document_is_seen() -> None:
         ("too_large", "too_large"),
         ("gone", "gone"),
         ("private_address", "gone"),
+        ("picture_form", "picture_form"),
+        ("recording_form", "recording_form"),
+        ("pdf_protected", "pdf_protected"),
+        ("pdf_without_text", "pdf_without_text"),
+        ("pdf_unreadable", "pdf_unreadable"),
+        ("office", "office"),
+        ("archive", "archive"),
     ],
 )
 def test_what_cannot_be_read_gets_a_sentence(reason: str, sentence: str, language: str) -> None:
@@ -111,3 +126,144 @@ def test_a_recording_that_is_refused_gets_the_fallback() -> None:
     world.handle(world.envelope("[recording]", media=[("audio", "here")]))
     assert world.channel.received == [world.settings.fallback_text]
     assert world.journal.counted("ModelDenied") == 1
+
+
+@pytest.mark.parametrize("reason", ["bad_request", "audio"])
+def test_a_recording_that_the_model_server_does_not_take_gets_a_sentence(reason: str) -> None:
+    refused = InputUnsupported("audio") if reason == "audio" else ModelRefused(reason)
+    world = World(refused)
+    world.channel.files["here"] = File(b"Hello", "audio/ogg")
+    world.handle(world.envelope("[recording]", media=[("audio", "here")]))
+    name = "no_recordings" if reason == "audio" else "recording_form"
+    assert world.channel.received == [say(name, "en")]
+    assert world.journal.counted("ModelRefused") == 0
+
+
+def test_a_recording_that_is_filtered_gets_the_filters_fallback() -> None:
+    world = World(ContentFiltered("content_filter"))
+    world.channel.files["here"] = File(b"Hello", "audio/ogg")
+    world.handle(world.envelope("[recording]", media=[("audio", "here")]))
+    assert world.channel.received == [world.settings.fallback_text]
+
+
+@pytest.mark.parametrize(
+    ("type_", "sentence"),
+    [
+        ("image/heif", "picture_form"),
+        ("image/tiff", "picture_form"),
+        ("audio/amr", "recording_form"),
+        ("application/vnd.office", "office"),
+        ("application/zip", "archive"),
+        ("application/octet-stream", "unsupported"),
+    ],
+)
+def test_a_file_of_another_form_gets_a_sentence_that_helps(type_: str, sentence: str) -> None:
+    world = World()
+    world.channel.files["here"] = File(b"\0", type_)
+    world.handle(world.envelope("[document]", media=[("document", "here")]))
+    assert world.channel.received == [say(sentence, "en")]
+    assert not world.model.prompts
+
+
+CV = ("document", "here", 100, "cv.pdf")
+UNREAD = "[document: cv.pdf, which could not be read]"
+
+
+@pytest.mark.parametrize("source", ["", "here", "elsewhere"])
+def test_the_words_beside_an_attachment_that_cannot_be_read_are_answered(source: str) -> None:
+    world = World("Here you are.")
+    world.channel.files["here"] = Unfetchable("too_large")
+    envelope = world.envelope("[document: cv.pdf] my cv", media=[("document", source, 1, "cv.pdf")])
+    assert isinstance(world.handle(envelope), Done)
+    sentence = say("too_large" if source == "here" else "gone", "en", most=10)
+    assert world.channel.received == [f"{sentence}\n\nHere you are."]
+    assert world.model.prompts[0][-1].content == f"{UNREAD} my cv"
+    assert world.turn(envelope).text == f"{UNREAD} my cv"
+
+
+def test_what_can_be_read_is_answered_without_the_rest_and_each_reason_is_told_once() -> None:
+    world = World("A cat.")
+    world.channel.files |= {"here": PNG, "big": Unfetchable("too_large")}
+    media = [("photo", "big"), PHOTO, ("photo", "big"), ("photo", "")]
+    world.handle(world.envelope(" ".join(["[picture]"] * 4), media=media))
+    line = world.model.prompts[0][-1]
+    unread = "[picture, which could not be read]"
+    assert line.content == f"{unread} [picture] {unread} {unread}"
+    assert len(line.pictures) == 1
+    told = [say(name, "en", most=10) for name in ("too_large", "gone")]
+    assert world.channel.received == ["\n\n".join([*told, "A cat."])]
+
+
+def test_two_documents_keep_their_order_and_words_that_look_like_placeholders() -> None:
+    world = World()
+    world.channel.files |= {
+        "one": File(b"[picture] first", "text/plain"),
+        "two": File(b"second", "text/plain"),
+        "here": PNG,
+    }
+    media = [("document", "one"), ("document", "two"), PHOTO]
+    world.handle(world.envelope("[document] [document] [picture] [document]?", media=media))
+    assert world.model.prompts[0][-1].content == (
+        "[document]\n[picture] first\n [document]\nsecond\n [picture] [document]?"
+    )
+
+
+def test_a_long_document_does_not_cost_the_question_behind_it() -> None:
+    world = World(max_input=60)
+    world.channel.files["here"] = File(b"Milk\n" * 99, "text/plain")
+    world.handle(
+        world.envelope(
+            "[document] [document] Sum it up",
+            media=[("document", "here"), ("document", "here")],
+        )
+    )
+    asked = world.model.prompts[0][-1].content
+    assert asked.endswith(" [document] Sum it up")
+    assert len(asked) == 60
+
+
+@pytest.mark.parametrize(
+    ("inputs", "medium", "sentence"),
+    [
+        (("text", "audio"), PHOTO, "no_pictures"),
+        (("text", "image"), ("audio", "here"), "no_recordings"),
+    ],
+)
+def test_what_the_model_does_not_take_is_not_even_fetched(
+    inputs: tuple[str, ...], medium: tuple[str, str], sentence: str
+) -> None:
+    world = World("Hello.", model_inputs=inputs)
+    mark = {"photo": "[picture", "audio": "[recording"}[medium[0]]
+    alone = world.envelope(f"{mark}]", media=[medium])
+    world.channel.files["here"] = PostRefused("fetched")
+    assert isinstance(world.handle(alone), Done)
+    assert isinstance(world.handle(world.envelope(f"{mark}] Hi", media=[medium])), Done)
+    assert world.channel.received == [
+        say(sentence, "en"),
+        f"{say(sentence, 'en')}\n\nHello.",
+    ]
+    assert world.model.prompts[0][-1].content == f"{mark}, which could not be read] Hi"
+
+
+def test_a_document_that_turns_out_to_be_of_a_kind_that_the_model_does_not_take() -> None:
+    world = World(model_inputs=("text",))
+    for file in (PNG, File(b"Hello", "audio/ogg")):
+        world.channel.files["here"] = file
+        world.handle(world.envelope("[document]", media=[("document", "here")]))
+    assert world.channel.received == [say("no_pictures", "en"), say("no_recordings", "en")]
+
+
+def test_the_text_of_a_pdf_is_read() -> None:
+    world = World()
+    world.channel.files["here"] = File(pdf("I know Python"), "application/pdf")
+    world.handle(world.envelope("[document: cv.pdf] my cv", media=[CV]))
+    assert world.model.prompts[0][-1].content == "[document: cv.pdf]\nI know Python\n my cv"
+
+
+def test_in_image_mode_the_words_beside_an_unread_attachment_are_drawn() -> None:
+    world = World()
+    world.handle(world.envelope("/image"))
+    world.channel.files["here"] = Unfetchable("too_large")
+    world.handle(world.envelope("[picture] a fox", media=[PHOTO]))
+    assert world.model.drawn == ["[picture, which could not be read] a fox"]
+    assert world.channel.received[-1].startswith(say("too_large", "en", most=10))

@@ -110,6 +110,42 @@ def test_a_caption_follows_its_picture_and_may_be_a_command() -> None:
         ("location", {"coordinates": {"lat": 1.5, "long": -2}}, None, "[location: 1.5, -2]"),
         ("video", {"url": "https://a/b"}, None, ""),
         ("fallback", None, None, ""),
+        ("image", None, Media("photo", ""), ""),
+        ("file", {"url": None}, Media("document", ""), ""),
+        ("file", {"url": 7}, Media("document", ""), ""),
+        ("sticker", {"url": "https://a/b", "sticker_id": 5}, Media("photo", "https://a/b"), ""),
+        ("sticker", {"url": "https://a/b", "sticker_id": 369239263222822}, None, "👍"),
+        ("sticker", {"url": "https://a/b", "sticker_id": "369239343222814"}, None, "👍"),
+        ("sticker", {"sticker_id": 5}, None, "[sticker]"),
+        ("sticker", None, None, "[sticker]"),
+        ("location", {"coordinates": {"lat": None, "long": "x"}}, None, ""),
+        ("location", {"coordinates": None}, None, ""),
+        ("fallback", {"title": "A", "url": "https://a/b"}, None, "[link: A https://a/b]"),
+        ("share", {"url": "https://a/b"}, None, "[link: https://a/b]"),
+        ("post", {"title": "A", "url": "https://a/b", "id": 7}, None, "[post: A https://a/b]"),
+        ("ig_reel", {"title": "A\nB", "reel_video_id": 7}, None, "[ig_reel: A B]"),
+        (
+            "reel",
+            {"title": "x" * 300, "url": "https://a/" + "b" * 400},
+            None,
+            f"[reel: {'x' * 200}…]",
+        ),
+        (
+            "fallback",
+            {"title": "A", "url": "https://l.facebook.com/l.php?u=https%3A%2F%2Fa%2Fb%3Fc&h=AT"},
+            None,
+            "[link: A https://a/b?c]",
+        ),
+        ("fallback", {"title": "A", "url": "https://[b"}, None, "[link: A https://[b]"),
+        (
+            "template",
+            {"product": {"elements": [{"title": "Shoe", "subtitle": "$40"}, None, {"id": "7"}]}},
+            None,
+            "[template: Shoe $40]",
+        ),
+        ("template", {"elements": "none"}, None, ""),
+        ("appointment_booking", {"status": "requested"}, None, "[appointment_booking: requested]"),
+        ("of tomorrow", {"url": 1}, None, ""),
     ],
 )
 def test_what_messenger_brings(
@@ -120,6 +156,50 @@ def test_what_messenger_brings(
     assert " ".join(messenger.placeholders_of(message)) == words
 
 
+@pytest.mark.parametrize("attachments", [None, 5, "x", {}, [None, 5, "x", [], {}, {"type": 5}]])
+def test_attachments_that_are_none(attachments: Any) -> None:
+    message = {"text": "Hi", "attachments": attachments}
+    assert not [*messenger.media_of(message), *messenger.placeholders_of(message)]
+
+
+def test_a_link_stands_beside_the_attachment_until_graph_6() -> None:
+    link = {"type": "fallback", "title": "A recipe", "url": "https://a/b", "payload": None}
+    assert list(messenger.placeholders_of({"attachments": [link]})) == [
+        "[link: A recipe https://a/b]"
+    ]
+    wave = {"type": "fallback", "title": "Ada is waving at you!", "url": None, "payload": None}
+    assert list(messenger.placeholders_of({"attachments": [wave]})) == [
+        "[link: Ada is waving at you!]"
+    ]
+
+
+def test_an_address_that_the_text_has_is_not_repeated() -> None:
+    link = {"type": "fallback", "payload": {"title": "A", "url": "https://a/b"}}
+    said = {"text": "Look: https://a/b", "attachments": [link]}
+    assert list(messenger.placeholders_of(said)) == ["[link: A]"]
+
+
+@pytest.mark.parametrize("number", [5, "5"])
+def test_a_sticker_that_is_described_twice_is_one(number: Any) -> None:
+    url = "https://a/b"
+    image = {"type": "image", "payload": {"url": url, "sticker_id": 5}}
+    sticker = {"type": "sticker", "payload": {"url": f"{url}?2", "sticker_id": number}}
+    without_id = {"type": "sticker", "payload": {"url": url}}
+    for attachments in ([image, sticker], [sticker, image], [image, without_id], [image] * 3):
+        assert len([*messenger.media_of({"attachments": attachments})]) == 1
+    thumb = {"sticker_id": 369239383222810, "url": url}
+    both = [{"type": kind, "payload": thumb} for kind in ("image", "sticker")]
+    assert [*messenger.placeholders_of({"attachments": both})] == ["👍"]
+    photos = [{"type": "image", "payload": {"url": url}}] * 2
+    assert len([*messenger.media_of({"attachments": photos})]) == 2
+
+
 def test_a_video_with_words() -> None:
     message = {"text": "Look", "attachments": [{"type": "video", "payload": {}}]}
     assert list(messenger.placeholders_of(message)) == ["[video]"]
+
+
+def test_beside_words_the_model_is_told_of_what_it_cannot_see() -> None:
+    attachments = [{"type": "like_heart"}, {"type": "fallback", "payload": None}, {}]
+    message = {"text": "Look", "attachments": attachments}
+    assert list(messenger.placeholders_of(message)) == ["[like_heart]", "[fallback]"]

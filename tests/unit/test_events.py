@@ -95,6 +95,13 @@ MESSENGER: dict[str, list[Said | str]] = {
     "echo_staff_photo": ["echo_without_text"],
     "attachment": [(PSID, Kind.TEXT, "[picture]")],
     "sticker": [(PSID, Kind.TEXT, "👍")],
+    "sticker_twice": [(PSID, Kind.TEXT, "[picture]")],
+    "link": [(PSID, Kind.TEXT, "[link: A recipe https://example.org/recipe] What do you think?")],
+    "post": [
+        (PSID, Kind.TEXT, "[post: Open on Sunday https://www.facebook.com/page/posts/1]"),
+    ],
+    "document_without_address": [(PSID, Kind.TEXT, "[document] My CV")],
+    "without_time": [(PSID, Kind.TEXT, "My name is Ada")],
     "voice": [(PSID, Kind.TEXT, "[recording]")],
     "document": [(PSID, Kind.TEXT, "[document: notes.txt]")],
     "location": [(PSID, Kind.TEXT, "[location: 51.5014, -0.1419]")],

@@ -24,6 +24,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from chatbot.adapters.documents.reader import DocumentReader
 from chatbot.conversation.answer import Answers
 from chatbot.conversation.batch import Batch
 from chatbot.conversation.delivery import Delivery
@@ -317,7 +318,13 @@ class Machine(RuleBasedStateMachine):
             {"telegram": channel},
             history,
             Answers(
-                history, SteppingModel(worker), MemoryFiles(), self.settings, journal, self.clock
+                history,
+                SteppingModel(worker),
+                MemoryFiles(),
+                DocumentReader(),
+                self.settings,
+                journal,
+                self.clock,
             ),
             delivery,
             self.settings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chatbot.core.errors import ChatbotError, PostRefused, Unfetchable
-from chatbot.net.fetch import fetch, type_of
+from chatbot.net.fetch import fetch
 
 PUBLIC = "93.184.216.34"
 
@@ -93,41 +93,3 @@ def test_a_resolver_that_does_not_answer_is_asked_later() -> None:
 
     with pytest.raises(PostRefused):
         fetch("https://a.example/", hosts=None, local=[], most=1, seconds=1, resolve=resolve)
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (b"\x89PNG\r\n\x1a\n123", "image/png"),
-        (b"\xff\xd8\xff\xe0", "image/jpeg"),
-        (b"RIFF1234WEBPVP8", "image/webp"),
-        (b"GIF89a", "image/gif"),
-        (b"OggS\0", "audio/ogg"),
-        (b"ID3\4", "audio/mpeg"),
-        (b"\xff\xfb\x90", "audio/mpeg"),
-        (b"\0\0\0\x1cftypM4A ", "audio/mp4"),
-        (b"RIFF1234WAVEfmt", "audio/wav"),
-        (b"fLaC", "audio/flac"),
-        (b"\x1aE\xdf\xa3", "audio/webm"),
-        ("Grüße\n\tan alle".encode(), "text/plain"),
-    ],
-)
-def test_types_by_content(content: bytes, expected: str) -> None:
-    assert type_of(content) == expected
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b" \n",
-        b"MZ\x90\0",
-        b"%PDF-1.7\n\xe2\xe3",
-        b"PK\3\4",
-        b"\xe9t\xe9",
-        b"\0\0\0\x1cftypheic",
-    ],
-)
-def test_what_nobody_reads(content: bytes) -> None:
-    with pytest.raises(Unfetchable, match="unsupported"):
-        type_of(content)

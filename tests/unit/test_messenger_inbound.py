@@ -15,7 +15,7 @@ from chatbot.core.errors import Forged, Malformed, Unreadable
 from chatbot.core.message import Author, Envelope, Kind, Message, Stop
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Received, Request
-from tests.fakes import NOON
+from tests.fakes import NOON, FakeClock
 
 SECRET, PAGE, APP = "an app secret", "2000", "1000"
 SETTINGS = Settings(
@@ -186,12 +186,13 @@ def test_a_thousand_events_in_a_body() -> None:
     [
         None,
         "hi",
-        {},
         {**text(), "sender": None},
-        {**text(), "sender": {"id": 77}},
+        {**text(), "sender": "77"},
         {**text(), "sender": {"id": ""}},
-        {**text(), "timestamp": "now"},
+        {**text(), "sender": {"id": True}},
         event(message={"text": "no mid"}),
+        event(message={"text": "no mid", "mid": ""}),
+        event(message={"text": "no mid", "mid": ["m1"]}),
         event(message=["hi"]),
         event(postback="hi"),
         event(message={"mid": "m1", "text": "hi", "is_echo": "yes"}),
@@ -208,7 +209,7 @@ def test_one_bad_event_does_not_cost_the_others(bad: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [None, [], {}, {"id": 2000, "messaging": []}, {"id": PAGE, "messaging": {}}], ids=str
+    "bad", [None, [], {}, {"id": [], "messaging": []}, {"id": PAGE, "messaging": {}}], ids=str
 )
 def test_one_bad_entry_does_not_cost_the_others(bad: Any) -> None:
     received = post(body(bad, entry(text())))
@@ -225,6 +226,8 @@ def test_one_bad_entry_does_not_cost_the_others(bad: Any) -> None:
         (entry(event(referral={})), ("referral",)),
         (entry(event(message_edit={})), ("message_edit",)),
         (entry(event(kind_of_tomorrow={})), ("unknown_kind",)),
+        (entry({}), ("unknown_kind",)),
+        (entry({"delivery": {"watermark": NOON}}), ("delivery",)),
         (entry(text(), text(), key="standby"), ("standby", "standby")),
         (entry({"field": "feed"}, key="changes"), ("changes",)),
         (entry(text(), page="2001"), ("foreign_page",)),
@@ -314,21 +317,63 @@ def test_a_postback_is_an_event_of_its_own(postback: dict[str, str], event_id: s
     assert envelope.event_id == event_id
 
 
+@pytest.mark.parametrize("conversation", ["messenger:", "telegram:77"])
+def test_an_envelope_that_names_nobody_is_malformed(conversation: str) -> None:
+    with pytest.raises(Malformed):
+        read(Envelope("messenger", conversation, "m1:message", NOON, text()))
+
+
 @pytest.mark.parametrize(
-    ("conversation", "payload"),
+    "payload",
     [
-        ("messenger:77", {}),
-        ("messenger:77", {"sender": {"id": "77"}}),
-        ("messenger:77", event(message={"mid": "m1", "text": 1})),
-        ("messenger:", text()),
-        ("telegram:77", text()),
+        {},
+        {"sender": {"id": "77"}},
+        event(message={"mid": "m1", "text": 1}),
+        event(message={"mid": "m1", "text": None, "attachments": "none"}),
+        event(message="hi"),
+        event(postback=7),
+    ],
+    ids=str,
+)
+def test_an_event_of_which_nothing_can_be_read_gets_a_sentence(payload: dict[str, Any]) -> None:
+    said = read(Envelope("messenger", "messenger:77", "m1:message", NOON, payload))
+    assert (said.kind, said.author) == (Kind.UNSUPPORTED, Author("77"))
+
+
+def test_ids_may_be_numbers() -> None:
+    said = {**text(), "sender": {"id": 77}, "recipient": {"id": int(PAGE)}}
+    said["message"]["mid"] = 5
+    [envelope] = post(body({**entry(said), "id": int(PAGE)})).envelopes
+    assert (envelope.conversation, envelope.event_id) == ("messenger:77", "5:message")
+    assert read(envelope).author == Author("77")
+
+
+@pytest.mark.parametrize(
+    ("of_event", "of_entry", "occurred_at"),
+    [
+        (5, 6, 5),
+        ("1795262400001", NOON, NOON + 1),
+        (None, NOON, NOON),
+        ("now", NOON, NOON),
+        (-1, NOON, NOON),
+        (10**13, NOON, NOON),
+        (1.5, NOON, NOON),
+        (True, NOON, NOON),
+        (None, None, NOON + 7),
+        ({}, "9" * 5000, NOON + 7),
     ],
 )
-def test_a_payload_of_another_shape_is_malformed(
-    conversation: str, payload: dict[str, Any]
+def test_without_a_time_the_entrys_counts_and_then_that_of_the_receipt(
+    of_event: Any, of_entry: Any, occurred_at: int
 ) -> None:
-    with pytest.raises(Malformed):
-        read(Envelope("messenger", conversation, "m1:message", NOON, payload))
+    raw = body({**entry({**text(), "timestamp": of_event}), "time": of_entry})
+    request = Request("POST", "/messenger", {"x-hub-signature-256": signature(raw)}, body=raw)
+    [envelope] = MessengerInbound(SETTINGS, FakeClock(NOON + 7)).receive(request).envelopes
+    assert envelope.occurred_at == occurred_at
+
+
+def test_an_event_that_lacks_the_times_and_the_sender_is_ignored() -> None:
+    assert post(body(entry({"message": {"mid": "m1", "text": "hi"}}))).ignored == ("unreadable",)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from chatbot.channels.web.inbound import MAX_AHEAD, MAX_BODY, MAX_OLD, MAX_TEXT, WebInbound, read
 from chatbot.channels.web.outbound import WebChannel
 from chatbot.channels.web.session import ACCESS, COOKIE, is_open, set_cookie
-from chatbot.core.errors import Forged, Malformed, Unreadable
+from chatbot.core.errors import Forged, Unreadable
 from chatbot.core.message import Envelope, Kind, Stop
 from chatbot.core.ports import Settling
 from chatbot.core.settings import Settings
@@ -169,9 +169,9 @@ def test_reads_text_and_commands() -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", 7])
-def test_an_envelope_without_text_is_malformed(text: object) -> None:
-    with pytest.raises(Malformed):
-        read(envelope(text))
+def test_an_envelope_without_text_gets_a_sentence(text: object) -> None:
+    said = read(envelope(text))
+    assert (said.kind, said.author.id) == (Kind.UNSUPPORTED, SESSION)
 
 
 def test_there_is_nothing_to_post() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from chatbot.adapters.documents.reader import DocumentReader
 from chatbot.adapters.dynamodb.turns import Table
 from chatbot.adapters.openai.media import OpenAIModel
 from chatbot.adapters.s3 import CONFIG, Bucket
@@ -99,7 +100,8 @@ class _Worker:
         history = Table(self._dynamodb, self._table_name, now_ms, settings.retention_days)
         model, files, journal = OpenAIModel(settings), self._bucket, self._telemetry
         outbounds = self._channels(settings, history)
-        answers = Answers(history, model, files, settings, journal, now_ms)
+        documents = DocumentReader()
+        answers = Answers(history, model, files, documents, settings, journal, now_ms)
         refused = self._parameters.forget
         delivery = Delivery(history, settings, journal, now_ms, credential_refused=refused)
         handler = RecordHandler(outbounds, history, answers, delivery, settings, journal, now_ms)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from chatbot.conversation import commands, prompt
 from chatbot.conversation.access import Access, AccessHistory, Refusal
-from chatbot.conversation.attachments import Attachments
+from chatbot.conversation.attachments import Attachments, sentence, with_unread
 from chatbot.conversation.attempt import Deadline
 from chatbot.conversation.context import Context
 from chatbot.conversation.images import Images
@@ -25,6 +25,7 @@ from chatbot.core.message import Author, Kind, Message, log_fields
 from chatbot.core.ports import (
     Channel,
     Clock,
+    Documents,
     Files,
     Journal,
     Memory,
@@ -40,8 +41,6 @@ from chatbot.core.turn import Origin, Reply, Turn, Usage
 
 OPERATOR_REASONS = ("authentication", "insufficient_quota", "unknown_model")
 """Reasons of ModelRefused that affect all messages until the operator acts; they raise an alarm."""
-EXPLAINED_REASONS = ("unsupported", "too_large", "no_recordings")
-"""Reasons of Unfetchable for which `translations` has a sentence; all others get "gone"."""
 
 
 class AnswersHistory(AccessHistory, Memory, Stops, TurnWrites, Protocol):
@@ -56,12 +55,13 @@ class Answers:
         history: AnswersHistory,
         model: Model,
         files: Files,
+        documents: Documents,
         settings: Settings,
         journal: Journal,
         clock: Clock,
     ) -> None:
         self._access = Access(history, settings, journal, clock)
-        self._attachments = Attachments(model, settings)
+        self._attachments = Attachments(model, documents, settings)
         self._images = Images(model, files, settings, journal, clock)
         self._history = history
         self._model = model
@@ -152,13 +152,14 @@ class Answers:
             self._journal.warning(
                 "attachment_unreadable", channel=message.channel, reason=error.reason
             )
-            name = error.reason if error.reason in EXPLAINED_REASONS else "gone"
-            return context.notice(name, most=self._settings.max_file_mb)
+            return context.turn(Reply(sentence(context, error.reason)), Origin.NOTICE)
         except ModelRefused as refused:
             return self._refused_turn(message, refused)
+        for reason in context.unread:
+            self._journal.warning("attachment_unreadable", channel=message.channel, reason=reason)
         if context.image_mode and not context.pictures:
-            return self._draw(context, context.message.full_text)
-        return self._ask(context)
+            return with_unread(context, self._draw(context, context.message.full_text))
+        return with_unread(context, self._ask(context))
 
     def _draw(self, context: Context, description: str) -> Turn:
         message = context.message

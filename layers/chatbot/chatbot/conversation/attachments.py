@@ -5,13 +5,20 @@ from __future__ import annotations
 from base64 import b64encode
 from dataclasses import dataclass, replace
 
-from chatbot.conversation.attempt import Deadline
 from chatbot.conversation.context import Context
-from chatbot.core.errors import Unfetchable
+from chatbot.core.errors import ContentFiltered, InputUnsupported, ModelRefused, Unfetchable
+from chatbot.core.file_types import PICTURES, RECORDINGS
 from chatbot.core.files import File
 from chatbot.core.message import Media
-from chatbot.core.ports import Model
+from chatbot.core.ports import Documents, Model
 from chatbot.core.settings import Settings
+from chatbot.core.turn import Turn
+
+EXPLAINED_REASONS = frozenset(
+    "unsupported too_large no_pictures no_recordings picture_form recording_form"
+    " pdf_protected pdf_without_text pdf_unreadable office archive".split()
+)
+"""Reasons of Unfetchable for which `translations` has a sentence; all others get "gone"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,33 +26,94 @@ class Attachments:
     """Downloads and converts attachments; shared by the threads of a batch."""
 
     model: Model
+    documents: Documents
     settings: Settings
 
     def read(self, context: Context) -> Context:
         """Return the context with the attachments' text in its message, and with its pictures.
 
-        The text replaces each attachment's placeholder. Raises Unfetchable, PostRefused (the
-        download failed), ModelUnavailable, ModelRefused (the transcription did).
+        The text replaces each attachment's placeholder, and is cut rather than the person's words.
+        An attachment that cannot be read is left out, and the reason added to `context.unread`.
+        Raises Unfetchable when nothing else was sent, PostRefused (a download failed for now),
+        ModelUnavailable, ModelRefused (the transcription did).
         """
-        message = context.message
-        pictures: list[str] = []
+        message, unread = context.message, list(context.unread)
+        rest = message.text
+        left = self.settings.max_input - len(rest)
+        text, pictures, something = "", list(context.pictures), False
         for media in message.media:
-            if media.size > self.settings.max_file_mb * 1_000_000:
-                raise Unfetchable("too_large")
-            file = context.channel.load(media)
-            if file.type.startswith("image/"):
-                pictures.append(f"data:{file.type};base64,{b64encode(file.content).decode()}")
-                content = "[picture]"
-            else:
-                content = self._text_of(file, media, context.deadline)
-            text = message.text.replace(media.mark, content, 1)
-            message = replace(message, text=text[: self.settings.max_input])
-        return replace(context, message=message, pictures=tuple(pictures))
+            try:
+                content, picture = self.read_one(media, context)
+                pictures += [picture] if picture else []
+                content = content[: max(left, 0) + len(media.mark)]
+                left -= len(content) - len(media.mark)
+                something = True
+            except Unfetchable as error:
+                unread.append(error.reason)
+                content = f"{media.mark[:-1]}, which could not be read]"
+            before, found, after = rest.partition(media.mark)
+            text += f"{before}{content}" if found else f"{content} "
+            something = something or bool(found and before.strip())
+            rest = after if found else rest
+        if unread and not (something or rest.strip() or message.more.strip()):
+            raise Unfetchable(unread[0])
+        message = replace(message, text=f"{text}{rest}"[: self.settings.max_input])
+        unread = list(dict.fromkeys(unread))
+        return replace(context, message=message, pictures=tuple(pictures), unread=tuple(unread))
 
-    def _text_of(self, file: File, media: Media, deadline: Deadline) -> str:
-        if file.type == "text/plain":
-            return f"{media.mark}\n{file.content.decode('utf-8-sig')}\n"
-        if self.settings.transcribe_model == "off":
+    def read_one(self, media: Media, context: Context) -> tuple[str, str]:
+        """The attachment as text and, if it is a picture, as `data:` URL (else "").
+
+        Raises like `read`.
+        """
+        taken = self.settings.model_inputs
+        if media.kind == "photo" and "image" not in taken:
+            raise Unfetchable("no_pictures")
+        listens = "audio" in taken and self.settings.transcribe_model != "off"
+        if media.kind == "audio" and not listens:
             raise Unfetchable("no_recordings")
-        seconds = deadline.within(self.settings.model_timeout).left()
-        return self.model.transcribe(file, seconds) or media.mark
+        if not media.source:
+            raise Unfetchable("gone")
+        if media.size > self.settings.max_file_mb * 1_000_000:
+            raise Unfetchable("too_large")
+        file = context.channel.load(media)
+        if file.type.startswith("image/"):
+            if "image" not in taken:
+                raise Unfetchable("no_pictures")
+            if file.type not in PICTURES:
+                raise Unfetchable("picture_form")
+            return "[picture]", f"data:{file.type};base64,{b64encode(file.content).decode()}"
+        seconds = context.deadline.within(self.settings.model_timeout).left()
+        if file.type.startswith("audio/"):
+            if not listens:
+                raise Unfetchable("no_recordings")
+            return self._transcript(file, seconds) or media.mark, ""
+        text = self.documents.text_of(file, self.settings.max_input, seconds)
+        return f"{media.mark}\n{text}\n", ""
+
+    def _transcript(self, recording: File, seconds: float) -> str:
+        if recording.type not in RECORDINGS:
+            raise Unfetchable("recording_form")
+        try:
+            return self.model.transcribe(recording, seconds)
+        except InputUnsupported:
+            raise Unfetchable("no_recordings") from None
+        except ContentFiltered:
+            raise
+        except ModelRefused as refused:
+            if refused.reason == "bad_request":  # the server cannot decode it
+                raise Unfetchable("recording_form") from None
+            raise
+
+
+def sentence(context: Context, reason: str) -> str:
+    """What the person is told of an attachment that could not be read."""
+    name = reason if reason in EXPLAINED_REASONS else "gone"
+    return context.say(name, most=context.settings.max_file_mb)
+
+
+def with_unread(context: Context, turn: Turn) -> Turn:
+    """The turn with a sentence before its text for each reason why an attachment is left out."""
+    sentences = [sentence(context, reason) for reason in context.unread]
+    text = "\n\n".join(filter(None, [*sentences, turn.reply.text]))
+    return replace(turn, reply=replace(turn.reply, text=text)) if sentences else turn

@@ -21,7 +21,7 @@ class Context:
 
     Each step takes a context and returns a changed one or a turn. `deadline` is when the answer
     must be there; `spending` counts what the model is asked; `pictures` are the attached pictures
-    as `data:` URLs. Example of a step:
+    as `data:` URLs, `unread` the reasons why other attachments are left out. Example of a step:
 
         def images_off(context: Context) -> Turn:
             return context.notice("images_off")
@@ -37,6 +37,7 @@ class Context:
     settings: Settings
     spending: Spending
     pictures: tuple[str, ...] = field(default=(), repr=False)
+    unread: tuple[str, ...] = ()
 
     @property
     def language(self) -> str:

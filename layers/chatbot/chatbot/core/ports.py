@@ -295,6 +295,13 @@ class Model(Protocol):
         """Transcribe a recording within `seconds`. Raises InputUnsupported, too."""
 
 
+class Documents(Protocol):
+    """Reads the text of documents."""
+
+    def text_of(self, file: File, most: int, seconds: float) -> str:
+        """At most `most` characters of the text, read within `seconds`. Raises Unfetchable."""
+
+
 class Files(Protocol):
     """The private bucket. Every method may raise FilesUnavailable."""
 

@@ -93,6 +93,11 @@ class Settings:
     max_tokens_parameter: Literal["max_completion_tokens", "max_tokens"] = _setting(
         "max_completion_tokens", "`max_tokens` for servers that know only that name"
     )
+    model_inputs: tuple[str, ...] = _setting(
+        ("text", "image", "audio"),
+        "What the models take; pictures or recordings are not sent to models without them",
+        choices=("text", "image", "audio"),
+    )
     model_timeout: Seconds = _setting(
         40, "Longest wait for one answer, retries and fallback models included"
     )
@@ -248,7 +253,11 @@ def _parse(name: str, raw: str, hint: Any, rules: Mapping[str, Any]) -> Any:
             rules["check"](raw)
         return raw
     if hint == tuple[str, ...]:
-        return tuple(part for part in (piece.strip() for piece in raw.split(",")) if part)
+        parts = tuple(part for part in (piece.strip() for piece in raw.split(",")) if part)
+        choices = rules.get("choices")
+        if choices and not set(parts) <= set(choices):
+            raise InvalidSetting(name, "of these, comma-separated: " + ", ".join(choices))
+        return parts
     if hint is Seconds:
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)", raw.strip())
         if not match:
@@ -291,6 +300,8 @@ def _type_name(hint: Any) -> str:
 def _default_text(default: Any, hint: Any) -> str:
     if default is None or default in ("", ()):
         return ""
+    if isinstance(default, tuple):
+        return ",".join(default)
     if hint is not Seconds:
         return str(default)
     unit = next(unit for unit in ("h", "m", "s") if default % _UNITS[unit] == 0)

@@ -6,7 +6,6 @@ at one that only this machine can reach (the Lambda runtime's API listens on loo
 
 from __future__ import annotations
 
-import re
 import socket
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -17,44 +16,15 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from chatbot.core.errors import PostRefused, Unfetchable
+from chatbot.core.file_types import type_of
 from chatbot.core.files import File
 from chatbot.net.tls import trust
 
 _PORTS = {"https": 443, "http": 80}
 _CHUNK = 64 * 1024
-_TYPES = (
-    (rb"\x89PNG\r\n\x1a\n", "image/png"),
-    (rb"\xff\xd8\xff", "image/jpeg"),
-    (rb"RIFF.{4}WEBP", "image/webp"),
-    (rb"GIF8[79]a", "image/gif"),
-    (rb"OggS", "audio/ogg"),
-    (rb"ID3|\xff[\xf2\xf3\xfa\xfb]", "audio/mpeg"),
-    (rb".{4}ftyp(?!hei|mif|avi)", "audio/mp4"),
-    (rb"RIFF.{4}WAVE", "audio/wav"),
-    (rb"fLaC", "audio/flac"),
-    (rb"\x1aE\xdf\xa3", "audio/webm"),
-)
-_CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 Resolve = Callable[[str], Collection[str]]
 """Returns the IPv4 addresses of a host. Raises OSError."""
-
-
-def type_of(content: bytes) -> str:
-    """Return the media type by the content alone, `text/plain` for UTF-8 text.
-
-    Raises Unfetchable for any other content.
-    """
-    for magic, name in _TYPES:
-        if re.match(magic, content, re.DOTALL):
-            return name
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        text = "\0"
-    if not text.strip() or _CONTROL_CHARACTER.search(text):
-        raise Unfetchable("unsupported")
-    return "text/plain"
 
 
 def addresses_of(host: str) -> Collection[str]:

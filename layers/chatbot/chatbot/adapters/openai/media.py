@@ -9,8 +9,9 @@ from typing import Any
 from chatbot.adapters.openai.chat import ChatModel, sdk_errors
 from chatbot.core.completion import Spending
 from chatbot.core.errors import ModelRefused, ModelUnavailable, PostRefused, Unfetchable
+from chatbot.core.file_types import PICTURES, type_of
 from chatbot.core.files import File
-from chatbot.net.fetch import fetch, type_of
+from chatbot.net.fetch import fetch
 
 MOST_BYTES = 20_000_000
 """Size limit in bytes of a picture that the server answers with a URL."""
@@ -66,10 +67,7 @@ class OpenAIModel(ChatModel):
 
 def _picture(content: bytes) -> File:
     """The content as a picture. Raises ValueError when it is none."""
-    try:
-        file = File(content, type_of(content))
-    except Unfetchable:
-        raise ValueError("no picture") from None
-    if not file.type.startswith("image/"):
+    file = File(content, type_of(content))
+    if file.type not in PICTURES:
         raise ValueError("no picture")
     return file

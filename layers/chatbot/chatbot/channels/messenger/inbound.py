@@ -12,9 +12,10 @@ from typing import Any
 from chatbot.channels.command_syntax import is_stop, parse_command
 from chatbot.channels.messenger.content import media_of, placeholders_of
 from chatbot.channels.messenger.description import MESSENGER
-from chatbot.channels.payload import need, want
+from chatbot.channels.payload import have, identifier, want
 from chatbot.core.errors import Forged, Malformed, Unreadable
 from chatbot.core.message import Author, Command, Envelope, Kind, Media, Message, ReplyTo, Stop
+from chatbot.core.ports import Clock, now_ms
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Received, Request, Response, parse_json
 
@@ -22,7 +23,9 @@ NAME = MESSENGER.name
 OWN_METADATA = "chatbot:"
 """Prefix of the metadata of our own posts; their echo events contain it too."""
 
-_ECHO = "echo"
+_ECHO, _REACTION = "echo", "reaction"
+_TIME_DIGITS = 13
+"""Digits of a time in a turn's key (core.key)."""
 _THUMBS = {"like": 1, "dislike": -1}
 _IGNORED = (
     "delivery read optin referral message_edit account_linking policy_enforcement"
@@ -35,8 +38,9 @@ class MessengerInbound:
 
     name = NAME
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock = now_ms) -> None:
         self._settings = settings
+        self._clock = clock
 
     def receive(self, request: Request) -> Received:
         """Answer the handshake, or return the events of a body in the order of their time.
@@ -62,7 +66,7 @@ class MessengerInbound:
     def _events(self, entry: Any) -> Iterator[Envelope | Stop | str]:
         """Yield for each event its envelope, a request to stop, or the reason to ignore it."""
         try:
-            ours = need(entry, "id", str) == self._settings.messenger_page_id
+            ours = _needed(entry, "id") == self._settings.messenger_page_id
             unwanted = {name: want(entry, name, list) or [] for name in ("standby", "changes")}
             events = want(entry, "messaging", list) or []
         except Malformed:
@@ -72,53 +76,65 @@ class MessengerInbound:
             yield from [name] * len(others)
         for event in events:
             try:
-                yield self._classify(event) if ours else "foreign_page"
+                yield self._classify(event, entry) if ours else "foreign_page"
             except Malformed:
                 yield "unreadable"
 
-    def _classify(self, event: Any) -> Envelope | Stop | str:
-        person = need(need(event, "sender", dict), "id", str)
-        occurred_at = need(event, "timestamp", int)
+    def _classify(self, event: Any, entry: Any) -> Envelope | Stop | str:
         message, postback = want(event, "message", dict), want(event, "postback", dict)
+        if message is None and postback is None and "reaction" not in _keys(event):
+            return next((name for name in _IGNORED if name in event), "unknown_kind")
+        person = _needed(want(event, "sender", dict), "id")
+        occurred_at = self._time_of(event, entry)
         if message is not None:
-            kind, mid = "message", need(message, "mid", str)
-            if want(message, "is_echo", bool) or person == self._settings.messenger_page_id:
+            kind, mid = "message", _needed(message, "mid")
+            if message.get("is_echo") or person == self._settings.messenger_page_id:
                 if self._is_own(message):
                     return "own_echo"
-                if not want(message, "text", str):
+                if not have(message, "text", str):
                     return "echo_without_text"
-                kind, person = _ECHO, need(need(event, "recipient", dict), "id", str)
+                kind, person = _ECHO, _needed(want(event, "recipient", dict), "id")
+                if person == self._settings.messenger_page_id:
+                    raise Malformed("an echo of a message to the page itself")
         elif postback is not None:
-            kind, mid = "postback", want(postback, "mid", str) or str(occurred_at)
-        elif "reaction" in event:
-            return self._classify_reaction(event, person, occurred_at)
+            kind, mid = "postback", identifier(postback, "mid") or str(occurred_at)
         else:
-            return next((name for name in _IGNORED if name in event), "unknown_kind")
+            return self._classify_reaction(event, person, occurred_at)
         if kind != _ECHO and is_stop(_text_of(event)):
             return Stop(f"{NAME}:{person}", "", occurred_at)
         return Envelope(NAME, f"{NAME}:{person}", f"{mid}:{kind}", occurred_at, event)
 
+    def _time_of(self, event: Any, entry: Any) -> int:
+        """When the event occurred: by itself, else by its entry, else now (milliseconds).
+
+        Only with the first two does an event that is sent again after minutes find its turn.
+        """
+        times = (_milliseconds(each) for each in (event.get("timestamp"), entry.get("time")))
+        return next((time for time in times if time is not None), self._clock())
+
     def _classify_reaction(self, event: dict[str, Any], person: str, at: int) -> Envelope | str:
-        reaction = need(event, "reaction", dict)
-        mid = need(reaction, "mid", str)
+        reaction = want(event, "reaction", dict)
+        mid = _needed(reaction, "mid")
         if person == self._settings.messenger_page_id or _rating(reaction) is None:
             return "reaction"
-        return Envelope(NAME, f"{NAME}:{person}", f"{mid}:{at}:reaction", at, event)
+        return Envelope(NAME, f"{NAME}:{person}", f"{mid}:{at}:{_REACTION}", at, event)
 
     def _is_own(self, message: dict[str, Any]) -> bool:
         app_id = str(message.get("app_id", ""))
         ours = bool(app_id) and app_id == self._settings.messenger_app_id
-        return ours or (want(message, "metadata", str) or "").startswith(OWN_METADATA)
+        return ours or (have(message, "metadata", str) or "").startswith(OWN_METADATA)
 
 
 def read(envelope: Envelope) -> Message:
-    """Read the event of an envelope as a message. Raises Malformed."""
-    person_of(envelope.conversation)
-    event = envelope.payload
-    author = Author(need(need(event, "sender", dict), "id", str))
-    reaction = want(event, "reaction", dict)
-    if reaction is not None:
-        rated, rating = need(reaction, "mid", str), _rating(reaction) or 0
+    """Read the event of an envelope as a message, whatever parts of it are missing or odd.
+
+    Raises Malformed only when the envelope names no person of Messenger.
+    """
+    event, person = envelope.payload, person_of(envelope.conversation)
+    author = Author(identifier(have(event, "sender", dict), "id") or person)
+    reaction = have(event, "reaction", dict)
+    if envelope.event_id.endswith(f":{_REACTION}"):
+        rated, rating = identifier(reaction, "mid"), _rating(reaction) or 0
         reply_to = ReplyTo(rated)
         return Message(
             envelope.key, NAME, Kind.RATING, "", author, reply_to=reply_to, rating=rating
@@ -128,7 +144,7 @@ def read(envelope: Envelope) -> Message:
         return Message(envelope.key, NAME, Kind.STAFF, text, author)
     command = parse_command(text)
     media: tuple[Media, ...] = ()
-    message = want(event, "message", dict)
+    message = have(event, "message", dict)
     if message is not None and command is None:
         media = tuple(media_of(message))
         text = " ".join([*(each.mark for each in media), *placeholders_of(message), text]).strip()
@@ -141,29 +157,50 @@ def read(envelope: Envelope) -> Message:
         author,
         command=command or Command(),
         media=media,
-        reply_to=ReplyTo(want(want(message, "reply_to", dict), "mid", str) or ""),
+        reply_to=ReplyTo(identifier(have(message, "reply_to", dict), "mid")),
     )
 
 
 def _text_of(event: Mapping[str, Any]) -> str:
-    """Text of the event; a button's payload if that is a command. Raises Malformed."""
-    message = want(event, "message", dict)
+    """Text of the event; a button's payload if that is a command."""
+    message = have(event, "message", dict)
     if message is not None:
-        text = want(message, "text", str)
-        pressed = want(message, "quick_reply", dict)
+        text = have(message, "text", str)
+        pressed = have(message, "quick_reply", dict)
     else:
-        pressed = need(event, "postback", dict)
-        text = want(pressed, "title", str)
-    payload = want(pressed, "payload", str) or ""
+        pressed = have(event, "postback", dict)
+        text = have(pressed, "title", str)
+    payload = have(pressed, "payload", str) or ""
     payload = "/start" if payload == "GET_STARTED" else payload
     return payload if parse_command(payload) else text or payload
 
 
-def _rating(reaction: dict[str, Any]) -> int | None:
+def _rating(reaction: dict[str, Any] | None) -> int | None:
     """1 or -1, 0 for a thumb taken back, None for another emoji (Webhooks, message_reactions)."""
-    if want(reaction, "action", str) == "unreact":
+    if have(reaction, "action", str) == "unreact":
         return 0
-    return _THUMBS.get(want(reaction, "reaction", str) or "")
+    return _THUMBS.get(have(reaction, "reaction", str) or "")
+
+
+def _keys(event: Any) -> Mapping[str, Any]:
+    if not isinstance(event, dict):
+        raise Malformed("an event is an object")
+    return event
+
+
+def _needed(data: Any, name: str) -> str:
+    """An id without which an event has no key. Raises Malformed."""
+    value = identifier(data, name)
+    if not value:
+        raise Malformed(f"{name}: missing")
+    return value
+
+
+def _milliseconds(value: Any) -> int | None:
+    """A time of the platform in milliseconds; None for what cannot be one, such as 14 digits."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal():
+        value = int(value[: _TIME_DIGITS + 1])
+    return value if type(value) is int and 0 <= value < 10**_TIME_DIGITS else None
 
 
 def person_of(conversation: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chatbot.channels.command_syntax import is_stop, parse_command
-from chatbot.channels.payload import need, want
+from chatbot.channels.payload import have, need
 from chatbot.channels.web.description import WEB
 from chatbot.channels.web.session import access_cookie, is_open, session_of
 from chatbot.core.errors import Forged, Malformed, Unreadable
@@ -162,30 +162,32 @@ def _language(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def read(envelope: Envelope) -> Message:
-    """Read an envelope as a message. Raises Malformed."""
+    """Read an envelope as a message, whatever parts of it are missing or odd.
+
+    The webhook has put nothing into the queue that lacks them.
+    """
     payload = envelope.payload
     author = envelope.conversation.partition(":")[2]
     if envelope.event_id.endswith(f":{_RATING}"):
-        rated = TurnKey.of("", envelope.occurred_at, event_id_of(need(payload, "id", str))).sort
-        rating = want(payload, "rating", int) or 0
+        rated = have(payload, "id", str) or ""
+        sort = TurnKey.of("", envelope.occurred_at, event_id_of(rated)).sort
+        rating = have(payload, "rating", int) or 0
         return Message(
             envelope.key,
             NAME,
             Kind.RATING,
             "",
             Author(author),
-            reply_to=ReplyTo(rated),
+            reply_to=ReplyTo(sort),
             rating=rating,
         )
-    text = need(payload, "text", str)
-    if not text.strip():
-        raise Malformed("web message without text")
+    text = have(payload, "text", str) or ""
     command = parse_command(text)
     return Message(
         key=envelope.key,
         channel=NAME,
-        kind=Kind.COMMAND if command else Kind.TEXT,
+        kind=Kind.COMMAND if command else Kind.TEXT if text.strip() else Kind.UNSUPPORTED,
         text=text,
-        author=Author(author, language=want(payload, "language", str) or ""),
+        author=Author(author, language=have(payload, "language", str) or ""),
         command=command or Command(),
     )
