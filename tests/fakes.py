@@ -372,7 +372,8 @@ class FakeChannel:
 
     Of an exception the post raises it and does not arrive; of `Lands` it arrives and raises.
     Payloads are `{"text", "author", "name", "kind", "group", "quote", "callback", "quoted",
-    "replied_to", "rating", "language", "unfinished", "media"}`, all optional.
+    "replied_to", "rating", "language", "unfinished", "media", "brought", "album", "addressed",
+    "id", "edits", "moved_from"}`, all optional.
     """
 
     def __init__(
@@ -427,11 +428,20 @@ class FakeChannel:
             ),
             group=payload.get("group", False),
             command=Command(command.lower(), arguments),
-            reply_to=ReplyTo(payload.get("replied_to", ""), payload.get("quoted", "")),
+            reply_to=ReplyTo(
+                payload.get("replied_to", ""),
+                payload.get("quoted", ""),
+                tuple(Media(*each) for each in payload.get("brought", ())),
+            ),
             handles=Handles(payload.get("quote", ""), payload.get("callback", "")),
             rating=payload.get("rating", 0),
             media=tuple(Media(*each) for each in payload.get("media", ())),
             unfinished=payload.get("unfinished", False),
+            album=payload.get("album", ""),
+            addressed=payload.get("addressed", True),
+            id=payload.get("id", ""),
+            edits=payload.get("edits", ""),
+            moved_from=payload.get("moved_from", ""),
         )
 
     def acknowledge(self, message: Message) -> None:

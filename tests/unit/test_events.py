@@ -14,6 +14,7 @@ import pytest
 from chatbot.adapters.sqs import group_of
 from chatbot.channels.messenger import inbound as messenger
 from chatbot.channels.telegram import inbound as telegram
+from chatbot.channels.telegram.update import Bot
 from chatbot.channels.web import inbound as web
 from chatbot.channels.web.session import COOKIE, set_cookie
 from chatbot.conversation.batch import records_of
@@ -60,7 +61,7 @@ TELEGRAM: dict[str, Said | str] = {
     "anonymous_administrator": (GROUP, Kind.TEXT, "who am I?"),
     "callback_query": (ADA, Kind.COMMAND, "/reset"),
     "callback_query_inline": "callback_without_message",
-    "edited_message": "edited_message",
+    "edited_message": (ADA, Kind.TEXT, "My name is Ada L."),
     "sticker": (ADA, Kind.TEXT, "👍"),
     "photo": (ADA, Kind.TEXT, "[picture]"),
     "photo_with_caption": (ADA, Kind.TEXT, "[picture] What is this?"),
@@ -133,7 +134,7 @@ def event(name: str) -> dict[str, Any]:
 
 def read(envelope: Envelope) -> Message:
     if envelope.channel == "telegram":
-        return telegram.read(envelope, telegram.Bot.of(SETTINGS))
+        return telegram.read(envelope, Bot.of(SETTINGS))
     return messenger.read(envelope) if envelope.channel == "messenger" else web.read(envelope)
 
 

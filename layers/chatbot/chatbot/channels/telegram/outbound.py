@@ -19,7 +19,8 @@ from chatbot.channels.posts import (
     with_buttons,
 )
 from chatbot.channels.telegram.api import TelegramApi, description_of, parameter_of, refusal_of
-from chatbot.channels.telegram.inbound import NAME, Bot, chat_fields, read
+from chatbot.channels.telegram.inbound import read
+from chatbot.channels.telegram.update import NAME, Bot, chat_fields
 from chatbot.channels.text.entities import parts_of
 from chatbot.channels.text.split import utf16_length
 from chatbot.core.errors import (
