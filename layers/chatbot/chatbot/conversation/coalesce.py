@@ -89,6 +89,7 @@ def pointers_to(target: Turn, messages: Iterable[Message]) -> list[Turn]:
         replace(
             Turn.of(message, Reply(""), target.origin),
             state=State.DELIVERED,
+            media=(),
             links=Links(merged_into=target.key.sort),
         )
         for message in messages

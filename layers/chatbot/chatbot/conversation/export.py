@@ -37,7 +37,14 @@ def exported(turn: Turn) -> dict[str, Any]:
         "replaces": links.replaces,
         "rating": turn.rating,
         **asdict(usage),
+        **_media(turn),
     }
+
+
+def _media(turn: Turn) -> dict[str, Any]:
+    """The pictures that came with the message; no field where there are none."""
+    pictures = [{"kind": each.kind, "source": each.source} for each in turn.media]
+    return {"media": pictures} if pictures else {}
 
 
 def _reply(reply: Reply) -> dict[str, Any]:
