@@ -55,4 +55,6 @@ def _reply(reply: Reply) -> dict[str, Any]:
 def exported_profile(profile: ConversationProfile) -> dict[str, Any]:
     """The profile as a JSON object, with the names of its stored attributes."""
     fields = asdict(profile)
+    if not profile.moved_from:
+        del fields["moved_from"]
     return {{"asked_to_start": "asked"}.get(name, name): field for name, field in fields.items()}

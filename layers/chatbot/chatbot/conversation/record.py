@@ -29,11 +29,20 @@ from chatbot.conversation.coalesce import (
 )
 from chatbot.conversation.delivery import Delivery, log_fields
 from chatbot.conversation.edits import apply_edits
+from chatbot.conversation.moved import go_on
 from chatbot.conversation.ratings import keep_rating
 from chatbot.core.errors import HistoryUnavailable, LeaseLost, Malformed, Retryable
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Envelope, Kind, Message
-from chatbot.core.ports import Channel, Clock, CrashCounter, Journal, Ratings, TurnWrites
+from chatbot.core.ports import (
+    Channel,
+    Clock,
+    CrashCounter,
+    Journal,
+    Profiles,
+    Ratings,
+    TurnWrites,
+)
 from chatbot.core.settings import Settings
 from chatbot.core.timeline import Timeline
 from chatbot.core.turn import State, Turn
@@ -56,7 +65,7 @@ Confirm = Callable[[], None]
 """Waits for the lease on the records; raises LeaseLost when the queue refused it."""
 
 
-class RecordHistory(CrashCounter, Ratings, TurnWrites, Protocol):
+class RecordHistory(CrashCounter, Profiles, Ratings, TurnWrites, Protocol):
     """Ports of the conversation table that this module needs."""
 
 
@@ -186,6 +195,9 @@ class RecordHandler:
         if first.kind is Kind.RATING:
             keep_rating(first, timeline, self._history, self._journal)
             return Done()
+        if first.kind is Kind.MOVED:
+            go_on(first, timeline, self._history, self._journal)
+            return Done()
         if first.edits:
             self._journal.info("edit", channel=envelope.channel, event_id=envelope.event_id)
             return Done()
@@ -212,9 +224,12 @@ class RecordHandler:
 
         A FIFO queue gives us this record only after the earlier ones of its group were deleted, so
         a turn in `sending` whose claim has ended was posted. Without a claim, its record is in the
-        dead-letter queue instead, and the turn stays as it is.
+        dead-letter queue instead, and the turn stays as it is. Turns under an earlier id of the
+        conversation have a group of their own.
         """
         for turn in timeline.turns:
+            if turn.key.conversation != key.conversation:
+                continue
             if turn.key == key or turn.state is not State.SENDING or turn.claim is None:
                 continue
             if turn.claim.ends_at < self._clock():

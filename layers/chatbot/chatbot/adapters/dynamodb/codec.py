@@ -142,4 +142,5 @@ def item_to_profile(item: Item) -> ConversationProfile:
         persona=text(item, "persona"),
         asked_to_start=bool(number(item, "asked")),
         forgotten_before=text(item, "forgotten_before"),
+        moved_from=text(item, "moved_from"),
     )

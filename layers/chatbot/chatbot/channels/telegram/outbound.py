@@ -142,6 +142,10 @@ class TelegramChannel(BaseChannel):
         fields = {"chat_id": chat, "user_id": int(author)}
         try:
             answer = self._api.call("getChatMember", fields, BEST_EFFORT_TIMEOUT)
+            moved_to = parameter_of(answer, "migrate_to_chat_id")
+            if moved_to is not None:
+                fields["chat_id"] = moved_to
+                answer = self._api.call("getChatMember", fields, BEST_EFFORT_TIMEOUT)
             status = want(want(answer.body, "result", dict), "status", str)
         except (AmbiguousPost, Malformed) as error:
             raise PostRefused(f"getChatMember: {error}") from None
