@@ -2,7 +2,8 @@
 
 It is stricter than Telegram: unknown parameters are refused, entities that Telegram would repair
 (`telegram_rules.py`), and `parse_mode`, because markup can fail to parse and entities cannot. Rate
-limits occur as faults only. A webhook's URL may be on this machine. See https://core.telegram.org/bots/api
+limits occur as faults only. A webhook's URL may be on this machine.
+See https://core.telegram.org/bots/api
 """
 
 from __future__ import annotations
