@@ -114,7 +114,7 @@ MESSENGER: dict[str, list[Said | str]] = {
     "reaction_taken_back": [(PSID, Kind.RATING, "")],
     "optin": ["optin"],
     "referral": ["referral"],
-    "message_edit": ["message_edit"],
+    "message_edit": [(PSID, Kind.TEXT, "My name is Ada L.")],
     "standby": ["standby"],
     "changes": ["changes"],
     "foreign_page": ["foreign_page"],

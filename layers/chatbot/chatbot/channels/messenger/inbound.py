@@ -12,8 +12,9 @@ from typing import Any
 from chatbot.channels.command_syntax import is_stop, parse_command
 from chatbot.channels.messenger.content import media_of, placeholders_of
 from chatbot.channels.messenger.description import MESSENGER
-from chatbot.channels.payload import need, want
+from chatbot.channels.payload import have, identifier, need, want
 from chatbot.core.errors import Forged, Malformed, Unreadable
+from chatbot.core.key import TurnKey
 from chatbot.core.message import Author, Command, Envelope, Kind, Media, Message, ReplyTo, Stop
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Received, Request, Response, parse_json
@@ -22,10 +23,10 @@ NAME = MESSENGER.name
 OWN_METADATA = "chatbot:"
 """Prefix of the metadata of our own posts; their echo events contain it too."""
 
-_ECHO = "echo"
+_ECHO, _EDIT = "echo", "edit"
 _THUMBS = {"like": 1, "dislike": -1}
 _IGNORED = (
-    "delivery read optin referral message_edit account_linking policy_enforcement"
+    "delivery read optin referral account_linking policy_enforcement"
     " pass_thread_control take_thread_control request_thread_control app_roles"
 ).split()
 
@@ -79,6 +80,14 @@ class MessengerInbound:
     def _classify(self, event: Any) -> Envelope | Stop | str:
         person = need(need(event, "sender", dict), "id", str)
         occurred_at = need(event, "timestamp", int)
+        edit = have(event, "message_edit", dict)
+        if edit is not None:
+            if person == self._settings.messenger_page_id:
+                return "message_edit"
+            # People edit a message up to five times (Webhooks, message_edits).
+            number = identifier(edit, "num_edit") or str(occurred_at)
+            edit_id = f"{need(edit, 'mid', str)}:{number}:{_EDIT}"
+            return Envelope(NAME, f"{NAME}:{person}", edit_id, occurred_at, event)
         message, postback = want(event, "message", dict), want(event, "postback", dict)
         if message is not None:
             kind, mid = "message", need(message, "mid", str)
@@ -123,6 +132,8 @@ def read(envelope: Envelope) -> Message:
         return Message(
             envelope.key, NAME, Kind.RATING, "", author, reply_to=reply_to, rating=rating
         )
+    if envelope.event_id.endswith(f":{_EDIT}"):
+        return _read_edit(envelope.key, have(event, "message_edit", dict), author)
     text = _text_of(event)
     if envelope.event_id.endswith(f":{_ECHO}"):
         return Message(envelope.key, NAME, Kind.STAFF, text, author)
@@ -142,6 +153,23 @@ def read(envelope: Envelope) -> Message:
         command=command or Command(),
         media=media,
         reply_to=ReplyTo(want(want(message, "reply_to", dict), "mid", str) or ""),
+        id=identifier(message, "mid"),
+    )
+
+
+def _read_edit(key: TurnKey, edit: dict[str, Any] | None, author: Author) -> Message:
+    """The new form of a message (Webhooks, message_edits)."""
+    text = have(edit, "text", str) or ""
+    command = parse_command(text)
+    kind = Kind.COMMAND if command else Kind.TEXT if text.strip() else Kind.UNSUPPORTED
+    return Message(
+        key,
+        NAME,
+        kind,
+        text,
+        author,
+        command=command or Command(),
+        edits=need(edit, "mid", str),
     )
 
 
