@@ -20,7 +20,8 @@ METHODS = """getMe setWebhook deleteWebhook getWebhookInfo getUpdates sendMessag
     answerCallbackQuery setMyCommands getMyCommands setMessageReaction getFile getChatMember"""
 ACTIONS = """typing upload_photo record_video upload_video record_voice upload_voice upload_document
     choose_sticker find_location record_video_note upload_video_note"""
-# What FULL.json lacks: limits from the documentation, and additions of Bot API 10.3.
+# What FULL.json lacks: limits from the documentation, and additions of Bot API 10.2 and 10.3 as
+# the documentation of aiogram (docs.aiogram.dev) and grammY (grammy.dev/ref) quotes them.
 ADDED = {
     "setWebhook": {
         # A self-hosted Bot API server accepts plain HTTP on the same machine.
@@ -32,20 +33,41 @@ ADDED = {
     "sendChatAction": {"action": "!=" + "|=".join(ACTIONS.split())},
     "answerCallbackQuery": {"text": "String<=200"},
     "setMyCommands": {"commands": "!Array of BotCommand<=100"},
-    "BotCommand": {"command": "!String~[a-z0-9_]{1,32}", "description": "!String~.{1,256}"},
-    "InlineKeyboardButton": {"callback_data": "String~.{1,64}"},
-    "Update": {"stopped_message_generation": "StoppedMessageGeneration"},
+    "BotCommand": {
+        "command": "!String~[a-z0-9_]{1,32}",
+        "description": "!String~.{1,256}",
+        "is_ephemeral": "Boolean",
+    },
+    "sendMessage": {"ephemeral_message_parameters": "EphemeralMessageParameters"},
+    "sendPhoto": {"ephemeral_message_parameters": "EphemeralMessageParameters"},
+    "sendDocument": {"ephemeral_message_parameters": "EphemeralMessageParameters"},
+    "Message": {"receiver_user": "User", "ephemeral_message_id": "Integer"},
+    "Update": {
+        "stopped_message_generation": "StoppedMessageGeneration",
+        "subscription": "BotSubscriptionUpdated",
+    },
     "StoppedMessageGeneration": {
         "chat": "!Chat",
         "draft_id": "!Integer",
         "message_thread_id": "Integer",
+    },
+    "BotSubscriptionUpdated": {
+        "user": "!User",
+        "invoice_payload": "!String",
+        "state": "!=canceled|=active|=failed",
+    },
+    "EphemeralMessageParameters": {
+        "receiver_user_id": "!Integer",
+        "callback_query_id": "String",
+        "replace_callback_query_message": "Boolean",
     },
 }
 
 
 def trim(full: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the three sections of the facts file (see `local/standins/contract.py`)."""
-    entries = {**full["types"], "StoppedMessageGeneration": {"fields": {}}}
+    new = ("StoppedMessageGeneration", "BotSubscriptionUpdated", "EphemeralMessageParameters")
+    entries = {**full["types"], **{name: {"fields": {}} for name in new}}
     types = {name: _entry(name, entry) for name, entry in entries.items() if name != "InputFile"}
     methods = {name: _entry(name, full["methods"][name]) for name in METHODS.split()}
     returns = {name: "|".join(full["methods"][name]["returns"]) for name in methods}

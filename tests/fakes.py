@@ -119,9 +119,11 @@ class MemoryHistory:
 
     def read(self, conversation: str, turns: int) -> Timeline:
         with self._step("read"):
-            newest = self.all(conversation)[::-1]
-            seen = tuple(newest[: turns + 10])
             person = self.persons.get(conversation, ConversationProfile())
+            newest = self.all(conversation)[::-1]
+            if person.moved_from and len(newest) < turns:
+                newest += self.all(person.moved_from)[::-1]
+            seen = tuple(newest[: turns + 10])
             return Timeline(person, seen, complete=len(seen) == len(newest))
 
     def turns_after(self, conversation: str, after: str, limit: int) -> tuple[Turn, ...]:
@@ -208,8 +210,11 @@ class MemoryHistory:
 
     def save_profile(self, conversation: str, person: ConversationProfile) -> None:
         with self._step("save_profile"):
-            before = self.persons.get(conversation, ConversationProfile()).forgotten_before
-            self.persons[conversation] = replace(person, forgotten_before=before)
+            before = self.persons.get(conversation, ConversationProfile())
+            moved_from = person.moved_from or before.moved_from
+            self.persons[conversation] = replace(
+                person, forgotten_before=before.forgotten_before, moved_from=moved_from
+            )
 
     def lift_break(self, before: TurnKey) -> None:
         with self._step("lift_break"):
@@ -223,15 +228,18 @@ class MemoryHistory:
 
     def older(self, before: TurnKey) -> Iterator[Turn]:
         with self._step("older"):
+            person = self.persons.get(before.conversation, ConversationProfile())
             known = self.all(before.conversation)[::-1]
+            known += self.all(person.moved_from)[::-1]
             return iter([turn for turn in known if turn.key.sort < before.sort])
 
     def erase(self, before: TurnKey) -> int:
         with self._step("erase"):
-            conversation = before.conversation
-            self.persons[conversation] = ConversationProfile(forgotten_before=before.sort)
-            for sort in [sort for sort in self.turns[conversation] if sort < before.sort]:
-                del self.turns[conversation][sort]
+            person = self.persons.get(before.conversation, ConversationProfile())
+            for conversation in filter(None, (person.moved_from, before.conversation)):
+                self.persons[conversation] = ConversationProfile(forgotten_before=before.sort)
+                for sort in [sort for sort in self.turns[conversation] if sort < before.sort]:
+                    del self.turns[conversation][sort]
             return BACKUP_DAYS
 
     def rate(self, key: TurnKey, rating: int) -> None:
@@ -372,7 +380,8 @@ class FakeChannel:
 
     Of an exception the post raises it and does not arrive; of `Lands` it arrives and raises.
     Payloads are `{"text", "author", "name", "kind", "group", "quote", "callback", "quoted",
-    "replied_to", "rating", "language", "unfinished", "media"}`, all optional.
+    "replied_to", "rating", "language", "unfinished", "media", "brought", "album", "addressed",
+    "id", "edits", "moved_from"}`, all optional.
     """
 
     def __init__(
@@ -427,11 +436,20 @@ class FakeChannel:
             ),
             group=payload.get("group", False),
             command=Command(command.lower(), arguments),
-            reply_to=ReplyTo(payload.get("replied_to", ""), payload.get("quoted", "")),
+            reply_to=ReplyTo(
+                payload.get("replied_to", ""),
+                payload.get("quoted", ""),
+                tuple(Media(*each) for each in payload.get("brought", ())),
+            ),
             handles=Handles(payload.get("quote", ""), payload.get("callback", "")),
             rating=payload.get("rating", 0),
             media=tuple(Media(*each) for each in payload.get("media", ())),
             unfinished=payload.get("unfinished", False),
+            album=payload.get("album", ""),
+            addressed=payload.get("addressed", True),
+            id=payload.get("id", ""),
+            edits=payload.get("edits", ""),
+            moved_from=payload.get("moved_from", ""),
         )
 
     def acknowledge(self, message: Message) -> None:

@@ -11,7 +11,7 @@ import json
 import threading
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,6 +116,25 @@ class Person:
             **fields,
         }
         return self.telegram_update({"update_id": number, "message": message})
+
+    def telegram_edit(self, written: Post, text: str) -> Post:
+        """Edit the text of a message that was written by `telegram`, some seconds later."""
+        message = json.loads(written.body)["message"]
+        edited = {**message, "text": text, "edit_date": message["date"] + 3}
+        return self.telegram_update({"update_id": _rising(), "edited_message": edited})
+
+    def telegram_album(self, sources: Sequence[str], caption: str) -> list[Post]:
+        """Send photos as one album: a message for each, the caption with the first."""
+        album = str(_rising())
+        return [
+            self.telegram(
+                "",
+                media_group_id=album,
+                photo=[{"file_id": source, "file_unique_id": source, "width": 64, "height": 64}],
+                **({"caption": caption} if number == 0 else {}),
+            )
+            for number, source in enumerate(sources)
+        ]
 
     def telegram_update(self, update: Mapping[str, Any]) -> Post:
         """Post an Update (Bot API)."""

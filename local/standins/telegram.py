@@ -1,8 +1,9 @@
 """Stand-in for the Telegram Bot API: accepts and refuses what Telegram does (`bot-api.json`).
 
-It is stricter than Telegram: unknown parameters are refused, and so is `parse_mode`, because markup
-can fail to parse and entities cannot. Rate limits occur as faults only. A webhook's URL may be on
-this machine. See https://core.telegram.org/bots/api
+It is stricter than Telegram: unknown parameters are refused, entities that Telegram would repair
+(`telegram_rules.py`), and `parse_mode`, because markup can fail to parse and entities cannot. Rate
+limits occur as faults only. A webhook's URL may be on this machine.
+See https://core.telegram.org/bots/api
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from local.standins.base import ErrorResponse, StandIn, json_response
 from local.standins.contract import Upload, Violation
 from local.standins.faults import Fault
 from local.standins.telegram_chats import Chat, ChatError, ChatState, check_text
+from local.standins.telegram_rules import check_call
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -141,6 +143,7 @@ class TelegramStandIn(StandIn):
         params = self.read(operation, request)
         try:
             with self._state:
+                check_call(params, {*self.contract.types["Update"]} - {"update_id"})
                 result = self._methods[operation](params)
                 self.accept(operation, params, result)
         except ChatError as error:

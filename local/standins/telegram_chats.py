@@ -18,6 +18,9 @@ ENTITY_TYPES = set(
     strikethrough blockquote expandable_blockquote code pre text_link text_mention custom_emoji
     date_time""".split()
 )
+MOST_ENTITIES = 100
+"""Telegram ignores the entities beyond them: python-telegram-bot found it by experiment
+(telegram.constants.MessageLimit.MESSAGE_ENTITIES)."""
 NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the same"
     " as a current content and reply markup of the message"
@@ -89,7 +92,8 @@ class Chat:
         self, sender: dict[str, Any], params: dict[str, Any], content: dict[str, Any]
     ) -> dict[str, Any]:
         """Add a message of the bot and return it. `params` are the call's."""
-        message = {"from": sender, "chat": self.info, "date": int(time.time()), **content}
+        message: dict[str, Any] = {"from": sender, "chat": self.info, "date": int(time.time())}
+        message |= _kept(content)
         message |= _markup(params)
         reply = params.get("reply_parameters")
         if reply and (reply["message_id"] in self.messages or not _lenient(reply)):
@@ -113,7 +117,7 @@ class Chat:
             raise ChatError("message can't be edited")
         replaced = {"reply_markup", "entities"} if content else {"reply_markup"}
         kept = {name: value for name, value in target.items() if name not in replaced}
-        edited = {**kept, **content, **_markup(params)}
+        edited = {**kept, **_kept(content), **_markup(params)}
         if edited == target:
             raise ChatError(NOT_MODIFIED)
         edited["edit_date"] = int(time.time())
@@ -144,6 +148,12 @@ def check_text(text: str, entities: list[dict[str, Any]], limit: int) -> None:
 
 def _lenient(reply: dict[str, Any]) -> bool:
     return bool(reply.get("allow_sending_without_reply"))
+
+
+def _kept(content: dict[str, Any]) -> dict[str, Any]:
+    """The content with the entities that Telegram keeps."""
+    lists = {name: each[:MOST_ENTITIES] for name, each in content.items() if "entities" in name}
+    return {**content, **lists}
 
 
 def _markup(params: dict[str, Any]) -> dict[str, Any]:

@@ -91,6 +91,22 @@ def test_forms_and_json_texts_in_them_mean_the_same_as_json(
 LONG = "x" * 4096
 EMOJI = "😀" * 2048
 HTTPS = "https://example.com/telegram"
+
+
+def entities(*spans: tuple[int, int, str]) -> dict[str, Any]:
+    """A text of three units with entities: offset, length, type."""
+    made = [
+        {"offset": offset, "length": length, "type": kind, "url": "https://example.com"}
+        for offset, length, kind in spans
+    ]
+    return {"chat_id": 7, "text": "abc", "entities": made}
+
+
+def button(text: str, data: str) -> dict[str, Any]:
+    rows = [[{"text": text, "callback_data": data}]]
+    return {"chat_id": 7, "text": "yes?", "reply_markup": {"inline_keyboard": rows}}
+
+
 BUTTON = {"inline_keyboard": [[{"text": "Yes", "callback_data": "yes"}]]}
 
 
@@ -103,6 +119,20 @@ BUTTON = {"inline_keyboard": [[{"text": "Yes", "callback_data": "yes"}]]}
         ("sendMessage", {"chat_id": 7, "text": "a reply", "reply_parameters": {"message_id": 9}}),
         ("sendMessage", {"chat_id": 7, "text": "yes?", "reply_markup": BUTTON}),
         ("sendMessage", {"chat_id": 7, "text": "?", "reply_markup": {"force_reply": True}}),
+        ("sendMessage", entities((0, 3, "bold"), (0, 3, "italic"), (1, 1, "text_mention"))),
+        ("sendMessage", entities((0, 1, "bold"), (1, 1, "bold"), (2, 1, "code"))),
+        ("sendMessage", entities((0, 3, "blockquote"), (0, 2, "code"), (2, 1, "url"))),
+        ("sendMessage", entities((0, 3, "text_link"), (1, 1, "spoiler"))),
+        ("sendMessage", button("Ja", "ä" * 32)),
+        ("setWebhook", {"url": HTTPS, "allowed_updates": ["message", "subscription"]}),
+        (
+            "sendMessage",
+            {
+                "chat_id": -1001,
+                "text": "for you alone",
+                "ephemeral_message_parameters": {"receiver_user_id": 7, "callback_query_id": "1"},
+            },
+        ),
         ("sendMessageDraft", {"chat_id": 7, "draft_id": 3, "text": ""}),
         ("sendMessageDraft", {"chat_id": 7, "draft_id": 3, "can_stop": True, "keep_on_stop": True}),
         ("sendChatAction", {"chat_id": 7, "action": "typing"}),
@@ -163,6 +193,19 @@ def entity(offset: int, length: int, kind: str = "bold", **more: Any) -> dict[st
             {"chat_id": 7, "text": "x", "reply_markup": {"inline_keyboard": [[{"text": 1}]]}},
             "reply_markup",
         ),
+        ("sendMessage", entities((0, 2, "bold"), (1, 2, "italic")), "overlap"),
+        ("sendMessage", entities((0, 3, "bold"), (1, 1, "code")), "code can't be in bold"),
+        ("sendMessage", entities((0, 3, "pre"), (0, 3, "bold")), "can't be in"),
+        ("sendMessage", entities((0, 3, "blockquote"), (1, 1, "blockquote")), "can't be in"),
+        ("sendMessage", entities((0, 3, "url"), (1, 1, "text_mention")), "can't be in"),
+        ("sendMessageDraft", entities((0, 2, "bold"), (1, 2, "bold")) | {"draft_id": 1}, "overlap"),
+        ("sendMessage", button("", "x"), "text must be non-empty"),
+        ("sendMessage", button(" ", "x"), "text must be non-empty"),
+        ("sendMessage", button("Yes", "x" * 65), "BUTTON_DATA_INVALID"),
+        ("sendMessage", button("Yes", "ä" * 33), "BUTTON_DATA_INVALID"),
+        ("sendMessage", button("Yes", ""), "BUTTON_DATA_INVALID"),
+        ("setWebhook", {"url": HTTPS, "allowed_updates": ["mesage"]}, "mesage"),
+        ("getUpdates", {"allowed_updates": ["update_id"]}, "update_id"),
         ("sendMessageDraft", {"chat_id": -1001, "draft_id": 1, "text": "x"}, "PEER_INVALID"),
         ("sendMessageDraft", {"chat_id": 7, "draft_id": 0, "text": "x"}, "non-zero"),
         ("sendMessageDraft", {"chat_id": 7, "draft_id": 1, "text": LONG + "x"}, "too long"),
@@ -381,3 +424,14 @@ def test_the_contract_holds_what_is_served_and_all_kinds_of_updates() -> None:
     contract.fit("Update", {"update_id": 1, "stopped_message_generation": stopped})
     contract.fit("Update", written(1))
     contract.fit("User", telegram.me)
+    subscribed = {"user": telegram.me, "invoice_payload": "x", "state": "active"}
+    contract.fit("Update", {"update_id": 1, "subscription": subscribed})
+    ephemeral = {**written(1)["message"], "receiver_user": telegram.me, "ephemeral_message_id": 3}
+    contract.fit("Message", ephemeral)
+
+
+def test_entities_beyond_the_hundredth_are_ignored(telegram: TelegramStandIn, url: str) -> None:
+    letters = [{"offset": at, "length": 1, "type": "bold"} for at in range(102)]
+    status, answer = call(url, "sendMessage", chat_id=7, text="x" * 102, entities=letters)
+    assert status == 200
+    assert answer["result"]["entities"] == letters[:100]

@@ -98,6 +98,40 @@ def test_what_a_person_chose_comes_back(history: Store) -> None:
     assert history.read(CONVERSATION, 1).profile == ConversationProfile()
 
 
+def test_a_conversation_goes_on_under_a_new_id(history: Store) -> None:
+    old, new = "telegram:-5", "telegram:-100"
+    for number in range(4):
+        history.put(make(number, conversation=old))
+    history.put(make(9, conversation=new))
+    profile = ConversationProfile(persona="Poet", moved_from=old)
+    history.save_profile(new, profile)
+    timeline = history.read(new, 3)
+    assert (timeline.profile, timeline.turns[0]) == (profile, make(9, conversation=new))
+    assert timeline.turns[1:4] == tuple(make(n, conversation=old) for n in (3, 2, 1))
+    assert history.read(new, 1).turns == (make(9, conversation=new),)
+    older = [turn.key for turn in history.older(make(10, conversation=new).key)]
+    assert older == [make(9, conversation=new).key] + [
+        make(n, conversation=old).key for n in (3, 2, 1, 0)
+    ]
+    history.save_profile(new, ConversationProfile(mode="image"))
+    assert history.read(new, 3).profile.moved_from == old
+
+
+def test_erasing_erases_what_has_an_earlier_id_too(history: Store) -> None:
+    old, new = "telegram:-5", "telegram:-100"
+    history.put(make(1, conversation=old))
+    history.put(make(2, conversation=new))
+    history.save_profile(old, ConversationProfile(name="Ada"))
+    history.save_profile(new, ConversationProfile(moved_from=old))
+    before = make(3, conversation=new).key
+    for _ in range(2):
+        history.erase(before)
+        for conversation in (old, new):
+            timeline = history.read(conversation, 9)
+            assert timeline.turns == ()
+            assert timeline.profile == ConversationProfile(forgotten_before=before.sort)
+
+
 def test_erasing_leaves_the_tombstone_and_what_came_after(history: Store) -> None:
     for number in range(60):
         history.put(make(number))

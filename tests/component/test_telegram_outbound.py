@@ -383,6 +383,14 @@ def test_who_rules_a_group(
     assert channel.is_administrator(asking) is rules
 
 
+def test_who_rules_a_group_that_became_a_supergroup(
+    telegram: TelegramStandIn, channel: TelegramChannel
+) -> None:
+    telegram.mark(GROUP, "migrated", migrate_to=-1002)
+    telegram.administrators.add((-1002, 42))
+    assert channel.is_administrator(message(f"telegram:{GROUP}"))
+
+
 @pytest.mark.parametrize(
     ("fault", "known"),
     [

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
-from chatbot.core.message import Author
+from chatbot.core.message import Author, Media
 from chatbot.core.ports import History
 from chatbot.core.turn import Button, Claim, Links, Origin, Reply, State, Turn, Usage
 from tests.fakes import NOON
@@ -59,6 +59,7 @@ RICH = make(
     links=Links(resumed=True, replaces="turn#0"),
     rating=-1,
     usage=Usage(estimate=77),
+    media=(Media("photo", "one"), Media("photo", "two")),
 )
 EMPTY = make(
     author=Author(""), text="", reply=Reply(""), claim=None, opened_at=0, state=State.ANSWERED

@@ -59,6 +59,36 @@ def test_a_text_that_telegram_cut_waits_for_its_second_half(chat: Chats) -> None
     assert prompt[-1]["content"] == "\n".join(halves)
 
 
+def test_an_album_is_one_message(chat: Chats) -> None:
+    chatting, marker = chat("telegram"), str(uuid.uuid4())
+    pngs = [b"\x89PNG\r\n\x1a\n" + bytes([number]) for number in range(3)]
+    sources = [chatting.stack.upload("telegram", png, f"photos/{marker}") for png in pngs]
+    for post in chatting.person.telegram_album(sources, f"What are these? {marker} [[length:3]]"):
+        assert chatting.post(post).ok
+        time.sleep(0.3)  # as long as Telegram takes
+    assert chatting.received(1) == ["word1 word2 word3"]
+    calls = chatting.stack.openai.wait(0, "chat/completions")
+    asked = [call.params["messages"][-1]["content"] for call in calls]
+    (parts,) = [content for content in asked if marker in str(content)]
+    assert [part["type"] for part in parts].count("image_url") == 3
+
+
+def test_a_message_edited_before_its_answer_is_answered_as_edited(chat: Chats) -> None:
+    chatting, marker = chat("telegram"), str(uuid.uuid4())
+    zero, last = f"zero {marker}", f"last {marker}"
+    chatting.stack.openai.faults.add(Fault("slow", contains=zero, delay_s=1.5))
+    assert chatting.post(chatting.person.telegram(zero)).ok
+    written = chatting.person.telegram(f"oen {marker}")
+    assert chatting.post(written).ok
+    assert chatting.post(chatting.person.telegram_edit(written, f"one {marker}")).ok
+    chatting.received(2)
+    late = chatting.person.telegram_edit(written, f"too late {marker}")
+    assert chatting.post(late).ok
+    chatting.say(last)
+    asked = [prompt[-1]["content"] for prompt in chatting.prompts(marker)]
+    assert asked == [zero, f"one {marker}", last]
+
+
 def _answers(chatting: Chat, channel: str) -> list[str]:
     """Return the messages that each answer repeats, in order."""
     if channel == "web":

@@ -140,8 +140,9 @@ class Bench:
         self._journal.infos.clear()
         self._platform.posts.clear()
         allowed: tuple[Outcome, ...] = (Done(),)
-        if not case.documented and case.channel == "telegram":
-            # The worker cannot parse it: it waits for a version of the code that can.
+        if not case.documented and case.channel == "web":
+            # The worker cannot parse it: it waits for a version of the code that can. Of Telegram
+            # and Messenger, the webhook queues nothing that lacks what the worker needs.
             allowed = (Done(), DeadLetter("malformed"))
         for envelope, body in zip(envelopes, self._queue.bodies, strict=True):
             self.sent += 1

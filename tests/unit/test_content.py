@@ -8,7 +8,8 @@ import pytest
 
 from chatbot.channels.messenger import content as messenger
 from chatbot.channels.telegram import content as telegram
-from chatbot.channels.telegram.inbound import Bot, read
+from chatbot.channels.telegram.inbound import read
+from chatbot.channels.telegram.update import Bot
 from chatbot.core.message import Envelope, Kind, Media
 
 SIZES = [
@@ -65,14 +66,18 @@ def test_what_telegram_lets_us_fetch(message: dict[str, Any], media: Media | Non
             {"poll": {"question": "Tea?", "options": [{"text": "Yes"}, {"text": "No"}]}},
             "[poll: Tea? Yes / No]",
         ),
-        ({"video": {}, "caption": "Look"}, "[video]"),
-        ({"animation": {}, "document": {}, "caption": "Look"}, "[animation]"),
         ({"video": {}}, ""),
         ({"text": "Hi"}, ""),
     ],
 )
 def test_what_the_model_is_told(message: dict[str, Any], words: str) -> None:
     assert " ".join(telegram.placeholders_of(message)) == words
+
+
+def test_what_it_cannot_read_is_named_beside_a_caption() -> None:
+    assert said(video={}, caption="Look") == (Kind.TEXT, "[video] Look", 0)
+    assert said(animation={}, document={"file_id": "a"}, caption="Look")[1] == "[animation] Look"
+    assert said(video={}) == (Kind.UNSUPPORTED, "", 0)
 
 
 def said(**message: Any) -> tuple[Kind, str, int]:

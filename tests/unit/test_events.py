@@ -14,6 +14,7 @@ import pytest
 from chatbot.adapters.sqs import group_of
 from chatbot.channels.messenger import inbound as messenger
 from chatbot.channels.telegram import inbound as telegram
+from chatbot.channels.telegram.update import Bot
 from chatbot.channels.web import inbound as web
 from chatbot.channels.web.session import COOKIE, set_cookie
 from chatbot.conversation.batch import records_of
@@ -60,7 +61,14 @@ TELEGRAM: dict[str, Said | str] = {
     "anonymous_administrator": (GROUP, Kind.TEXT, "who am I?"),
     "callback_query": (ADA, Kind.COMMAND, "/reset"),
     "callback_query_inline": "callback_without_message",
-    "edited_message": "edited_message",
+    "callback_query_inaccessible": (ADA, Kind.COMMAND, "/new earlier"),
+    "album_first": (ADA, Kind.TEXT, "[picture] What are these?"),
+    "album_next": (ADA, Kind.TEXT, "[picture]"),
+    "reply_to_photo": (ADA, Kind.TEXT, "What is this?"),
+    "external_reply": (ADA, Kind.TEXT, "Sum it up"),
+    "migrate_to": (GROUP, Kind.MOVED, ""),
+    "migrate_from": (GROUP, Kind.MOVED, ""),
+    "edited_message": (ADA, Kind.TEXT, "My name is Ada L."),
     "sticker": (ADA, Kind.TEXT, "👍"),
     "photo": (ADA, Kind.TEXT, "[picture]"),
     "photo_with_caption": (ADA, Kind.TEXT, "[picture] What is this?"),
@@ -113,7 +121,7 @@ MESSENGER: dict[str, list[Said | str]] = {
     "reaction_taken_back": [(PSID, Kind.RATING, "")],
     "optin": ["optin"],
     "referral": ["referral"],
-    "message_edit": ["message_edit"],
+    "message_edit": [(PSID, Kind.TEXT, "My name is Ada L.")],
     "standby": ["standby"],
     "changes": ["changes"],
     "foreign_page": ["foreign_page"],
@@ -140,7 +148,7 @@ def event(name: str) -> dict[str, Any]:
 
 def read(envelope: Envelope) -> Message:
     if envelope.channel == "telegram":
-        return telegram.read(envelope, telegram.Bot.of(SETTINGS))
+        return telegram.read(envelope, Bot.of(SETTINGS))
     return messenger.read(envelope) if envelope.channel == "messenger" else web.read(envelope)
 
 

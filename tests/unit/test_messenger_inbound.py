@@ -224,7 +224,8 @@ def test_one_bad_entry_does_not_cost_the_others(bad: Any) -> None:
         (entry(event(reaction={"mid": "m_1", "reaction": "love"})), ("reaction",)),
         (entry(event(optin={})), ("optin",)),
         (entry(event(referral={})), ("referral",)),
-        (entry(event(message_edit={})), ("message_edit",)),
+        (entry(event(message_edit={})), ("unreadable",)),
+        (entry(event(PAGE, "77", message_edit={"mid": "m1"})), ("message_edit",)),
         (entry(event(kind_of_tomorrow={})), ("unknown_kind",)),
         (entry({}), ("unknown_kind",)),
         (entry({"delivery": {"watermark": NOON}}), ("delivery",)),
@@ -400,3 +401,15 @@ def test_what_is_replied_to_comes_along() -> None:
     message = {"mid": "m1", "text": "Sure?", "reply_to": {"mid": "m0"}}
     assert read_back(message=message).reply_to.id == "m0"
     assert read_back(message={"mid": "m1", "text": "Sure?"}).reply_to.id == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"), [("Hi!", Kind.TEXT), ("/help", Kind.COMMAND), (None, Kind.UNSUPPORTED)]
+)
+def test_an_edit_names_the_message_that_it_replaces(text: str | None, kind: Kind) -> None:
+    edit = {"mid": "m1", "text": text, "num_edit": 2}
+    [envelope] = post(body(entry(event(message_edit=edit)))).envelopes
+    assert envelope.event_id == "m1:2:edit"
+    said = read(Envelope.from_json(envelope.to_json()))
+    assert (said.kind, said.text, said.edits, said.id) == (kind, text or "", "m1", "")
+    assert read_back(message={"mid": "m1", "text": "Hi"}).id == "m1"

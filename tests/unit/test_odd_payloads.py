@@ -30,6 +30,8 @@ NEEDED: tuple[oddities.Path, ...] = (
     ("postback",),
     ("reaction",),
     ("reaction", "mid"),
+    ("message_edit",),
+    ("message_edit", "mid"),
 )
 """Who wrote, and what makes the key of the event."""
 DECIDING: tuple[oddities.Path, ...] = (
@@ -90,7 +92,7 @@ def odd_envelopes(draw: st.DrawFn) -> Envelope:
 def test_the_worker_answers_whatever_is_missing(envelope: Envelope) -> None:
     inbox = Inbox({})
     assert inbox.handle(envelope) == Done(), inbox.journal.warnings
-    silent = envelope.event_id.endswith((":reaction", ":rating", ":echo"))
+    silent = envelope.event_id.endswith((":reaction", ":rating", ":echo", ":edit"))
     turn = inbox.history.find(envelope.key)
     if not silent:
         assert turn is not None

@@ -11,8 +11,9 @@ import pytest
 
 from chatbot.channels.messenger.inbound import MessengerInbound
 from chatbot.channels.messenger.inbound import read as read_messenger
-from chatbot.channels.telegram.inbound import Bot, TelegramInbound
+from chatbot.channels.telegram.inbound import TelegramInbound
 from chatbot.channels.telegram.inbound import read as read_telegram
+from chatbot.channels.telegram.update import Bot
 from chatbot.channels.web.inbound import WebInbound
 from chatbot.channels.web.inbound import read as read_web
 from chatbot.channels.web.session import COOKIE, set_cookie

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from chatbot.channels.telegram.inbound import Bot, TelegramInbound, chat_fields, read
+from chatbot.channels.telegram.inbound import TelegramInbound, read
+from chatbot.channels.telegram.update import Bot, chat_fields
 from chatbot.core.errors import Forged, Malformed, Unreadable
-from chatbot.core.message import Author, Envelope, Kind, Message, ReplyTo, Stop
+from chatbot.core.message import Author, Envelope, Kind, Media, Message, ReplyTo, Stop
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Received, Request
 from tests.fakes import NOON, FakeClock
@@ -97,14 +98,13 @@ def test_no_secret_set_opens_no_door() -> None:
         update(message="hi"),
         update(message={}),
         update(message=message(chat={"id": "42", "type": "private"}, text="hi")),
-        update(message=message(chat={"id": 42}, text="hi")),
         update(message=message(text="hi", date="today")),
-        update(message=message(text=["hi"], chat=GROUP)),
-        update(message=message(chat=GROUP, text="hi", entities={})),
-        update(message=message(text="hi", is_topic_message=True)),
+        update(message={**message(text="hi"), "date": None}),
         update(message={**message(text="hi"), "from": None}),
         update(callback_query=[]),
-        update(callback_query=callback(data=1)),
+        update(callback_query=callback(**{"from": None})),
+        update(callback_query=callback(message={"chat": {}, "message_id": 1, "date": 0})),
+        update(edited_message=message(text="hi", date=None)),
         update(callback_query=callback(message="old")),
     ],
     ids=lambda body: str(body)[:70],
@@ -117,7 +117,10 @@ def test_other_shapes_are_unreadable(body: Any) -> None:
 @pytest.mark.parametrize(
     ("kinds", "reason"),
     [
-        ({"edited_message": message(text="hi")}, "edited_message"),
+        ({"edited_message": message(text="hi", edit_date=NOON // 1000 + 901)}, "edited_message"),
+        ({"edited_message": message(location={"live_period": 60})}, "edited_message"),
+        ({"edited_message": message(GROUP, text="hi")}, "not_addressed"),
+        ({"subscription": {}}, "subscription"),
         ({"channel_post": message(text="hi")}, "channel_post"),
         ({"my_chat_member": {}}, "my_chat_member"),
         ({"kind_of_tomorrow": {}}, "unknown_kind"),
@@ -125,17 +128,46 @@ def test_other_shapes_are_unreadable(body: Any) -> None:
         ({"message": message(text="hi", **{"from": US})}, "bot"),
         ({"message": message(new_chat_members=[US])}, "service_message"),
         ({"message": message(text="hi", is_automatic_forward=True)}, "automatic_forward"),
-        ({"callback_query": callback(data=None, game_short_name="x")}, "callback_without_data"),
-        ({"callback_query": callback(data="")}, "callback_without_data"),
-        (
-            {"callback_query": callback(message=None, inline_message_id="i")},
-            "callback_without_message",
-        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_not_worth_a_worker_is_named(kinds: dict[str, Any], reason: str) -> None:
     assert receive(update(**kinds)) == Received(ignored=(reason,))
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"data": None, "game_short_name": "x"}, "callback_without_data"),
+        ({"data": ""}, "callback_without_data"),
+        ({"data": 1}, "callback_without_data"),
+        ({"message": None, "inline_message_id": "i"}, "callback_without_message"),
+    ],
+)
+def test_a_button_that_does_nothing_stops_waiting(fields: dict[str, Any], reason: str) -> None:
+    """Telegram takes one call from the response to a webhook (Bot API)."""
+    received = receive(update(callback_query=callback(**fields)))
+    assert (received.ignored, received.envelopes) == ((reason,), ())
+    assert received.response is not None
+    assert json.loads(received.response.body) == {
+        "method": "answerCallbackQuery",
+        "callback_query_id": "c1",
+    }
+
+
+def test_the_button_of_an_inaccessible_message_works() -> None:
+    """Bot API, InaccessibleMessage: only the chat, the id, and 0 for a date."""
+    bare = {"chat": PRIVATE, "message_id": 3, "date": 0}
+    envelope = envelope_of(update(callback_query=callback(message=bare)))
+    pressed = read(envelope, BOT)
+    assert (envelope.conversation, envelope.occurred_at) == ("telegram:42", NOON)
+    assert (pressed.command.name, pressed.handles.callback) == ("reset", "c1")
+    assert pressed.author == Author("7", "Ada", "en")
+
+
+def test_a_press_without_an_id_is_answered_without_acknowledging_it() -> None:
+    envelope = envelope_of(update(callback_query=callback(id=None)))
+    assert read(envelope, BOT).handles.callback == ""
 
 
 @pytest.mark.parametrize(
@@ -222,7 +254,7 @@ def test_a_button_press_has_the_time_at_which_it_came() -> None:
 def test_a_message_is_read() -> None:
     said = read_back(text="Hello")
     assert said == Message(
-        said.key, "telegram", Kind.TEXT, "Hello", Author("7", "Ada", "en"), group=False
+        said.key, "telegram", Kind.TEXT, "Hello", Author("7", "Ada", "en"), group=False, id="5"
     )
 
 
@@ -281,7 +313,7 @@ def test_what_has_no_text_is_unsupported(content: dict[str, Any]) -> None:
     [
         ("telegram:42", {}),
         ("telegram:42", {"message": []}),
-        ("telegram:42", {"message": message(text=1)}),
+        ("telegram:42", {"message": {**message(text="hi"), "from": 7}}),
         ("telegram:42", {"callback_query": {"id": "c1"}}),
         ("telegram:42;DROP", {"message": message(text="hi")}),
         ("web:42", {"message": message(text="hi")}),
@@ -358,6 +390,93 @@ def test_what_is_replied_to_comes_along(
 ) -> None:
     read = read_back(text="And then?", **fields)
     assert (read.text, read.reply_to) == ("And then?", ReplyTo(replied_to, quoted))
+
+
+def test_a_replied_file_comes_along() -> None:
+    """Bot API, Message.reply_to_message; ExternalReplyInfo for a message of another chat."""
+    photo = [{"file_id": "small", "file_size": 5}, {"file_id": "large", "file_size": 50}]
+    replied = message(photo=photo, caption="a fox")
+    said = read_back(text="What is it?", reply_to_message=replied)
+    assert said.text == "What is it?"
+    assert said.reply_to == ReplyTo("5", "a fox", (Media("photo", "large", 50),))
+    voice = {"origin": {"type": "hidden_user"}, "voice": {"file_id": "v", "file_size": 7}}
+    said = read_back(text="Sum it up", external_reply=voice, quote={"text": "q", "position": 0})
+    assert said.reply_to == ReplyTo("", "q", (Media("audio", "v", 7),))
+    document = message(document={"file_id": "d", "file_name": "n.txt"})
+    said = read_back(text="/image it", reply_to_message=document)
+    assert said.reply_to.media == (Media("document", "d", 0, "n.txt"),)
+
+
+def test_an_album_part() -> None:
+    """Bot API, Message.media_group_id."""
+    photo = [{"file_id": "p"}]
+    part = read_back(photo=photo, media_group_id="77")
+    assert (part.album, part.unfinished, part.text) == ("77", True, "[picture]")
+    video = read_back(video={"file_id": "v"}, media_group_id="77")
+    assert (video.kind, video.text) == (Kind.UNSUPPORTED, "[video]")
+    commanding = read_back(photo=photo, caption="/help", media_group_id="77")
+    assert (commanding.kind, commanding.media, commanding.unfinished) == (Kind.COMMAND, (), True)
+
+
+def test_in_a_group_every_part_of_an_album_is_queued() -> None:
+    """Only one part has the caption that addresses the bot."""
+    photo = {"photo": [{"file_id": "p"}], "media_group_id": "77"}
+    named = {"caption": NAMED["text"], "caption_entities": NAMED["entities"]}
+    parts = [read_back(chat=GROUP, **photo), read_back(chat=GROUP, **photo, **named)]
+    assert [part.addressed for part in parts] == [False, True]
+
+
+def test_an_edit_is_an_event_of_its_own_that_names_its_message() -> None:
+    envelope = envelope_of(update(edited_message=message(text="Hi!", edit_date=NOON // 1000 + 9)))
+    assert envelope.event_id == "000000001234:edit"
+    assert envelope.occurred_at == NOON + 9_000
+    edit = read(envelope, BOT)
+    assert (edit.kind, edit.text, edit.id, edit.edits) == (Kind.TEXT, "Hi!", "", "5")
+    stop = update(edited_message=message(text="/stop", edit_date=NOON // 1000 + 9))
+    assert receive(stop).stops == (Stop("telegram:42", "", NOON + 9_000),)
+
+
+@pytest.mark.parametrize(
+    ("chat", "fields"),
+    [
+        ({"id": -100, "type": "supergroup"}, {"migrate_from_chat_id": -5}),
+        ({"id": -5, "type": "group"}, {"migrate_to_chat_id": -100}),
+    ],
+)
+def test_a_group_that_became_a_supergroup(chat: dict[str, Any], fields: dict[str, Any]) -> None:
+    """Bot API, Message: one service message in the old chat, one in the new."""
+    envelope = envelope_of(update(message=message(chat, **fields)))
+    assert (envelope.conversation, envelope.event_id) == ("telegram:-100", "000000001234:moved")
+    moved = read(envelope, BOT)
+    assert (moved.kind, moved.moved_from) == (Kind.MOVED, "telegram:-5")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"chat": {"id": 42}},
+        {"text": ["hi"]},
+        {"entities": {}},
+        {"is_topic_message": True},
+        {"is_topic_message": True, "message_thread_id": -3},
+        {"message_id": "5"},
+        {"reply_to_message": "x"},
+        {"reply_to_message": {"message_id": {}, "text": 1, "photo": [1, {"file_id": 2}]}},
+        {"external_reply": 1, "quote": []},
+        {"photo": {}, "voice": [], "document": 1, "sticker": 2, "poll": [], "venue": 1},
+        {"poll": {"options": [1, {"text": 2}]}, "dice": {}, "contact": {"first_name": 3}},
+        {"media_group_id": 7},
+        {"sender_chat": "x"},
+        {"sender_chat": {"id": "x"}},
+        {"migrate_to_chat_id": "x"},
+        {"from": {"id": 7, "first_name": 1, "language_code": {}}},
+    ],
+    ids=str,
+)
+def test_a_part_of_another_form_costs_nothing_else(odd: dict[str, Any]) -> None:
+    said = read_back(**{**NAMED, **odd})
+    assert said.author.id == "7"
+    assert said.kind in (Kind.TEXT, Kind.UNSUPPORTED)
 
 
 @pytest.mark.parametrize(

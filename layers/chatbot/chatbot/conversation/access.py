@@ -47,7 +47,8 @@ class Access:
         Raises HistoryUnavailable.
         """
         settings, person = self.settings, _person(message)
-        listed = {person, message.key.conversation} & {*settings.allowlist}
+        names = {person, message.key.conversation, timeline.profile.moved_from}
+        listed = names & {*settings.allowlist}
         if settings.access == "allowlist" and not listed:
             self.journal.warning("not_on_allowlist", channel=message.channel, person=person)
             return Refusal("not_allowed", {"id": person})

@@ -10,6 +10,7 @@ from chatbot.conversation import commands, prompt
 from chatbot.conversation.access import Access, AccessHistory, Refusal
 from chatbot.conversation.attachments import Attachments, sentence, with_unread
 from chatbot.conversation.attempt import Deadline
+from chatbot.conversation.brought import Brought
 from chatbot.conversation.context import Context
 from chatbot.conversation.images import Images
 from chatbot.conversation.progress import Progress
@@ -62,6 +63,7 @@ class Answers:
     ) -> None:
         self._access = Access(history, settings, journal, clock)
         self._attachments = Attachments(model, documents, settings)
+        self._brought = Brought(self._attachments)
         self._images = Images(model, files, settings, journal, clock)
         self._history = history
         self._model = model
@@ -127,6 +129,7 @@ class Answers:
         return replace(timeline, turns=tuple(reversed(found)))
 
     def _command(self, context: Context) -> Turn:
+        key = context.message.key
         match commands.run(context):
             case commands.Say(reply, links, discard_text):
                 turn = replace(context.turn(reply, Origin.COMMAND), links=links)
@@ -136,8 +139,9 @@ class Answers:
             case commands.AskAgain(message, links):
                 if refusal := self._access.count_use(context.message, "messages"):
                     return _refusal_turn(context, refusal)
-                turn = self._ask(replace(context, message=message))
-                return replace(turn, key=context.message.key, links=links)
+                context = replace(context, message=message)
+                turn = self._ask(self._brought.show(context, message.media))
+                return replace(turn, key=key, links=links)
 
     def _reply(self, context: Context) -> Turn:
         """Read the attachments, then draw in image mode, else ask the model."""
@@ -147,7 +151,7 @@ class Answers:
         if not only_draws and (refusal := self._access.count_use(message, "messages")):
             return _refusal_turn(context, refusal)
         try:
-            context = self._attachments.read(context)
+            context = self._brought.add(self._attachments.read(context))
         except Unfetchable as error:
             self._journal.warning(
                 "attachment_unreadable", channel=message.channel, reason=error.reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chatbot.conversation.context import Context
@@ -20,6 +21,11 @@ EXPLAINED_REASONS = frozenset(
 )
 """Reasons of Unfetchable for which `translations` has a sentence; all others get "gone"."""
 
+MOST_PICTURE_BYTES = 20_000_000
+"""With more, no further picture is loaded for a prompt. In base64 that is half of the 50 MB that
+OpenAI takes in a request (OpenAI, "Images and vision")."""
+_LEAST_TIME = 15.0  # seconds that must be left for the answer to load a further attachment
+
 
 @dataclass(frozen=True, slots=True)
 class Attachments:
@@ -33,31 +39,38 @@ class Attachments:
         """Return the context with the attachments' text in its message, and with its pictures.
 
         The text replaces each attachment's placeholder, and is cut rather than the person's words.
-        An attachment that cannot be read is left out, and the reason added to `context.unread`.
-        Raises Unfetchable when nothing else was sent, PostRefused (a download failed for now),
-        ModelUnavailable, ModelRefused (the transcription did).
+        An attachment that cannot be read is left out, and the reason added to `context.unread`; of
+        an album that is too large or slow to load, the last ones are left out. Of the message's
+        attachments, the pictures stay. Raises Unfetchable when nothing else was sent, PostRefused
+        (a download failed for now), ModelUnavailable, ModelRefused (the transcription did).
         """
         message, unread = context.message, list(context.unread)
         rest = message.text
         left = self.settings.max_input - len(rest)
         text, pictures, something = "", list(context.pictures), False
+        shown: list[Media] = []
         for media in message.media:
             try:
+                if pictures and not has_room(context, pictures):
+                    raise Unfetchable("no_room")
                 content, picture = self.read_one(media, context)
-                pictures += [picture] if picture else []
+                if picture:
+                    pictures.append(picture)
+                    shown.append(replace(media, kind="photo"))
                 content = content[: max(left, 0) + len(media.mark)]
                 left -= len(content) - len(media.mark)
                 something = True
             except Unfetchable as error:
                 unread.append(error.reason)
-                content = f"{media.mark[:-1]}, which could not be read]"
+                content = left_out(media)
             before, found, after = rest.partition(media.mark)
             text += f"{before}{content}" if found else f"{content} "
             something = something or bool(found and before.strip())
             rest = after if found else rest
         if unread and not (something or rest.strip() or message.more.strip()):
             raise Unfetchable(unread[0])
-        message = replace(message, text=f"{text}{rest}"[: self.settings.max_input])
+        text = f"{text}{rest}"[: self.settings.max_input]
+        message = replace(message, text=text, media=tuple(shown))
         unread = list(dict.fromkeys(unread))
         return replace(context, message=message, pictures=tuple(pictures), unread=tuple(unread))
 
@@ -117,3 +130,14 @@ def with_unread(context: Context, turn: Turn) -> Turn:
     sentences = [sentence(context, reason) for reason in context.unread]
     text = "\n\n".join(filter(None, [*sentences, turn.reply.text]))
     return replace(turn, reply=replace(turn.reply, text=text)) if sentences else turn
+
+
+def has_room(context: Context, pictures: Sequence[str]) -> bool:
+    """Whether there is time to load one more attachment beside these pictures, and room for it."""
+    size = sum(len(picture) for picture in pictures)
+    return context.deadline.left() >= _LEAST_TIME and size < MOST_PICTURE_BYTES
+
+
+def left_out(media: Media) -> str:
+    """What the model is told of an attachment that is left out."""
+    return f"{media.mark[:-1]}, which could not be read]"

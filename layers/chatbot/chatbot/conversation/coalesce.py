@@ -1,7 +1,9 @@
-"""Merge plain texts that wait behind one another, so that one answer answers them all.
+"""Merge messages that wait behind one another, so that one answer answers them all.
 
-The first message's turn holds the answer. Each other message gets a pointer, a turn that names the
-first one in `links.merged_into`, so that its redelivery finds the answer.
+Plain texts of one author are merged, and the parts of an album. The first message's turn holds the
+answer. Each other message gets a pointer, a turn that names the first one in `links.merged_into`,
+so that its redelivery finds the answer. An edit of a message that still waits takes effect on that
+message (`edits.py`) and gets a pointer, too.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from chatbot.conversation.albums import MOST_PARTS, merge_album
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Kind, Message, ReplyTo
 from chatbot.core.timeline import Timeline
@@ -22,28 +25,61 @@ def mergeable(
 
     All are plain texts of the same author without a turn, in the order of their keys, and no
     message in between is left out. Together they have at most `most` characters; pieces of one text
-    that the platform has split are merged whatever their length.
+    that the platform has split are merged whatever their length. The parts of an album are merged
+    with each other and nothing else. An edit of one of the messages may stand between them.
     """
     chosen, size = [first], len(first.text)
-    if not _is_plain(first) or timeline.profile.mode or not timeline.reaches(first.key):
+    alone = not (first.album or _is_plain(first)) or bool(timeline.profile.mode and not first.album)
+    if alone or not timeline.reaches(first.key):
         return chosen
     for message in waiting:
-        last, size = chosen[-1], size + len(message.text) + 1
         if (
-            not _is_plain(message)
-            or message.reply_to != ReplyTo()
-            or message.author.id != first.author.id
-            or message.key.sort <= last.key.sort
+            message.author.id != first.author.id
+            or message.key.sort <= chosen[-1].key.sort
             or timeline.find(message.key)
-            or (size > most and not last.unfinished)
         ):
+            break
+        if not message.edits:
+            size += len(message.text) + 1
+        if not _follows(message, chosen, size <= most):
             break
         chosen.append(message)
     return chosen
 
 
-def merge(messages: Sequence[Message]) -> Message:
-    """The first message, with the texts of the others in `more`."""
+def _follows(message: Message, chosen: Sequence[Message], fits: bool) -> bool:
+    """Whether the message can be merged with those chosen so far."""
+    if message.edits:
+        return any(each.id == message.edits for each in chosen)
+    said = messages_of(chosen)
+    if continues(said[-1], message):
+        return not message.album or len(said) < MOST_PARTS
+    return not said[-1].album and fits and _is_plain(message) and message.reply_to == ReplyTo()
+
+
+def continues(last: Message, message: Message) -> bool:
+    """Whether the platform has cut one message into these two: a long text, or an album."""
+    if last.album or message.album:
+        return last.album == message.album
+    return last.unfinished and _is_plain(message) and message.reply_to == ReplyTo()
+
+
+def awaits_more(messages: Sequence[Message]) -> bool:
+    """Whether a further piece of the last message may be on its way."""
+    said = messages_of(messages)
+    return said[-1].unfinished and not (said[-1].album and len(said) >= MOST_PARTS)
+
+
+def messages_of(events: Sequence[Message]) -> list[Message]:
+    """The messages among the events, without the edits."""
+    return [event for event in events if not event.edits]
+
+
+def merge(events: Sequence[Message]) -> Message:
+    """The first message, with the texts of the others in `more`; of an album, its parts as one."""
+    messages = messages_of(events)
+    if len(messages) > 1 and messages[0].album:
+        return merge_album(messages)
     return replace(messages[0], more="\n".join(message.text for message in messages[1:]))
 
 
@@ -53,6 +89,7 @@ def pointers_to(target: Turn, messages: Iterable[Message]) -> list[Turn]:
         replace(
             Turn.of(message, Reply(""), target.origin),
             state=State.DELIVERED,
+            media=(),
             links=Links(merged_into=target.key.sort),
         )
         for message in messages
@@ -70,4 +107,6 @@ def resolve_pointer(turn: Turn | None, find: Callable[[TurnKey], Turn | None]) -
 
 
 def _is_plain(message: Message) -> bool:
-    return message.kind is Kind.TEXT and not (message.media or message.handles.callback)
+    return message.kind is Kind.TEXT and not (
+        message.media or message.handles.callback or message.album
+    )

@@ -203,7 +203,7 @@ def _retry(context: Context) -> Result:
         return Draw(description, links)
     key = _first_key(context.history, last)
     again = replace(message, key=key, kind=Kind.TEXT, text=last.text, more=last.more)
-    return AskAgain(replace(again, command=Command()), links)
+    return AskAgain(replace(again, command=Command(), media=last.media), links)
 
 
 def _failed_picture_prompt(turn: Turn) -> str:

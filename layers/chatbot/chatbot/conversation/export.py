@@ -37,12 +37,22 @@ def exported(turn: Turn) -> dict[str, Any]:
         "replaces": links.replaces,
         "rating": turn.rating,
         **asdict(usage),
+        **_media(turn),
     }
 
 
 def exported_profile(profile: ConversationProfile) -> dict[str, Any]:
     """The profile as a JSON object, with the names of its stored attributes."""
-    return _renamed(profile, asked_to_start="asked")
+    fields = _renamed(profile, asked_to_start="asked")
+    if not profile.moved_from:
+        del fields["moved_from"]
+    return fields
+
+
+def _media(turn: Turn) -> dict[str, Any]:
+    """The pictures that came with the message; no field where there are none."""
+    pictures = [{"kind": each.kind, "source": each.source} for each in turn.media]
+    return {"media": pictures} if pictures else {}
 
 
 def _renamed(record: ConversationProfile | Reply, **names: str) -> dict[str, Any]:

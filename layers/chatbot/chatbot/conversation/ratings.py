@@ -33,11 +33,21 @@ def keep_rating(message: Message, timeline: Timeline, history: Ratings, journal:
 
 
 def _find_rated(message: Message, timeline: Timeline, history: Ratings) -> Turn | None:
-    """Find the rated turn. The web page sends its sort key, platforms the id of a post."""
+    """Find the rated turn. The web page sends its sort key, platforms the id of a post.
+
+    Ids of posts under another id of the conversation may be those of other posts here.
+    """
     if message.reply_to.id.startswith(TURN_PREFIX):
         return history.find(replace(message.key, sort=message.reply_to.id))
     older = islice(history.older(message.key), TURNS_SEARCHED)
     sources: tuple[Iterable[Turn], ...] = (timeline.turns, older)
     return next(
-        (turn for turns in sources for turn in turns if message.reply_to.id in turn.posted), None
+        (
+            turn
+            for turns in sources
+            for turn in turns
+            if message.reply_to.id in turn.posted
+            and turn.key.conversation == message.key.conversation
+        ),
+        None,
     )

@@ -3,8 +3,8 @@
 1. Parse the envelope; one query reads the profile, the newest turns, and the turn of this event if
    an earlier delivery has stored it.
 2. With a stored turn, continue its delivery (`delivery.py`): the model is not asked again.
-3. Else answer the message (`answer.py`), alone or merged with plain texts that wait behind it
-   (`coalesce.py`), store the turn, and post it.
+3. Else answer the message (`answer.py`), in the form of its newest edit (`edits.py`), alone or
+   merged with messages that wait behind it (`coalesce.py`), store the turn, and post it.
 4. After a temporary failure, return the record to the queue. A message that is too old, or whose
    deliveries crashed the worker repeatedly, is answered with the fallback text; after one more
    crash its record is moved to the dead-letter queue.
@@ -20,13 +20,29 @@ from typing import Protocol
 
 from chatbot.conversation.answer import Answers
 from chatbot.conversation.attempt import Attempt, Deadline
-from chatbot.conversation.coalesce import merge, mergeable, pointers_to, resolve_pointer
+from chatbot.conversation.coalesce import (
+    awaits_more,
+    merge,
+    mergeable,
+    pointers_to,
+    resolve_pointer,
+)
 from chatbot.conversation.delivery import Delivery
+from chatbot.conversation.edits import apply_edits
+from chatbot.conversation.moved import go_on
 from chatbot.conversation.ratings import keep_rating
 from chatbot.core.errors import HistoryUnavailable, LeaseLost, Malformed, Retryable
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Envelope, Kind, Message, log_fields
-from chatbot.core.ports import Channel, Clock, CrashCounter, Journal, Ratings, TurnWrites
+from chatbot.core.ports import (
+    Channel,
+    Clock,
+    CrashCounter,
+    Journal,
+    Profiles,
+    Ratings,
+    TurnWrites,
+)
 from chatbot.core.settings import Settings
 from chatbot.core.timeline import Timeline
 from chatbot.core.turn import State, Turn
@@ -43,13 +59,13 @@ Below the queue's own maxReceiveCount (100): SQS would not remove the turn's cla
 message would take the turn for delivered.
 """
 REST_ARRIVES = 2.0
-"""Seconds to wait for the next piece of a long text that the platform has split."""
+"""Seconds to wait for the next piece of a long text that the platform has split, or of an album."""
 
 Confirm = Callable[[], None]
 """Waits for the lease on the records; raises LeaseLost when the queue refused it."""
 
 
-class RecordHistory(CrashCounter, Ratings, TurnWrites, Protocol):
+class RecordHistory(CrashCounter, Profiles, Ratings, TurnWrites, Protocol):
     """Ports of the conversation table that this module needs."""
 
 
@@ -174,21 +190,32 @@ class RecordHandler:
         if envelope.key.sort < timeline.profile.forgotten_before:
             self._journal.info("forgotten", channel=envelope.channel, event_id=envelope.event_id)
             return Done()
-        messages = [channel.read(envelope)]
-        if messages[0].kind is Kind.RATING:
-            keep_rating(messages[0], timeline, self._history, self._journal)
+        first, *waiting = apply_edits([channel.read(envelope), *_read_all(records[1:], channel)])
+        messages = [first]
+        if first.kind is Kind.RATING:
+            keep_rating(first, timeline, self._history, self._journal)
+            return Done()
+        if first.kind is Kind.MOVED:
+            go_on(first, timeline, self._history, self._journal)
+            return Done()
+        if first.edits:
+            self._journal.info("edit", channel=envelope.channel, event_id=envelope.event_id)
             return Done()
         if crashes > CRASHES_BEFORE_FALLBACK or attempt.given_up():
-            turn = self._answers.fallback(messages[0], "gave_up")
+            if not first.addressed:
+                return Done()
+            turn = self._answers.fallback(first, "gave_up")
         elif not attempt.can_begin():
             return HandBack(0)
         else:
-            waiting = _read_all(records[1:], channel)
-            messages = mergeable(messages[0], waiting, timeline, self._settings.max_input)
+            messages = mergeable(first, waiting, timeline, self._settings.max_input)
             last = records[len(messages) - 1]
-            if messages[-1].unfinished and last is records[-1] and last.receive_count == 1:
+            if awaits_more(messages) and last is records[-1] and last.receive_count == 1:
                 return HandBack(REST_ARRIVES)
-            turn = self._answers.make_turn(merge(messages), timeline, channel, attempt.answer_by)
+            message = merge(messages)
+            if not message.addressed:
+                return Done(len(messages) - 1)
+            turn = self._answers.make_turn(message, timeline, channel, attempt.answer_by)
         pointers = pointers_to(turn, messages[1:])
         return self._delivery.begin(turn, channel, attempt, pointers)
 
@@ -197,9 +224,12 @@ class RecordHandler:
 
         A FIFO queue gives us this record only after the earlier ones of its group were deleted, so
         a turn in `sending` whose claim has ended was posted. Without a claim, its record is in the
-        dead-letter queue instead, and the turn stays as it is.
+        dead-letter queue instead, and the turn stays as it is. Turns under an earlier id of the
+        conversation have a group of their own.
         """
         for turn in timeline.turns:
+            if turn.key.conversation != key.conversation:
+                continue
             if turn.key == key or turn.state is not State.SENDING or turn.claim is None:
                 continue
             if turn.claim.ends_at < self._clock():

@@ -83,6 +83,7 @@ class Kind(StrEnum):
     COMMAND = "command"
     STAFF = "staff"  # written by the page's staff: stored as context, never answered
     RATING = "rating"  # thumb up or down for an answer: stored with it, never answered
+    MOVED = "moved"  # the platform gave the conversation a new id: taken over, never answered
     UNSUPPORTED = "unsupported"  # content we cannot read: answered with a fixed sentence
 
 
@@ -114,10 +115,14 @@ class Command(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReplyTo:
-    """The message that is replied to: the platform's id, or the text where the platform sent it."""
+    """The message that is replied to: the platform's id, and its text and attachments if known.
+
+    The answer does not depend on these attachments: those that cannot be read are left out.
+    """
 
     id: str = ""
     text: str = ""
+    media: tuple[Media, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,13 @@ class Message:
 
     `rating` (1, -1, or 0 to take it back) applies to the answer that `reply_to` names. `more` is
     the text of later messages that are merged into this one. `unfinished` is True for a piece of a
-    longer text that the platform has split, when further pieces will follow.
+    longer text that the platform has split, when further pieces will follow, and for a part of an
+    album. `album` is the platform's id of the album that the message is a part of. With `addressed`
+    False it is answered only together with a part of its album that is addressed to the bot.
+
+    `id` is the platform's id of the message, by which a later event may name it. An event with
+    `edits` is the new form of the message with that id. `moved_from` is the conversation under
+    whose key this one was known before (`Kind.MOVED`). All of these are "" where they do not apply.
     """
 
     key: TurnKey
@@ -153,6 +164,11 @@ class Message:
     rating: int = 0
     more: str = ""
     unfinished: bool = False
+    album: str = ""
+    addressed: bool = True
+    id: str = ""
+    edits: str = ""
+    moved_from: str = ""
 
     @property
     def full_text(self) -> str:

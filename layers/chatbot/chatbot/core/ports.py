@@ -154,13 +154,19 @@ class Turns(Protocol):
     """Reads turns, always strongly consistent."""
 
     def read(self, conversation: str, turns: int) -> Timeline:
-        """The profile and the newest turns: at least `turns` of them, if there are as many."""
+        """The profile and the newest turns: at least `turns` of them, if there are as many.
+
+        Those under the conversation's earlier id (`moved_from`) follow its own.
+        """
 
     def find(self, key: TurnKey) -> Turn | None:
         """One turn by its exact key, expired or not."""
 
     def older(self, before: TurnKey) -> Iterator[Turn]:
-        """Iterate over all turns with lower keys, newest first, page by page."""
+        """Iterate over all turns with lower keys, newest first, page by page.
+
+        Those under the conversation's earlier id follow its own.
+        """
 
 
 class TurnWrites(Turns, Protocol):
@@ -262,6 +268,7 @@ class Memory(Turns, Profiles, Protocol):
     def erase(self, before: TurnKey) -> int:
         """Delete the profile and all turns below the key; store the key as `forgotten_before`.
 
+        Also under the conversation's earlier id.
         Returns the number of days for which backups still contain the deleted data.
         """
 

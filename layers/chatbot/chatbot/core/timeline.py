@@ -26,7 +26,8 @@ class ConversationProfile:
     `registered` is True after /start. `mode` is "image" when every message is a prompt for a
     picture, else "". `persona` is the name of the chosen system prompt, "" the default.
     `asked_to_start` is True once the request to press /start was posted. `forgotten_before` is the
-    sort key of the last /forget: older events are acknowledged without an answer.
+    sort key of the last /forget: older events are acknowledged without an answer. `moved_from` is
+    the conversation that this one continues under a new id ("" = none): its turns are shown, too.
     """
 
     registered: bool = False
@@ -36,6 +37,7 @@ class ConversationProfile:
     persona: str = ""
     asked_to_start: bool = False
     forgotten_before: str = ""
+    moved_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,13 @@ from typing import Any
 
 from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
-from chatbot.core.message import Author, Message
+from chatbot.core.message import Author, Media, Message
 
 LONGEST_TEXT = 50_000
 """Characters that are stored of a message. DynamoDB limits an item to 400 KB."""
+MOST_PICTURES = 10
+"""Pictures whose source is stored with a turn: as many as an album has."""
+_LONGEST_SOURCE = 2_000  # characters; a longer URL is not stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,8 @@ class Turn:
     `posted` are the platform's ids of the parts that surely arrived, in order; `opened_at` is when
     posting was first claimed, in milliseconds since the epoch. `quote` is the platform's id of the
     message that the reply quotes. `more` is the text of the messages that are merged into this
-    one. `rating` is the person's: 1, -1, or 0 for none.
+    one. `rating` is the person's: 1, -1, or 0 for none. `media` are the pictures that the model was
+    shown with the message, by kind and source: the platform may still have them.
     """
 
     key: TurnKey
@@ -133,6 +137,7 @@ class Turn:
     rating: int = 0
     links: Links = Links()
     usage: Usage = Usage()
+    media: tuple[Media, ...] = ()
 
     @property
     def full_text(self) -> str:
@@ -162,4 +167,9 @@ class Turn:
             origin=origin,
             quote=message.handles.quote,
             more=message.more[:LONGEST_TEXT],
+            media=tuple(
+                Media(media.kind, media.source)
+                for media in message.media[:MOST_PICTURES]
+                if media.kind == "photo" and len(media.source) <= _LONGEST_SOURCE
+            ),
         )

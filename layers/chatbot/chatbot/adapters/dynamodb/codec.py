@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
-from chatbot.core.message import Author
+from chatbot.core.message import Author, Media
 from chatbot.core.timeline import ConversationProfile
 from chatbot.core.turn import Button, Claim, Links, Origin, Reply, State, Turn, Usage
 
@@ -86,6 +86,7 @@ def turn_to_item(turn: Turn) -> dict[str, AttributeValueTypeDef]:
         "tokens_in": usage.tokens_in,
         "tokens_out": usage.tokens_out,
         "estimate": usage.estimate,
+        "media": [half for each in turn.media for half in (each.kind, each.source)],
     }
     return key_of(turn.key) | {name: value(each) for name, each in plain.items() if each}
 
@@ -94,6 +95,7 @@ def item_to_turn(item: Item) -> Turn:
     """Convert an item back to a turn, whichever version has written it."""
     token = text(item, "claim_token")
     buttons, file = texts(item, "buttons"), texts(item, "made")
+    media = texts(item, "media")
     reply = Reply(
         text(item, "reply"),
         tuple(map(Button, buttons[::2], buttons[1::2])),
@@ -126,6 +128,7 @@ def item_to_turn(item: Item) -> Turn:
             tokens_out=number(item, "tokens_out"),
             estimate=number(item, "estimate"),
         ),
+        media=tuple(map(Media, media[::2], media[1::2])),
     )
 
 
@@ -139,4 +142,5 @@ def item_to_profile(item: Item) -> ConversationProfile:
         persona=text(item, "persona"),
         asked_to_start=bool(number(item, "asked")),
         forgotten_before=text(item, "forgotten_before"),
+        moved_from=text(item, "moved_from"),
     )

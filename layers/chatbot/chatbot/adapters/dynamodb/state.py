@@ -50,21 +50,24 @@ class StateItems:
 
     def save_profile(self, conversation: str, profile: ConversationProfile) -> None:
         """See ports.Profiles."""
-        self._client.update(
-            TurnKey(conversation, PROFILE),
+        update = (
             "SET registered = :registered, asked = :asked, persona = :persona, "
-            "#n = :name, #l = :language, #m = :mode, expires_at = :expiry",
-            {
-                ":registered": int(profile.registered),
-                ":asked": int(profile.asked_to_start),
-                ":persona": profile.persona,
-                ":name": profile.name,
-                ":language": profile.language,
-                ":mode": profile.mode,
-                ":expiry": self._expiry(),
-            },
-            names={"#n": "name", "#l": "language", "#m": "mode"},
+            "#n = :name, #l = :language, #m = :mode, expires_at = :expiry"
         )
+        values: dict[str, Plain] = {
+            ":registered": int(profile.registered),
+            ":asked": int(profile.asked_to_start),
+            ":persona": profile.persona,
+            ":name": profile.name,
+            ":language": profile.language,
+            ":mode": profile.mode,
+            ":expiry": self._expiry(),
+        }
+        if profile.moved_from:
+            update += ", moved_from = :moved_from"
+            values[":moved_from"] = profile.moved_from
+        names = {"#n": "name", "#l": "language", "#m": "mode"}
+        self._client.update(TurnKey(conversation, PROFILE), update, values, names=names)
 
     def raise_try(self, key: TurnKey) -> int:
         """See ports.CrashCounter. Counting an event resets the count of the event before it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chatbot.adapters.dynamodb import codec
@@ -39,7 +40,16 @@ class Table(StateItems):
     """
 
     def read(self, conversation: str, turns: int) -> Timeline:
-        """See ports.Turns."""
+        """See ports.Turns. A conversation with an earlier id may need a query for either."""
+        timeline = self._read(conversation, turns)
+        moved_from = timeline.profile.moved_from
+        own = sum(not turn.links.merged_into for turn in timeline.turns)
+        if not moved_from or not timeline.complete or own >= turns:
+            return timeline
+        earlier = self._read(moved_from, turns)
+        return replace(timeline, turns=(*timeline.turns, *earlier.turns), complete=earlier.complete)
+
+    def _read(self, conversation: str, turns: int) -> Timeline:
         found: list[Item] = []
         complete = True
         pages = self._client.pages(conversation, forward=False, Limit=turns + _OTHER_ITEMS)
@@ -84,9 +94,17 @@ class Table(StateItems):
 
     def older(self, before: TurnKey) -> Iterator[Turn]:
         """See ports.Turns."""
+        yield from self._older(before)
+        if moved_from := self._moved_from(before.conversation):
+            yield from self._older(TurnKey(moved_from, before.sort))
+
+    def _older(self, before: TurnKey) -> Iterator[Turn]:
         between = (TURN_PREFIX, before.sort)
         pages = self._client.pages(before.conversation, between, forward=False, Limit=_PAGE)
         return (turn for page, _ in pages for turn in _turns(page) if turn.key != before)
+
+    def _moved_from(self, conversation: str) -> str:
+        return codec.text(self._client.get(TurnKey(conversation, PROFILE)), "moved_from")
 
     def put(self, turn: Turn) -> None:
         """See ports.TurnWrites."""
@@ -175,10 +193,16 @@ class Table(StateItems):
                 return
 
     def erase(self, before: TurnKey) -> int:
-        """See ports.Memory.
+        """See ports.Memory. What is stored under the conversation's earlier id is erased first.
 
         `forgotten_before` is written first: if a delete fails, older events are still not answered.
         """
+        if moved_from := self._moved_from(before.conversation):
+            self._erase(TurnKey(moved_from, before.sort))
+        self._erase(before)
+        return BACKUP_DAYS
+
+    def _erase(self, before: TurnKey) -> None:
         tombstone = {
             **codec.key_of(TurnKey(before.conversation, PROFILE)),
             "forgotten_before": codec.value(before.sort),
@@ -189,7 +213,6 @@ class Table(StateItems):
         self._client.delete(
             [item for page, _ in pages for item in page if _is_covered(item, before)]
         )
-        return BACKUP_DAYS
 
     def rate(self, key: TurnKey, rating: int) -> None:
         """See ports.Ratings."""

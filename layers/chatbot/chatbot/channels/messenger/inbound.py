@@ -23,12 +23,12 @@ NAME = MESSENGER.name
 OWN_METADATA = "chatbot:"
 """Prefix of the metadata of our own posts; their echo events contain it too."""
 
-_ECHO, _REACTION = "echo", "reaction"
+_ECHO, _EDIT, _REACTION = "echo", "edit", "reaction"
 _TIME_DIGITS = 13
 """Digits of a time in a turn's key (core.key)."""
 _THUMBS = {"like": 1, "dislike": -1}
 _IGNORED = (
-    "delivery read optin referral message_edit account_linking policy_enforcement"
+    "delivery read optin referral account_linking policy_enforcement"
     " pass_thread_control take_thread_control request_thread_control app_roles"
 ).split()
 
@@ -82,7 +82,8 @@ class MessengerInbound:
 
     def _classify(self, event: Any, entry: Any) -> Envelope | Stop | str:
         message, postback = want(event, "message", dict), want(event, "postback", dict)
-        if message is None and postback is None and "reaction" not in _keys(event):
+        edit = want(event, "message_edit", dict)
+        if message is None and postback is None and edit is None and "reaction" not in _keys(event):
             return next((name for name in _IGNORED if name in event), "unknown_kind")
         person = _needed(want(event, "sender", dict), "id")
         occurred_at = self._time_of(event, entry)
@@ -98,6 +99,8 @@ class MessengerInbound:
                     raise Malformed("an echo of a message to the page itself")
         elif postback is not None:
             kind, mid = "postback", identifier(postback, "mid") or str(occurred_at)
+        elif edit is not None:
+            return self._classify_edit(edit, person, occurred_at, event)
         else:
             return self._classify_reaction(event, person, occurred_at)
         if kind != _ECHO and is_stop(_text_of(event)):
@@ -111,6 +114,16 @@ class MessengerInbound:
         """
         times = (_milliseconds(each) for each in (event.get("timestamp"), entry.get("time")))
         return next((time for time in times if time is not None), self._clock())
+
+    def _classify_edit(
+        self, edit: dict[str, Any], person: str, at: int, event: dict[str, Any]
+    ) -> Envelope | str:
+        if person == self._settings.messenger_page_id:
+            return "message_edit"
+        # People edit a message up to five times (Webhooks, message_edits).
+        number = identifier(edit, "num_edit") or str(at)
+        edit_id = f"{_needed(edit, 'mid')}:{number}:{_EDIT}"
+        return Envelope(NAME, f"{NAME}:{person}", edit_id, at, event)
 
     def _classify_reaction(self, event: dict[str, Any], person: str, at: int) -> Envelope | str:
         reaction = want(event, "reaction", dict)
@@ -139,6 +152,8 @@ def read(envelope: Envelope) -> Message:
         return Message(
             envelope.key, NAME, Kind.RATING, "", author, reply_to=reply_to, rating=rating
         )
+    if envelope.event_id.endswith(f":{_EDIT}"):
+        return _read_edit(envelope, author)
     text = _text_of(event)
     if envelope.event_id.endswith(f":{_ECHO}"):
         return Message(envelope.key, NAME, Kind.STAFF, text, author)
@@ -158,6 +173,23 @@ def read(envelope: Envelope) -> Message:
         command=command or Command(),
         media=media,
         reply_to=ReplyTo(identifier(have(message, "reply_to", dict), "mid")),
+        id=identifier(message, "mid"),
+    )
+
+
+def _read_edit(envelope: Envelope, author: Author) -> Message:
+    """The new form of a message (Webhooks, message_edits)."""
+    text = have(have(envelope.payload, "message_edit", dict), "text", str) or ""
+    command = parse_command(text)
+    kind = Kind.COMMAND if command else Kind.TEXT if text.strip() else Kind.UNSUPPORTED
+    return Message(
+        envelope.key,
+        NAME,
+        kind,
+        text,
+        author,
+        command=command or Command(),
+        edits=envelope.event_id.rsplit(":", 2)[0],
     )
 
 

@@ -19,7 +19,13 @@ from chatbot.core.settings import Settings
 from chatbot.core.translations import LANGUAGES, say
 from chatbot.net.post import Answer, Session, send
 
-FIELDS = ["messages", "messaging_postbacks", "message_echoes", "message_reactions"]
+FIELDS = [
+    "messages",
+    "messaging_postbacks",
+    "message_echoes",
+    "message_reactions",
+    "message_edits",
+]
 """Webhook fields to subscribe to."""
 # In this order: Meta refuses to delete the button while there is a menu.
 _PROFILE = ["persistent_menu", "get_started", "greeting"]

@@ -14,7 +14,8 @@ from chatbot.channels import posts
 from chatbot.channels.base import BaseChannel, Services
 from chatbot.channels.payload import need, want
 from chatbot.channels.telegram.api import TelegramApi, description_of, parameter_of, refusal_of
-from chatbot.channels.telegram.inbound import NAME, Bot, chat_fields, read
+from chatbot.channels.telegram.inbound import read
+from chatbot.channels.telegram.update import NAME, Bot, chat_fields
 from chatbot.channels.text.entities import parts_of
 from chatbot.channels.text.split import utf16_length
 from chatbot.core.errors import AmbiguousPost, Malformed, PostRefused, Undeliverable, Unfetchable
@@ -127,6 +128,10 @@ class TelegramChannel(BaseChannel):
         fields = {"chat_id": chat, "user_id": int(author)}
         try:
             answer = self._api.call("getChatMember", fields, posts.BEST_EFFORT_TIMEOUT)
+            moved_to = parameter_of(answer, "migrate_to_chat_id")
+            if moved_to is not None:
+                fields["chat_id"] = moved_to
+                answer = self._api.call("getChatMember", fields, posts.BEST_EFFORT_TIMEOUT)
             status = want(want(answer.body, "result", dict), "status", str)
         except (AmbiguousPost, Malformed) as error:
             raise PostRefused(f"getChatMember: {error}") from None

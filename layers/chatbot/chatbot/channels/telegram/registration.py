@@ -12,7 +12,13 @@ from chatbot.core.settings import Settings
 from chatbot.core.translations import LANGUAGES, say
 from chatbot.net.post import Session
 
-UPDATES = ["message", "callback_query", "message_reaction", "stopped_message_generation"]
+UPDATES = [
+    "message",
+    "edited_message",
+    "callback_query",
+    "message_reaction",
+    "stopped_message_generation",
+]
 """Kinds of updates that the webhook asks for."""
 _CONNECTIONS = 40
 

@@ -1,0 +1,73 @@
+"""Show the model attachments of other messages: of the one replied to, of the turn before.
+
+A person who replies to a picture, or asks on after one, means that picture. The platform still has
+it: a turn stores where (`Turn.media`), never the picture. What the platform no longer gives, or not
+in time, is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from chatbot.conversation.attachments import Attachments, has_room, left_out
+from chatbot.conversation.context import Context
+from chatbot.core.errors import PostRefused, Unfetchable
+from chatbot.core.message import Media
+from chatbot.core.turn import Turn
+
+SHOWN_AGAIN = 600
+"""Seconds for which a picture is shown again with the next message, and only with that one: every
+time costs as many tokens as the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """Adds such attachments to the context; shared by the threads of a batch."""
+
+    attachments: Attachments
+
+    def add(self, context: Context) -> Context:
+        """Add those of the message replied to; without any picture, those of the turn before.
+
+        Raises PostRefused, ModelUnavailable, ModelRefused for the message that is replied to, as
+        for the message's own.
+        """
+        for media in context.message.reply_to.media:
+            context = self._add_replied(context, media)
+        own = context.pictures or context.message.reply_to.media or context.unread
+        before = None if own or context.image_mode else _turn_before(context)
+        return self.show(context, before.media) if before else context
+
+    def show(self, context: Context, pictures: Sequence[Media]) -> Context:
+        """Add pictures of an earlier turn, as far as they can be loaded now."""
+        shown = list(context.pictures)
+        for media in pictures:
+            if not has_room(context, shown):
+                break
+            with suppress(Unfetchable, PostRefused):
+                shown.append(self.attachments.read_one(media, context)[1])
+        return replace(context, pictures=tuple(filter(None, shown)))
+
+    def _add_replied(self, context: Context, media: Media) -> Context:
+        """Put the attachment's text in a line before the message's, cut to MAX_INPUT."""
+        message, picture = context.message, ""
+        try:
+            content, picture = self.attachments.read_one(media, context)
+        except Unfetchable:
+            content = left_out(media)
+        left = max(0, self.attachments.settings.max_input - len(message.text) - 1)
+        message = replace(message, text=f"{content.strip()[:left]}\n{message.text}".strip())
+        if picture:
+            message = replace(message, media=(*message.media, replace(media, kind="photo")))
+            context = replace(context, pictures=(*context.pictures, picture))
+        return replace(context, message=message)
+
+
+def _turn_before(context: Context) -> Turn | None:
+    """The exchange right before the message, if it is recent and the model is shown it at all."""
+    settings, key = context.settings, context.message.key
+    seconds = min(SHOWN_AGAIN, settings.history_max_age)
+    oldest = key.occurred_at - int(seconds * 1000)
+    return next(context.timeline.remembered(key, oldest, min(1, settings.history_turns)), None)
