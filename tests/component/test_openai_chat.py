@@ -18,7 +18,13 @@ import pytest
 
 from chatbot.adapters.openai.chat import ChatModel
 from chatbot.core.completion import Completion, PromptLine, Spending
-from chatbot.core.errors import ContentFiltered, ContextTooLong, ModelRefused, ModelUnavailable
+from chatbot.core.errors import (
+    ContentFiltered,
+    ContextTooLong,
+    ModelRefused,
+    ModelUnavailable,
+    UselessAnswer,
+)
 from chatbot.core.settings import Settings
 from local.http.server import serve
 from local.standins.faults import Fault
@@ -292,7 +298,7 @@ REFUSALS = [
     (404, "", ModelRefused, "unknown_model"),
     (429, "insufficient_quota", ModelRefused, "insufficient_quota"),
     (400, "unsupported_parameter", ModelRefused, "bad_request"),
-    (413, "", ModelRefused, "bad_request"),
+    (413, "", ContextTooLong, "context_length"),
     (422, "", ModelRefused, "bad_request"),
     (400, "content_filter", ContentFiltered, "content_filter"),
     (400, "content_policy_violation", ContentFiltered, "content_filter"),
@@ -331,8 +337,8 @@ def test_a_prompt_beyond_the_context_of_a_server_without_codes(server: Server) -
 
 
 def test_a_limit_spent_on_thinking_alone(server: Server) -> None:
-    server.fail(says(message("", "length")))
-    with pytest.raises(ModelRefused, match="token_limit"):
+    server.fail(replace(says(message("", "length")), times=2))
+    with pytest.raises(UselessAnswer, match="token_limit"):
         server.model().answer(PROMPT, 10, go_on, Spending())
 
 
@@ -348,31 +354,29 @@ PASSING = [
     Fault("hang_up_after"),
     Fault("reset"),
     Fault("cut"),
-    says("{"),
-    says("null"),
-    says("[]"),
-    says("{}"),
-    says('"text"'),
-    says({"choices": []}),
-    says({"choices": None}),
-    says({"choices": [{}]}),
-    says({"choices": [{"message": None}]}),
-    says({"choices": [{"message": {"content": ["a part"]}}]}),
-    says(message("")),
-    says(message(None, "tool_calls")),
+    Fault("malformed", body="{", work=False),
+    Fault("malformed", body="<html>login</html>", work=False),
+    Fault("malformed", body="null", work=False),
+    Fault("malformed", body="[]", work=False),
+    Fault("malformed", body='"text"', work=False),
 ]
+
+
+def unchanged(server: Server, fault: Fault) -> None:
+    """Plant a fault whose body is sent as it is, also when streaming."""
+    server.stand_in.faults.add(fault)
 
 
 @pytest.mark.parametrize("fault", PASSING, ids=lambda fault: f"{fault.kind} {fault.body}")
 def test_a_trouble_that_passes_is_waited_out(server: Server, fault: Fault) -> None:
-    server.fail(fault)
+    unchanged(server, fault)
     assert server.model().answer(PROMPT, 10, go_on, Spending()).text == f"You said: {WORDS}"
     assert server.pauses == [0.5]
 
 
 @pytest.mark.parametrize("fault", PASSING, ids=lambda fault: f"{fault.kind} {fault.body}")
 def test_without_time_to_wait_the_model_is_unavailable(server: Server, fault: Fault) -> None:
-    server.fail(fault)
+    unchanged(server, fault)
     with pytest.raises(ModelUnavailable):
         server.model().answer(PROMPT, 1.4, go_on, Spending())
     assert server.pauses == []
@@ -382,7 +386,7 @@ def test_pauses_grow_and_the_time_is_kept(server: Server) -> None:
     server.fail(Fault("status", status=500, times=0))
     with pytest.raises(ModelUnavailable) as unavailable:
         server.model().answer(PROMPT, 10, go_on, Spending())
-    assert server.pauses == [0.5, 1, 2, 4]
+    assert server.pauses == [0.5, 1, 2]  # four requests; the queue's next delivery waits longer
     assert unavailable.value.retry_after is None
 
 

@@ -12,7 +12,13 @@ import pytest
 
 from chatbot.adapters.openai.media import OpenAIModel
 from chatbot.core.completion import PromptLine, Spending
-from chatbot.core.errors import ChatbotError, ContentFiltered, ModelRefused, ModelUnavailable
+from chatbot.core.errors import (
+    ChatbotError,
+    ContentFiltered,
+    ModelRefused,
+    ModelUnavailable,
+    UselessAnswer,
+)
 from chatbot.core.files import File
 from chatbot.core.ports import Model
 from chatbot.core.settings import Settings
@@ -101,8 +107,12 @@ def test_pictures_are_shown_to_the_model(standin: OpenAIStandIn, studio: OpenAIM
             "picture",
         ),
         (Fault("malformed", body='{"data":[{"url":"https://127.0.0.1/p"}]}'), ModelRefused, "priv"),
-        (Fault("malformed", body='{"data":[{"b64_json":"UEs="}]}'), ModelUnavailable, "not what"),
-        (Fault("malformed", body='{"data":[]}'), ModelUnavailable, "not what"),
+        (
+            Fault("malformed", body='{"data":[{"b64_json":"UEs="}]}', times=2),
+            UselessAnswer,
+            "no picture",
+        ),
+        (Fault("malformed", body='{"data":[]}', times=2), UselessAnswer, "no picture"),
     ],
     ids=str,
 )

@@ -107,7 +107,8 @@ class _Worker:
 
     def _compose(self, settings: Settings) -> Batch:
         history = Table(self._dynamodb, self._table_name, now_ms, settings.retention_days)
-        model, files = OpenAIModel(settings), self._bucket
+        model = OpenAIModel(settings, journal=self._telemetry)
+        files = self._bucket
         delivery = Delivery(
             history,
             settings,

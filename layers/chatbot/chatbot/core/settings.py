@@ -18,9 +18,23 @@ from chatbot.core.errors import InvalidSetting
 Seconds = NewType("Seconds", float)
 """A duration. Written as seconds (`90`) or with a unit (`500ms`, `90s`, `15m`, `24h`, `7d`)."""
 
+OMITTABLE = (
+    "stream_options",
+    "system",
+    "temperature",
+    "top_p",
+    "max_completion_tokens",
+    "max_tokens",
+    "reasoning_effort",
+    "prompt_cache_key",
+    "safety_identifier",
+)
+"""Parts of a request that OMITTED_PARAMETERS may name; `system` is the role of that name."""
+
 _MOST_PERSONAS, _LONGEST_PERSONA = 12, 20
 
 _ADDRESS = r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an address such as https://example.com"
+_ADDRESS_WITH_QUERY = r"https?://[^\s/?#@]+(/[^\s?#]*)?(\?[^\s#]*)?", _ADDRESS[1]
 _COLOR = r"#[0-9A-Fa-f]{6}", "a colour such as #3457d5"
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
@@ -84,8 +98,8 @@ class Settings:
     openai_api_key: str = _secret("API key of the model server", "worker")
     openai_base_url: str = _setting(
         "https://api.openai.com/v1",
-        "Base URL of any server with the Chat Completions API",
-        form=_ADDRESS,
+        "Base URL of any server with the Chat Completions API; may have a query, as Azure’s has",
+        form=_ADDRESS_WITH_QUERY,
     )
     openai_model: str = _setting("gpt-5.4-mini", "Model that answers")
     openai_fallback_models: tuple[str, ...] = _setting(
@@ -98,6 +112,16 @@ class Settings:
         "max_completion_tokens",
         "`max_tokens` for servers that know only that name",
         choices=("max_completion_tokens", "max_tokens"),
+    )
+    omitted_parameters: tuple[str, ...] = _setting(
+        (),
+        "What the server refuses and is never sent, such as `stream_options` or `system` (role)",
+        choices=OMITTABLE,
+    )
+    model_inputs: tuple[str, ...] = _setting(
+        ("text", "image", "audio"),
+        "What the models take; pictures or recordings are not sent to models without them",
+        choices=("text", "image", "audio"),
     )
     model_timeout: Seconds = _setting(
         Seconds(40), "Longest wait for one answer, retries and fallback models included"
@@ -262,7 +286,11 @@ def _parse(name: str, raw: str, hint: Any, rules: Mapping[str, Any]) -> Any:
             rules["check"](raw)
         return raw
     if hint == tuple[str, ...]:
-        return tuple(part for part in (piece.strip() for piece in raw.split(",")) if part)
+        parts = tuple(part for part in (piece.strip() for piece in raw.split(",")) if part)
+        choices = rules.get("choices")
+        if choices and not set(parts) <= set(choices):
+            raise InvalidSetting(name, "of these, comma-separated: " + ", ".join(choices))
+        return parts
     if hint is Seconds:
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)", raw.strip())
         if not match:
@@ -308,6 +336,8 @@ def _type_name(hint: Any) -> str:
 def _default_text(default: Any, hint: Any) -> str:
     if default is None or default in ("", ()):
         return ""
+    if isinstance(default, tuple):
+        return ",".join(default)
     if hint is not Seconds:
         return str(default)
     unit = next(unit for unit in ("h", "m", "s") if default % _UNITS[unit] == 0)
