@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -150,6 +152,18 @@ def test_pictures_go_along(server: Server) -> None:
     ]
 
 
+def test_a_query_of_the_base_url_goes_along(server: Server) -> None:
+    address = f"{server.settings.openai_base_url}?api-version=2024-10-21"
+    seen: list[tuple[str, str]] = []
+
+    def note(environ: Any) -> None:
+        seen.append((environ["REQUEST_URI"], environ.get("HTTP_API_KEY", "")))
+
+    server.stand_in.faults.add(Fault("slow", then=note))
+    assert server.model(openai_base_url=address).answer(PROMPT, 10, go_on, Spending()).text
+    assert seen == [("/v1/chat/completions?api-version=2024-10-21", KEY)]
+
+
 # Streaming
 
 
@@ -251,6 +265,47 @@ def test_a_server_that_never_ends(streaming: Server) -> None:
     with pytest.raises(ModelUnavailable):
         ChatModel(streaming.settings).answer(LONG, 2, go_on, Spending())
     assert time.monotonic() - began < 5
+
+
+def test_the_body_of_an_error_has_its_time(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatbot.adapters.openai.connection.ERROR_SECONDS", 0.3)
+    trickling = Trickling(0.1)
+    began = time.monotonic()
+    with trickling as url, pytest.raises(ModelUnavailable, match="connection"):
+        server.model(openai_base_url=url).answer(PROMPT, 1.9, go_on, Spending())
+    assert time.monotonic() - began < 5
+
+
+class Trickling:
+    """A server that begins the body of an error and never ends it."""
+
+    def __init__(self, pause: float) -> None:
+        self._pause = pause
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection, suppress(OSError):
+                connection.recv(65_536)
+                connection.sendall(b"HTTP/1.1 500 No\r\nContent-Length: 99999\r\n\r\n{")
+                while not self._over.wait(self._pause):
+                    connection.sendall(b" ")
 
 
 class KeepAlive(BaseHTTPRequestHandler):

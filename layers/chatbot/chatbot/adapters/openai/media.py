@@ -60,12 +60,13 @@ class OpenAIModel(ChatModel):
             try:
                 return self._transcribe(model, audio, end - time.monotonic())
             except Failure as failure:
-                if failure.paid and again and time.monotonic() < end:
+                spoilt = failure.paid and failure.kind in (Kind.USELESS, Kind.AWAY)
+                if spoilt and again and time.monotonic() < end:
                     continue
                 if failure.kind is Kind.INPUT or failure.name in _NO_ENDPOINT:
                     self._adaptations.refuses(model, "audio")
                     raise InputUnsupported("audio") from None
-                if failure.paid and failure.kind is Kind.AWAY:
+                if spoilt:
                     raise UselessAnswer(failure.reason) from None
                 raise failure.as_error() from None
         raise AssertionError("one of both returns or raises")

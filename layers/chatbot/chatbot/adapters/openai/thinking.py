@@ -74,7 +74,7 @@ class Separator:
         held.append(text)
         seen = (self._tail + text)[-_LONGEST - len(text) :]
         self._tail = seen[-_LONGEST:]
-        if any(match[1] or match[2] for match in _TAG.finditer(seen)):
+        if any((tag[1] or tag[2]) and tag.end() < len(seen) for tag in _TAG.finditer(seen)):
             self._let_go()
 
     def _let_go(self) -> None:
