@@ -38,6 +38,15 @@ class Canned(httpx2.BaseTransport):
         status, parts = self._reply(self.asked[-1])
         return httpx2.Response(status, stream=_Bytes(parts), request=request)
 
+    def post(self, path: str, *, body: dict[str, Any], **options: Any) -> httpx2.Response:
+        """Answer in place of the SDK's client, whose work takes longer than all the rest."""
+        self.asked.append(body)
+        status, parts = self._reply(body)
+        return httpx2.Response(status, stream=_Bytes(parts), request=_REQUEST)
+
+
+_REQUEST = httpx2.Request("POST", "http://model.invalid/v1/chat/completions")
+
 
 class _Bytes(httpx2.SyncByteStream):
     def __init__(self, parts: Iterable[bytes | End]) -> None:
@@ -55,23 +64,29 @@ class _Bytes(httpx2.SyncByteStream):
 
 
 class Fixture:
-    """A ChatModel whose server is `Canned`, with a clock that only pauses move."""
+    """A ChatModel whose server is `Canned`, with a clock that only pauses move.
+
+    With `light`, the SDK's client is left out: for many answers with status 200.
+    """
 
     def __init__(
         self,
         reply: Callable[[dict[str, Any]], tuple[int, Iterable[bytes | End]]],
         journal: Journal | None = None,
+        light: bool = False,
         **settings: Any,
     ) -> None:
         self.server = Canned(reply)
         self.pauses: list[float] = []
         self.settings = Settings(**{"openai_model": "first", **settings})
-        client = OpenAI(
-            api_key="none",
-            base_url="http://model.invalid/v1",
-            max_retries=0,
-            http_client=httpx2.Client(transport=self.server),
-        )
+        client: Any = self.server
+        if not light:
+            client = OpenAI(
+                api_key="none",
+                base_url="http://model.invalid/v1",
+                max_retries=0,
+                http_client=httpx2.Client(transport=self.server),
+            )
         self.model = ChatModel(
             self.settings, client, self.pauses.append, lambda: sum(self.pauses), journal
         )

@@ -49,10 +49,11 @@ FAULT_CODES = {
 class OpenAIStandIn(StandIn):
     """Serves `/chat/completions`, `/images/generations`, `/audio/transcriptions` and `/models`.
 
-    Each with or without `/v1` in front, and with Azure's query `api-version`. Answers are streamed word by word: the first word after
-    `first_token_s` seconds, each other after `token_s`; words without a pause are sent together.
-    A prompt over `context_tokens` (0: no limit) is refused as too long. `models` are the models
-    that exist (None: any). `image_urls` returns generated images by URL, not as base64.
+    Each with or without `/v1` in front, and with Azure's query `api-version`. Answers are streamed
+    word by word: the first word after `first_token_s` seconds, each other after `token_s`; words
+    without a pause are sent together. A prompt over `context_tokens` (0: no limit) is refused as
+    too long. `models` are the models that exist (None: any). `image_urls` returns generated images
+    by URL, not as base64.
 
     A message with `[[shape:NAME]]` is answered in that shape of `local.standins.shapes`, one with
     `[[error:NAME]]` with that error of `local.standins.refusals`.
