@@ -16,7 +16,8 @@ def server(settings: Settings) -> Iterator[Finding]:
 
     A compatible server that has no such list gets a warning only.
     """
-    url = f"{settings.openai_base_url.rstrip('/')}/models"
+    address, mark, query = settings.openai_base_url.partition("?")
+    url = f"{address.rstrip('/')}/models{mark}{query}"
     headers = {"Authorization": b"Bearer " + settings.openai_api_key.encode()}
     try:
         answer = send(Session(), "GET", url, timeout=10, headers=headers)

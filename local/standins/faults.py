@@ -183,8 +183,8 @@ class FaultyApp:
         if fault.kind in ("status", "malformed"):
             return self._answer(fault)(environ, start_response)
         if fault.kind == "no_answer":
-            _hold(connection, fired.released)
-        raise _hang_up(connection, reset=fault.kind == "reset")
+            hold(connection, fired.released)
+        raise hang_up(connection, reset=fault.kind == "reset")
 
     def _answer(self, fault: Fault) -> Response:
         if fault.kind == "malformed":
@@ -214,10 +214,11 @@ def _cut(chunks: Iterator[bytes], whole: int, connection: socket.socket) -> Iter
             yield chunk[: len(chunk) // 2]
             break
         yield chunk
-    raise _hang_up(connection)
+    raise hang_up(connection)
 
 
-def _hold(connection: socket.socket, released: threading.Event) -> None:
+def hold(connection: socket.socket, released: threading.Event) -> None:
+    """Wait until the client closes the connection, or it is released."""
     connection.setblocking(False)
     while not released.wait(0.02):
         try:
@@ -229,7 +230,7 @@ def _hold(connection: socket.socket, released: threading.Event) -> None:
             return
 
 
-def _hang_up(connection: socket.socket, reset: bool = False) -> Exception:
+def hang_up(connection: socket.socket, reset: bool = False) -> Exception:
     """Close the connection. Returns the exception to raise: werkzeug then logs nothing."""
     if reset:
         # Closing without lingering sends RST, but the server would shut down first, which sends

@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,7 +20,10 @@ from werkzeug.wrappers import Request, Response
 from local.standins.answers import FILTERED, Answer, answer_to, text_of
 from local.standins.base import ErrorResponse, StandIn, json_response
 from local.standins.contract import Violation
-from local.standins.faults import Fault
+from local.standins.faults import Fault, hang_up, hold
+from local.standins.refusals import REFUSALS
+from local.standins.shape import BREAKS, STAYS_OPEN, End, Said, words_of
+from local.standins.shapes import SHAPES
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -44,10 +49,14 @@ FAULT_CODES = {
 class OpenAIStandIn(StandIn):
     """Serves `/chat/completions`, `/images/generations`, `/audio/transcriptions` and `/models`.
 
-    Each with or without `/v1` in front. Answers are streamed word by word: the first word after
-    `first_token_s` seconds, each other after `token_s`; words without a pause are sent together.
-    A prompt over `context_tokens` (0: no limit) is refused as too long. `models` are the models
-    that exist (None: any). `image_urls` returns generated images by URL, not as base64.
+    Each with or without `/v1` in front, and with Azure's query `api-version`. Answers are streamed
+    word by word: the first word after `first_token_s` seconds, each other after `token_s`; words
+    without a pause are sent together. A prompt over `context_tokens` (0: no limit) is refused as
+    too long. `models` are the models that exist (None: any). `image_urls` returns generated images
+    by URL, not as base64.
+
+    A message with `[[shape:NAME]]` is answered in that shape of `local.standins.shapes`, one with
+    `[[error:NAME]]` with that error of `local.standins.refusals`.
     """
 
     def __init__(self, api_key: str) -> None:
@@ -103,12 +112,21 @@ class OpenAIStandIn(StandIn):
             raise _error(400, text, "context_length_exceeded", param="messages")
         if "stream_options" in params and not params.get("stream"):
             raise Violation("invalid", "stream_options", "only allowed when 'stream' is enabled")
+        marks = dict(re.findall(r"\[\[(shape|error):([^\]]+)\]\]", _last_text(params)))
+        if "error" in marks:
+            refusal = REFUSALS[marks["error"]]
+            return Response(refusal.text, refusal.status, mimetype="application/json")
         limit = params.get("max_completion_tokens", params.get("max_tokens"))
         answer = answer_to(params["messages"]).cut(limit)
         self.accept("chat/completions", params, answer.text)
         counts = {"prompt_tokens": prompt_tokens, "completion_tokens": len(answer.tokens)}
         counts["total_tokens"] = sum(counts.values())
         usage = {**counts, "prompt_tokens_details": {"cached_tokens": 0}}
+        if "shape" in marks:
+            shape = SHAPES[marks["shape"]]
+            said = Said(words_of(answer.text), params["model"], answer.finish_reason, counts)
+            kind = "application/json" if shape.whole else "text/event-stream"
+            return Response(_send(shape.send(said), request), mimetype=kind)
         if params.get("stream"):
             return Response(self._stream(answer, params, usage), mimetype="text/event-stream")
         time.sleep(self.first_token_s + self.token_s * len(answer.tokens))
@@ -167,6 +185,21 @@ class OpenAIStandIn(StandIn):
         models = [{"id": n, "object": "model", "created": 0, "owned_by": "local"} for n in names]
         self.accept("models", params, names)
         return json_response({"object": "list", "data": models})
+
+
+def _last_text(params: dict[str, Any]) -> str:
+    texts = [text_of(message) for message in params["messages"] if message["role"] == "user"]
+    return texts[-1] if texts else ""
+
+
+def _send(parts: Iterator[bytes | End], request: Request) -> Iterator[bytes]:
+    for part in parts:
+        if isinstance(part, bytes):
+            yield part
+        elif part is STAYS_OPEN:
+            hold(request.environ["werkzeug.socket"], threading.Event())
+        elif part is BREAKS:
+            raise hang_up(request.environ["werkzeug.socket"])
 
 
 def _error(

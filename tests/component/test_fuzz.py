@@ -1,4 +1,4 @@
-"""Webhook and worker under generated, malformed and damaged requests.
+"""Webhook and worker under generated and damaged requests, the adapter under odd answers.
 
 FUZZ_CASES is the number of cases, FUZZ_SEED repeats a run, FUZZ_CASE runs one case of it.
 """
@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fuzz import telegram
+from tests.fuzz import answers, telegram
 from tests.fuzz.bench import Bench, Broken
 from tests.fuzz.cases import Case, case
 
@@ -25,11 +25,47 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def test_no_request_breaks_webhook_or_worker() -> None:
+def chosen() -> tuple[str | None, int, str]:
+    """The only case to run, if one is named, the number of cases, and the seed."""
     only, cases = os.environ.get("FUZZ_CASE"), int(os.environ.get("FUZZ_CASES", CASES))
     # The gate must not fail by chance: only the long run looks for what is new each time.
     fresh = str(random.SystemRandom().randrange(10**9)) if cases > CASES else "1"
-    seed = os.environ.get("FUZZ_SEED") or fresh
+    return only, cases, os.environ.get("FUZZ_SEED") or fresh
+
+
+def test_no_answer_that_is_complete_is_asked_for_twice() -> None:
+    only, cases, seed = chosen()
+    _say(f"FUZZ_SEED={seed}: {cases} answers")
+
+    def told(number: int) -> None:
+        if (number + 1) % STEP == 0:
+            _say(f"{number + 1} answers")
+
+    outcomes = answers.run_all(seed, [int(only)] if only else range(cases), told)
+    _say(f"held; read as: {outcomes}")
+    if not only:
+        assert outcomes.keys() == {"answer", "cut", "UselessAnswer", "ModelUnavailable"}
+        assert min(outcomes.values()) > cases / 100
+
+
+@pytest.mark.parametrize(
+    ("broken", "property_"),
+    [
+        ("chatbot.adapters.openai.reading.Answer._complete", "a complete answer"),
+        ("chatbot.adapters.openai.thinking.Separator.feed", "a complete answer"),
+        ("chatbot.adapters.openai.reading.Answer._count", "a complete answer"),
+    ],
+)
+def test_the_fuzz_of_answers_notices(
+    broken: str, property_: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broken, lambda *arguments: None)
+    with pytest.raises(Broken, match=property_):
+        answers.run_all("1", range(300), lambda number: None)
+
+
+def test_no_request_breaks_webhook_or_worker() -> None:
+    only, cases, seed = chosen()
     bench = Bench(now())
     _say(f"FUZZ_SEED={seed}: {cases} cases")
     for number in [int(only)] if only else range(cases):

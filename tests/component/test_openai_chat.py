@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -18,7 +20,13 @@ import pytest
 
 from chatbot.adapters.openai.chat import ChatModel
 from chatbot.core.completion import Completion, PromptLine, Spending
-from chatbot.core.errors import ContentFiltered, ContextTooLong, ModelRefused, ModelUnavailable
+from chatbot.core.errors import (
+    ContentFiltered,
+    ContextTooLong,
+    ModelRefused,
+    ModelUnavailable,
+    UselessAnswer,
+)
 from chatbot.core.settings import Settings
 from local.http.server import serve
 from local.standins.faults import Fault
@@ -144,6 +152,18 @@ def test_pictures_go_along(server: Server) -> None:
     ]
 
 
+def test_a_query_of_the_base_url_goes_along(server: Server) -> None:
+    address = f"{server.settings.openai_base_url}?api-version=2024-10-21"
+    seen: list[tuple[str, str]] = []
+
+    def note(environ: Any) -> None:
+        seen.append((environ["REQUEST_URI"], environ.get("HTTP_API_KEY", "")))
+
+    server.stand_in.faults.add(Fault("slow", then=note))
+    assert server.model(openai_base_url=address).answer(PROMPT, 10, go_on, Spending()).text
+    assert seen == [("/v1/chat/completions?api-version=2024-10-21", KEY)]
+
+
 # Streaming
 
 
@@ -247,6 +267,47 @@ def test_a_server_that_never_ends(streaming: Server) -> None:
     assert time.monotonic() - began < 5
 
 
+def test_the_body_of_an_error_has_its_time(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatbot.adapters.openai.connection.ERROR_SECONDS", 0.3)
+    trickling = Trickling(0.1)
+    began = time.monotonic()
+    with trickling as url, pytest.raises(ModelUnavailable, match="connection"):
+        server.model(openai_base_url=url).answer(PROMPT, 1.9, go_on, Spending())
+    assert time.monotonic() - began < 5
+
+
+class Trickling:
+    """A server that begins the body of an error and never ends it."""
+
+    def __init__(self, pause: float) -> None:
+        self._pause = pause
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection, suppress(OSError):
+                connection.recv(65_536)
+                connection.sendall(b"HTTP/1.1 500 No\r\nContent-Length: 99999\r\n\r\n{")
+                while not self._over.wait(self._pause):
+                    connection.sendall(b" ")
+
+
 class KeepAlive(BaseHTTPRequestHandler):
     """A server that keeps connections open, unlike the stand-in, and records the clients' ports."""
 
@@ -292,7 +353,7 @@ REFUSALS = [
     (404, "", ModelRefused, "unknown_model"),
     (429, "insufficient_quota", ModelRefused, "insufficient_quota"),
     (400, "unsupported_parameter", ModelRefused, "bad_request"),
-    (413, "", ModelRefused, "bad_request"),
+    (413, "", ContextTooLong, "context_length"),
     (422, "", ModelRefused, "bad_request"),
     (400, "content_filter", ContentFiltered, "content_filter"),
     (400, "content_policy_violation", ContentFiltered, "content_filter"),
@@ -331,8 +392,8 @@ def test_a_prompt_beyond_the_context_of_a_server_without_codes(server: Server) -
 
 
 def test_a_limit_spent_on_thinking_alone(server: Server) -> None:
-    server.fail(says(message("", "length")))
-    with pytest.raises(ModelRefused, match="token_limit"):
+    server.fail(replace(says(message("", "length")), times=2))
+    with pytest.raises(UselessAnswer, match="token_limit"):
         server.model().answer(PROMPT, 10, go_on, Spending())
 
 
@@ -348,31 +409,29 @@ PASSING = [
     Fault("hang_up_after"),
     Fault("reset"),
     Fault("cut"),
-    says("{"),
-    says("null"),
-    says("[]"),
-    says("{}"),
-    says('"text"'),
-    says({"choices": []}),
-    says({"choices": None}),
-    says({"choices": [{}]}),
-    says({"choices": [{"message": None}]}),
-    says({"choices": [{"message": {"content": ["a part"]}}]}),
-    says(message("")),
-    says(message(None, "tool_calls")),
+    Fault("malformed", body="{", work=False),
+    Fault("malformed", body="<html>login</html>", work=False),
+    Fault("malformed", body="null", work=False),
+    Fault("malformed", body="[]", work=False),
+    Fault("malformed", body='"text"', work=False),
 ]
+
+
+def unchanged(server: Server, fault: Fault) -> None:
+    """Plant a fault whose body is sent as it is, also when streaming."""
+    server.stand_in.faults.add(fault)
 
 
 @pytest.mark.parametrize("fault", PASSING, ids=lambda fault: f"{fault.kind} {fault.body}")
 def test_a_trouble_that_passes_is_waited_out(server: Server, fault: Fault) -> None:
-    server.fail(fault)
+    unchanged(server, fault)
     assert server.model().answer(PROMPT, 10, go_on, Spending()).text == f"You said: {WORDS}"
     assert server.pauses == [0.5]
 
 
 @pytest.mark.parametrize("fault", PASSING, ids=lambda fault: f"{fault.kind} {fault.body}")
 def test_without_time_to_wait_the_model_is_unavailable(server: Server, fault: Fault) -> None:
-    server.fail(fault)
+    unchanged(server, fault)
     with pytest.raises(ModelUnavailable):
         server.model().answer(PROMPT, 1.4, go_on, Spending())
     assert server.pauses == []
@@ -382,7 +441,7 @@ def test_pauses_grow_and_the_time_is_kept(server: Server) -> None:
     server.fail(Fault("status", status=500, times=0))
     with pytest.raises(ModelUnavailable) as unavailable:
         server.model().answer(PROMPT, 10, go_on, Spending())
-    assert server.pauses == [0.5, 1, 2, 4]
+    assert server.pauses == [0.5, 1, 2]  # four requests; the queue's next delivery waits longer
     assert unavailable.value.retry_after is None
 
 

@@ -7,18 +7,27 @@ import traceback
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from chatbot.adapters.openai.media import OpenAIModel
 from chatbot.core.completion import PromptLine, Spending
-from chatbot.core.errors import ChatbotError, ContentFiltered, ModelRefused, ModelUnavailable
+from chatbot.core.errors import (
+    ChatbotError,
+    ContentFiltered,
+    InputUnsupported,
+    ModelRefused,
+    ModelUnavailable,
+    UselessAnswer,
+)
 from chatbot.core.files import File
 from chatbot.core.ports import Model
 from chatbot.core.settings import Settings
 from local.http.server import Running, serve
 from local.standins.faults import Fault
 from local.standins.openai import OpenAIStandIn
+from local.standins.refusals import REFUSALS
 
 KEY = "test-key"
 WORDS = "said in confidence"
@@ -101,8 +110,12 @@ def test_pictures_are_shown_to_the_model(standin: OpenAIStandIn, studio: OpenAIM
             "picture",
         ),
         (Fault("malformed", body='{"data":[{"url":"https://127.0.0.1/p"}]}'), ModelRefused, "priv"),
-        (Fault("malformed", body='{"data":[{"b64_json":"UEs="}]}'), ModelUnavailable, "not what"),
-        (Fault("malformed", body='{"data":[]}'), ModelUnavailable, "not what"),
+        (
+            Fault("malformed", body='{"data":[{"b64_json":"UEs="}]}', times=2),
+            UselessAnswer,
+            "no picture",
+        ),
+        (Fault("malformed", body='{"data":[]}', times=2), UselessAnswer, "no picture"),
     ],
     ids=str,
 )
@@ -133,3 +146,104 @@ def test_a_recording_that_nobody_understands_does_not_leak(
 def test_the_filter_says_no(studio: OpenAIModel) -> None:
     with pytest.raises(ContentFiltered):
         studio.draw("a crime [[filter]]", 30, Spending())
+
+
+def of(refusal: str, **rule: Any) -> Fault:
+    return REFUSALS[refusal].fault(**rule)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        of("llama.cpp: recordings"),
+        of("vLLM: recordings"),
+        of("any: 501"),
+        Fault("status", status=404, body='{"detail": "Not Found"}'),
+        Fault("status", status=405, body=""),
+    ],
+    ids=str,
+)
+def test_a_server_that_takes_no_recordings_is_asked_once(
+    standin: OpenAIStandIn, studio: OpenAIModel, fault: Fault
+) -> None:
+    standin.faults.add(fault)
+    for _ in range(2):
+        with pytest.raises(InputUnsupported, match="audio"):
+            studio.transcribe(OGG, 30)
+    assert len(standin.faults.fired) == 1
+    assert standin.accepted == []
+
+
+def test_a_setting_says_that_no_model_takes_recordings(
+    standin: OpenAIStandIn, server: Running
+) -> None:
+    settings = Settings(openai_base_url=f"{server.url}/v1", model_inputs=("text", "image"))
+    with pytest.raises(InputUnsupported, match="audio"):
+        OpenAIModel(settings).transcribe(OGG, 30)
+    assert standin.accepted == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "meant", "reason"),
+    [
+        (of("OpenAI: model"), ModelRefused, "unknown_model"),
+        (of("OpenAI: key"), ModelRefused, "authentication"),
+        (of("OpenAI: picture refused"), ContentFiltered, "content_filter"),
+        (of("OpenAI: rate limit"), ModelUnavailable, "status 429"),
+        (Fault("hang_up_before"), ModelUnavailable, "connection"),
+        (Fault("malformed", times=2), UselessAnswer, "not what"),
+        (Fault("malformed", body="[]", times=2), UselessAnswer, "no transcript"),
+        (Fault("malformed", body='{"text": null}', times=2), UselessAnswer, "no transcript"),
+        (Fault("malformed", body='{"error": {"code": 502}}', times=2), UselessAnswer, "status 502"),
+        (
+            Fault("malformed", body='{"error": {"code": "content_filter"}}', times=2),
+            ContentFiltered,
+            "content_filter",
+        ),
+    ],
+    ids=str,
+)
+def test_what_goes_wrong_with_a_recording(
+    standin: OpenAIStandIn,
+    studio: OpenAIModel,
+    fault: Fault,
+    meant: type[ChatbotError],
+    reason: str,
+) -> None:
+    standin.faults.add(fault)
+    with pytest.raises(meant, match=reason) as caught:
+        studio.transcribe(OGG, 5)
+    assert type(caught.value) is meant
+    assert len(standin.faults.fired) == (2 if fault.times == 2 and meant is UselessAnswer else 1)
+
+
+@pytest.mark.parametrize("body", ['{"tex', '{"text": 5}'])
+def test_a_recording_is_sent_once_more_after_a_useless_answer(
+    standin: OpenAIStandIn, studio: OpenAIModel, body: str
+) -> None:
+    standin.faults.add(Fault("malformed", body=body))
+    assert studio.transcribe(OGG, 30) == standin.transcript
+
+
+def test_a_picture_is_asked_for_once_more_after_a_useless_answer(
+    standin: OpenAIStandIn, studio: OpenAIModel
+) -> None:
+    standin.faults.add(Fault("malformed", body='{"data": [{}]}'))
+    spending = Spending()
+    assert studio.draw("a red fox", 30, spending).type == "image/png"
+    assert (spending.requests, spending.paid) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "meant"),
+    [
+        ('{"error": {"code": "moderation_blocked"}}', ContentFiltered),
+        ('{"error": {"code": 503}}', ModelUnavailable),
+    ],
+)
+def test_an_error_in_place_of_a_picture(
+    standin: OpenAIStandIn, studio: OpenAIModel, body: str, meant: type[ChatbotError]
+) -> None:
+    standin.faults.add(Fault("malformed", body=body))
+    with pytest.raises(meant):
+        studio.draw("a red fox", 30, Spending())

@@ -25,6 +25,12 @@ def test_the_first_source_that_names_a_setting_wins() -> None:
         ("model_inputs", "text, audio", ("text", "audio")),
         ("ambiguous_delivery", "hold", "hold"),
         ("openai_base_url", "http://[::1]:8080/v1/", "http://[::1]:8080/v1/"),
+        (
+            "openai_base_url",
+            "https://a.example/x?api-version=1",
+            "https://a.example/x?api-version=1",
+        ),
+        ("omitted_parameters", "system,stream_options", ("system", "stream_options")),
     ],
 )
 def test_values_are_parsed(name: str, raw: str, value: object) -> None:
@@ -47,6 +53,7 @@ def test_values_are_parsed(name: str, raw: str, value: object) -> None:
         ("TELEGRAM_API_URL", "ftp://api.telegram.org"),
         ("GRAPH_API_URL", "https://graph.facebook.com/v26.0?x=1"),
         ("OPENAI_BASE_URL", "https://key@example.com/v1"),
+        ("OMITTED_PARAMETERS", "messages"),
         ("PERSONAS", "[]"),
         ("PERSONAS", "{"),
         ("PERSONAS", '{"Poet": 1}'),

@@ -98,7 +98,8 @@ class _Worker:
 
     def _compose(self, settings: Settings) -> Batch:
         history = Table(self._dynamodb, self._table_name, now_ms, settings.retention_days)
-        model, files, journal = OpenAIModel(settings), self._bucket, self._telemetry
+        files, journal = self._bucket, self._telemetry
+        model = OpenAIModel(settings, journal=journal)
         outbounds = self._channels(settings, history)
         documents = DocumentReader()
         answers = Answers(history, model, files, documents, settings, journal, now_ms)

@@ -296,10 +296,13 @@ class Model(Protocol):
         """
 
     def draw(self, prompt: str, seconds: float, spending: Spending) -> File:
-        """Generate a picture from a description within `seconds`. Raises SpendingExhausted, too."""
+        """Generate a picture from a description within `seconds`.
+
+        Raises SpendingExhausted, UselessAnswer, too.
+        """
 
     def transcribe(self, audio: File, seconds: float) -> str:
-        """Transcribe a recording within `seconds`. Raises InputUnsupported, too."""
+        """Transcribe a recording within `seconds`. Raises InputUnsupported, UselessAnswer, too."""
 
 
 class Documents(Protocol):

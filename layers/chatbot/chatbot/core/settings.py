@@ -18,9 +18,23 @@ from chatbot.core.errors import InvalidSetting
 Seconds = NewType("Seconds", float)
 """A duration. Written as seconds (`90`) or with a unit (`500ms`, `90s`, `15m`, `24h`, `7d`)."""
 
+OMITTABLE = (
+    "stream_options",
+    "system",
+    "temperature",
+    "top_p",
+    "max_completion_tokens",
+    "max_tokens",
+    "reasoning_effort",
+    "prompt_cache_key",
+    "safety_identifier",
+)
+"""Parts of a request that OMITTED_PARAMETERS may name; `system` is the role of that name."""
+
 _MOST_PERSONAS, _LONGEST_PERSONA = 12, 20
 
 _ADDRESS = r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an address such as https://example.com"
+_ADDRESS_WITH_QUERY = r"https?://[^\s/?#@]+(/[^\s?#]*)?(\?[^\s#]*)?", _ADDRESS[1]
 _COLOR = r"#[0-9A-Fa-f]{6}", "a colour such as #3457d5"
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
@@ -80,8 +94,8 @@ class Settings:
     openai_api_key: str = _secret("API key of the model server", "worker")
     openai_base_url: str = _setting(
         "https://api.openai.com/v1",
-        "Base URL of any server with the Chat Completions API",
-        form=_ADDRESS,
+        "Base URL of any server with the Chat Completions API; may have a query, as Azure’s has",
+        form=_ADDRESS_WITH_QUERY,
     )
     openai_model: str = _setting("gpt-5.4-mini", "Model that answers")
     openai_fallback_models: tuple[str, ...] = _setting(
@@ -92,6 +106,11 @@ class Settings:
     max_tokens: int = _setting(512, "Most tokens of one answer; a cut answer ends with “…”", min=1)
     max_tokens_parameter: Literal["max_completion_tokens", "max_tokens"] = _setting(
         "max_completion_tokens", "`max_tokens` for servers that know only that name"
+    )
+    omitted_parameters: tuple[str, ...] = _setting(
+        (),
+        "What the server refuses and is never sent, such as `stream_options` or `system` (role)",
+        choices=OMITTABLE,
     )
     model_inputs: tuple[str, ...] = _setting(
         ("text", "image", "audio"),

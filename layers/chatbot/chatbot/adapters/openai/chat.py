@@ -2,65 +2,41 @@
 
 from __future__ import annotations
 
-import math
-import socket
-import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
-from weakref import finalize
 
-from httpx2 import HTTPError
-from openai import (
-    APIConnectionError,
-    APIError,
-    APIStatusError,
-    APITimeoutError,
-    DefaultHttpxClient,
-    OpenAI,
-    Stream,
-    Timeout,
-)
+from openai import OpenAI
 
+from chatbot.adapters.openai.adaptations import UNOPENED, Adaptations
+from chatbot.adapters.openai.connection import connect, post
+from chatbot.adapters.openai.events import Oversized, read_events
+from chatbot.adapters.openai.failures import Failure, Kind
+from chatbot.adapters.openai.reading import Answer, read_answer
+from chatbot.adapters.openai.request import build, instead_of
 from chatbot.core.completion import Completion, PromptLine, Spending
-from chatbot.core.errors import ContentFiltered, ContextTooLong, ModelRefused, ModelUnavailable
-from chatbot.core.ports import Show
+from chatbot.core.errors import ChatbotError, SpendingExhausted
+from chatbot.core.ports import Journal, Show
 from chatbot.core.settings import Settings
-from chatbot.net.tls import trust
+
+MOST_TRIES = 4
+"""Requests to one model in one call of `answer`, apart from those that a refusal caused."""
+MOST_BROKEN = 2
+"""Answers of one model in one call that were paid for, but broke off or were useless."""
 
 _PATH = "/chat/completions"
-_CONNECT = 5.0  # longest time in seconds for opening a connection
-_DRAIN_SECONDS = 0.1  # longest time for reading what follows an answer
 _MIN_SECONDS = 1.0  # with less time left, the model is not asked
 _FIRST_PAUSE = 0.5  # seconds before the models are asked again; doubles
 
-_FILTERED = ("content_filter", "content_policy_violation", "moderation_blocked")
-
-
-class _UnknownModel(ModelRefused):
-    """The server does not have this model, but may have the next one of the list."""
-
-
-def connect(settings: Settings) -> OpenAI:
-    """Create a client, to be shared by threads and reused in later invocations."""
-    connections = DefaultHttpxClient(verify=trust())
-    client = OpenAI(
-        # Compatible servers may need no key, but the SDK does.
-        api_key=settings.openai_api_key or "none",
-        base_url=settings.openai_base_url,
-        max_retries=0,  # the SDK's retries would not respect the deadline
-        http_client=connections,
-    )
-    finalize(client, connections.close)  # as the SDK does with a client of its own
-    return client
+_FINAL = (Kind.TOO_LONG, Kind.FILTERED, Kind.KEY_REFUSED, Kind.BAD_REQUEST)
 
 
 class ChatModel:
     """Asks OPENAI_MODEL, then OPENAI_FALLBACK_MODELS, then all of them again while time is left.
 
-    Its errors are not chained to those of the SDK, whose texts and bodies may contain the prompt.
+    What follows from each kind of failure is the table in `failures.py`. Its errors are not chained
+    to those of the SDK, whose texts and bodies may contain the prompt.
     """
 
     def __init__(
@@ -69,228 +45,157 @@ class ChatModel:
         client: OpenAI | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        journal: Journal | None = None,
     ) -> None:
         self._settings = settings
         self._client = client or connect(settings)
         self._sleep = sleep
         self._clock = clock
+        self._adaptations = Adaptations(journal)
 
     def answer(
         self, prompt: Sequence[PromptLine], seconds: float, show: Show, spending: Spending
     ) -> Completion:
-        """See ports.Model. `show` is called in this thread, for every chunk of the answer."""
+        """See ports.Model. `show` is called in this thread, for every piece of the answer."""
         end = self._clock() + seconds
-        models = [self._settings.openai_model, *self._settings.openai_fallback_models]
+        models = (self._settings.openai_model, *self._settings.openai_fallback_models)
+        left = [_Candidate(model) for model in dict.fromkeys(models)]
+        failed: list[Failure] = []
         pause = _FIRST_PAUSE
-        problem = ModelUnavailable("no time left to ask")
         while True:
             if not show(""):
                 return Completion("", models[0], stopped=True)
-            candidates = tuple(models)
-            for position, model in enumerate(candidates):
+            candidates = [each for each in left if each.not_before <= self._clock()]
+            for position, candidate in enumerate(candidates):
                 # A model that never answers must leave time for those after it.
                 share = (end - self._clock()) / (len(candidates) - position)
                 if share < _MIN_SECONDS:
-                    raise problem
+                    raise _error(failed, self._wait(left))
                 try:
-                    return self._ask(model, prompt, share, show, spending)
-                except ModelUnavailable as unavailable:
-                    problem = unavailable
-                except _UnknownModel:
-                    models.remove(model)
-            if not models:
-                raise ModelRefused("unknown_model")
-            wait = max(pause, problem.retry_after or 0)
+                    return self._ask(candidate, prompt, share, show, spending)
+                except Failure as failure:
+                    failed.append(failure)
+                    if failure.kind in _FINAL:
+                        raise failure.as_error() from None
+                    if not candidate.may_be_asked_again(failure, self._clock()):
+                        left.remove(candidate)
+                except SpendingExhausted:
+                    # An answer that says nothing is what the person can do something about.
+                    if any(failure.kind is Kind.USELESS for failure in failed):
+                        raise _error(failed, None) from None
+                    raise
+            if not left:
+                raise _error(failed, None)
+            wait = max(pause, self._wait(left) or 0)
             if self._clock() + wait + _MIN_SECONDS > end:
-                raise problem
+                raise _error(failed, self._wait(left))
             self._sleep(wait)
             pause *= 2
 
+    def _wait(self, left: Sequence[_Candidate]) -> float | None:
+        """Seconds until a model may be asked, as its server has demanded; None: it has not."""
+        first = min((candidate.not_before for candidate in left), default=0.0)
+        return first - self._clock() if first > self._clock() else None
+
     def _ask(
         self,
-        model: str,
+        candidate: _Candidate,
         prompt: Sequence[PromptLine],
         seconds: float,
         show: Show,
         spending: Spending,
     ) -> Completion:
-        request = self._request(model, prompt)
+        """Ask one model, again without what it refuses, and again after a useless answer."""
+        model, end = candidate.model, self._clock() + seconds
+        while True:
+            refused = self._adaptations.of(model)
+            body = build(self._settings, model, prompt, refused)
+            try:
+                completion = self._request(
+                    model, body, end - self._clock(), show, spending, UNOPENED in refused
+                )
+            except Failure as failure:
+                candidate.paid += failure.paid
+                if self._clock() + _MIN_SECONDS > end:
+                    raise
+                if failure.kind is Kind.USELESS and candidate.paid < MOST_BROKEN:
+                    if not show(""):
+                        return Completion("", model, stopped=True)
+                    continue
+                if failure.kind not in (Kind.PARAMETER, Kind.INPUT):
+                    raise
+                name = instead_of(failure.name, body)
+                if build(self._settings, model, prompt, refused | {name}) == body:
+                    # It refuses something else than it says, or what it was not sent.
+                    raise Failure(Kind.BAD_REQUEST, "bad_request", paid=failure.paid) from None
+                self._adaptations.refuses(model, name)
+                continue
+            unseen = any(line.pictures for line in prompt) and not _has_pictures(body)
+            return replace(completion, unseen=("image",)) if unseen else completion
+
+    def _request(
+        self,
+        model: str,
+        body: dict[str, Any],
+        seconds: float,
+        show: Show,
+        spending: Spending,
+        holds_back: bool,
+    ) -> Completion:
         spending.begin_request()
-        with sdk_errors(), closing(self._chunks(request, seconds, spending)) as chunks:
-            return _AnswerSoFar(model).read(chunks, show)
-
-    def _chunks(
-        self, request: dict[str, Any], seconds: float, spending: Spending
-    ) -> Generator[Any]:
-        """Request an answer; yields its chunks as plain JSON objects within `seconds`.
-
-        Bypasses `chat.completions.create`, which spends most of its time on searching the prompt
-        for values to convert, and the SDK's response classes, which cost more than plain JSON.
-        """
-        ends = time.monotonic() + seconds
-        opening = min(_CONNECT, seconds / 4)
-        timeout = Timeout(seconds - opening, connect=opening)
-        if self._settings.streaming == "off":
-            whole = self._client.post(
-                _PATH, cast_to=object, body=request, options={"timeout": timeout}
-            )
+        answer = Answer(model, holds_back)
+        with post(self._client, _PATH, body, seconds) as reply:
             spending.count_paid()
-            yield whole
-            return
-        stream = self._client.post(
-            _PATH,
-            cast_to=object,
-            body={**request, "stream": True, "stream_options": {"include_usage": True}},
-            options={"timeout": timeout},
-            stream=True,
-            stream_cls=Stream[Any],
-        )
-        spending.count_paid()
-        with stream, _shut_down(stream, ends - time.monotonic()):
-            for chunk in stream:
-                yield chunk
-                if chunk.get("usage") and not chunk["choices"]:
-                    _drain(stream)
-                    return
-
-    def _request(self, model: str, prompt: Sequence[PromptLine]) -> dict[str, Any]:
-        settings = self._settings
-        request: dict[str, Any] = {
-            "model": model,
-            "messages": [{"role": line.role, "content": _content(line)} for line in prompt],
-            settings.max_tokens_parameter: settings.max_tokens,
-        }
-        if settings.temperature is not None:
-            request["temperature"] = settings.temperature
-        if settings.top_p is not None:
-            request["top_p"] = settings.top_p
-        return request
+            try:
+                events = read_events(reply.chunks())
+                stopped = read_answer(events, answer, show, reply.end_soon)
+            except Oversized:
+                reply.broken = "too large"
+                stopped = None
+        if stopped:
+            return stopped
+        completion = answer.completion(reply.broken)
+        if answer.separator.unopened:
+            self._adaptations.thinks_unopened(model)
+        return completion
 
 
-@contextmanager
-def _shut_down(stream: Stream[Any], seconds: float) -> Iterator[None]:
-    """Shut the connection down after `seconds`: its read timeout restarts with every chunk."""
-    connection = stream.response.extensions["network_stream"].get_extra_info("socket")
-
-    def shut_down() -> None:
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(seconds, shut_down)
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _drain(stream: Stream[Any]) -> None:
-    """Read the stream to its end, so that the SDK keeps the connection open for reuse."""
-    with suppress(HTTPError), _shut_down(stream, _DRAIN_SECONDS):
-        for _ in stream.response.stream:  # type: ignore[union-attr]
-            continue
-
-
-@dataclass(slots=True)
-class _AnswerSoFar:
-    """Collects the chunks of an answer."""
+@dataclass(slots=True, eq=False)
+class _Candidate:
+    """A model in one call of `answer`: how often it failed, and when it may be asked again."""
 
     model: str
-    text: str = ""
-    finish: str = ""
-    refused: bool = False
-    tokens_in: int = 0
-    tokens_out: int = 0
+    tries: int = 0
+    paid: int = 0
+    not_before: float = 0.0
 
-    def read(self, chunks: Iterable[Any], show: Show) -> Completion:
-        """Read all chunks, unless `show` stops the answer.
-
-        Raises ContentFiltered, ModelRefused, ModelUnavailable; also AttributeError, LookupError,
-        TypeError for JSON of an unexpected form.
-        """
-        for chunk in chunks:
-            before = self.text.strip()
-            self._add(chunk)
-            if not show(self.text) and not self.finish:  # without the chunk that came too late
-                return Completion(before, self.model, self.tokens_in, self.tokens_out, stopped=True)
-        if self.finish == "content_filter" or self.refused:
-            raise ContentFiltered("content_filter")
-        text, cut = self.text.strip(), self.finish == "length"
-        if not text and cut:
-            raise ModelRefused("token_limit")  # a reasoning model used all tokens for reasoning
-        if not text:
-            raise ModelUnavailable("empty answer")
-        if not self.finish:
-            raise ModelUnavailable("broken off")
-        return Completion(text, self.model, self.tokens_in, self.tokens_out, cut)
-
-    def _add(self, chunk: Any) -> None:
-        """Add a chunk of a streamed answer, or a whole answer (OpenAI API, Chat Completions)."""
-        self.model = chunk.get("model") or self.model
-        for choice in chunk["choices"]:
-            message = choice["delta"] if "delta" in choice else choice["message"]
-            self.text += message.get("content") or ""
-            self.refused = self.refused or bool(message.get("refusal"))
-            self.finish = choice.get("finish_reason") or self.finish
-        usage = chunk.get("usage")
-        if usage:
-            self.tokens_in = int(usage["prompt_tokens"] or 0)
-            self.tokens_out = int(usage["completion_tokens"] or 0)
+    def may_be_asked_again(self, failure: Failure, now: float) -> bool:
+        """Count the failure. Returns False when this model is not asked any more in this call."""
+        self.tries += 1
+        if failure.kind is not Kind.AWAY:
+            return False
+        self.not_before = now + (failure.retry_after or 0)
+        return self.tries < MOST_TRIES and self.paid < MOST_BROKEN
 
 
-def _content(line: PromptLine) -> str | list[dict[str, Any]]:
-    """The text alone, or a list of parts with pictures (OpenAI API, image inputs)."""
-    if not line.pictures:
-        return line.content
-    pictures = [{"type": "image_url", "image_url": {"url": url}} for url in line.pictures]
-    return [{"type": "text", "text": line.content}, *pictures]
+def _error(failed: Sequence[Failure], wait: float | None) -> ChatbotError:
+    """The error of a call in which every model has failed, or the time is over.
 
-
-@contextmanager
-def sdk_errors() -> Iterator[None]:
-    """Convert the SDK's errors to ours, not chained: their texts may contain the prompt.
-
-    A LookupError, TypeError or the like from an unexpected answer becomes ModelUnavailable.
+    A useless answer counts most: it would be the same again. Then an outage, which ends.
     """
-    try:
-        yield
-    except APITimeoutError:
-        raise ModelUnavailable("timeout") from None
-    except APIConnectionError:
-        raise ModelUnavailable("connection") from None
-    except APIError as error:
-        raise _domain_error(error) from None
-    except (AttributeError, LookupError, TypeError, ValueError):
-        # The SDK returns whatever JSON it receives, unchecked.
-        raise ModelUnavailable("not what was asked for") from None
+    for kind in (Kind.USELESS, Kind.AWAY, Kind.NOT_AVAILABLE):
+        of_kind = [failure for failure in failed if failure.kind is kind]
+        if not of_kind:
+            continue
+        last = of_kind[-1]
+        if kind is Kind.AWAY:
+            wait = wait if wait is not None else last.retry_after
+            return Failure(kind, last.reason, retry_after=wait).as_error()
+        if any(failure.reason == "insufficient_quota" for failure in of_kind):
+            return Failure(kind, "insufficient_quota").as_error()
+        return last.as_error()
+    return Failure(Kind.AWAY, "no time left to ask").as_error()
 
 
-def _domain_error(error: APIError) -> Exception:
-    """Our error for an API error (OpenAI API, error codes); one within a stream has no status."""
-    code = error.code or ""
-    if code in _FILTERED:
-        return ContentFiltered("content_filter")
-    if not isinstance(error, APIStatusError):
-        return ModelUnavailable("error within the answer")
-    status = error.status_code
-    if status in (401, 403):
-        return ModelRefused("authentication")
-    if status == 404:
-        return _UnknownModel("unknown_model")
-    if code == "insufficient_quota":  # a 429 that does not end by waiting
-        return ModelRefused("insufficient_quota")
-    if status in (408, 409, 429) or status >= 500:
-        return ModelUnavailable(f"status {status}", _retry_after(error))
-    # Compatible servers have no common code for it, but all use these words.
-    if code == "context_length_exceeded" or "context length" in error.message.lower():
-        return ContextTooLong("context_length")
-    return ModelRefused("bad_request")
-
-
-def _retry_after(error: APIStatusError) -> float | None:
-    """Seconds of the retry-after header; None for the form with a date, which no server sends."""
-    try:
-        seconds = float(error.response.headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    return seconds if 0 <= seconds < math.inf else None
+def _has_pictures(body: dict[str, Any]) -> bool:
+    return any(isinstance(message["content"], list) for message in body["messages"])

@@ -6,15 +6,26 @@ import base64
 import time
 from typing import Any
 
-from chatbot.adapters.openai.chat import ChatModel, sdk_errors
+from chatbot.adapters.openai.chat import ChatModel
+from chatbot.adapters.openai.connection import post
+from chatbot.adapters.openai.failures import Failure, Kind
 from chatbot.core.completion import Spending
-from chatbot.core.errors import ModelRefused, ModelUnavailable, PostRefused, Unfetchable
+from chatbot.core.errors import (
+    InputUnsupported,
+    ModelRefused,
+    ModelUnavailable,
+    PostRefused,
+    Unfetchable,
+    UselessAnswer,
+)
 from chatbot.core.file_types import PICTURES, type_of
 from chatbot.core.files import File
 from chatbot.net.fetch import fetch
 
 MOST_BYTES = 20_000_000
 """Size limit in bytes of a picture that the server answers with a URL."""
+
+_NO_ENDPOINT = ("404", "405", "501")  # statuses of servers that know no recordings
 
 
 class OpenAIModel(ChatModel):
@@ -23,39 +34,73 @@ class OpenAIModel(ChatModel):
     def draw(self, prompt: str, seconds: float, spending: Spending) -> File:
         """See ports.Model. The server may answer with the picture or its URL (OpenAI API, Images).
 
-        `response_format` is not sent: current models refuse it, older ones then send a URL.
+        `response_format` is not sent: current models refuse it, older ones then send a URL. An
+        answer without a picture is asked for once more.
         """
         end = time.monotonic() + seconds
         body = {"model": self._settings.image_model, "prompt": prompt}
-        options: Any = {"timeout": seconds}
+        for again in (True, False):
+            try:
+                return self._draw(body, end, spending)
+            except Failure as failure:
+                if failure.kind is not Kind.USELESS or not again or time.monotonic() >= end:
+                    raise failure.as_error() from None
+        raise AssertionError("one of both returns or raises")
+
+    def transcribe(self, audio: File, seconds: float) -> str:
+        """See ports.Model (OpenAI API, Audio).
+
+        An answer that cannot be used is asked for once more, then it is a UselessAnswer: recordings
+        are not counted in a Spending, so that they must not come again and again.
+        """
+        end = time.monotonic() + seconds
+        model = self._settings.transcribe_model
+        if "audio" not in self._settings.model_inputs or "audio" in self._adaptations.of(model):
+            raise InputUnsupported("audio")
+        for again in (True, False):
+            try:
+                return self._transcribe(model, audio, end - time.monotonic())
+            except Failure as failure:
+                spoilt = failure.paid and failure.kind in (Kind.USELESS, Kind.AWAY)
+                if spoilt and again and time.monotonic() < end:
+                    continue
+                if failure.kind is Kind.INPUT or failure.name in _NO_ENDPOINT:
+                    self._adaptations.refuses(model, "audio")
+                    raise InputUnsupported("audio") from None
+                if spoilt:
+                    raise UselessAnswer(failure.reason) from None
+                raise failure.as_error() from None
+        raise AssertionError("one of both returns or raises")
+
+    def _transcribe(self, model: str, audio: File, seconds: float) -> str:
+        # The server takes the format from the file name's extension.
+        name = f"recording.{audio.type.rpartition('/')[2]}"
+        options: Any = {
+            "files": [("file", (name, audio.content, audio.type))],
+            "options": {"headers": {"Content-Type": "multipart/form-data"}},
+        }
+        path = "/audio/transcriptions"
+        with post(self._client, path, {"model": model}, seconds, **options) as reply:
+            said = reply.json()
+        if not isinstance(said, dict) or not isinstance(said.get("text"), str):
+            raise Failure(Kind.USELESS, "no transcript", paid=True)
+        return str(said["text"]).strip()
+
+    def _draw(self, body: dict[str, Any], end: float, spending: Spending) -> File:
         spending.begin_request()
-        with sdk_errors():
-            answer: Any = self._client.post(
-                "/images/generations", cast_to=object, body=body, options=options
-            )
+        with post(self._client, "/images/generations", body, end - time.monotonic()) as reply:
             spending.count_paid()
+            answer = reply.json()
+        try:
             image = answer["data"][0]
             if not image.get("b64_json"):
                 return self._fetched(image["url"], end - time.monotonic())
             return _picture(base64.b64decode(image["b64_json"]))
-
-    def transcribe(self, audio: File, seconds: float) -> str:
-        """See ports.Model (OpenAI API, Audio)."""
-        # The server takes the format from the file name's extension.
-        name = f"recording.{audio.type.rpartition('/')[2]}"
-        options: Any = {"timeout": seconds, "headers": {"Content-Type": "multipart/form-data"}}
-        with sdk_errors():
-            answer: Any = self._client.post(
-                "/audio/transcriptions",
-                cast_to=object,
-                body={"model": self._settings.transcribe_model},
-                files=[("file", (name, audio.content, audio.type))],
-                options=options,
-            )
-            return str(answer["text"]).strip()
+        except (AttributeError, LookupError, TypeError, ValueError):
+            raise Failure(Kind.USELESS, "no picture", paid=True) from None
 
     def _fetched(self, url: str, seconds: float) -> File:
-        local = [self._settings.openai_base_url]
+        local = [self._settings.openai_base_url.partition("?")[0]]
         try:
             file = fetch(url, hosts=None, local=local, most=MOST_BYTES, seconds=seconds)
         except Unfetchable as error:

@@ -1,0 +1,54 @@
+"""What this process has learned about models: what they refuse, and how they think."""
+
+from __future__ import annotations
+
+import threading
+
+from chatbot.core.ports import Journal
+
+SETTINGS = {
+    "stream": "STREAMING=off",
+    "max_completion_tokens": "MAX_TOKENS_PARAMETER=max_tokens",
+    "max_tokens": "MAX_TOKENS_PARAMETER=max_completion_tokens, or MAX_TOKENS",
+    "temperature": "TEMPERATURE",
+    "top_p": "TOP_P",
+    "reasoning_effort": "REASONING_EFFORT",
+    "image": "MODEL_INPUTS=text,audio",
+    "audio": "MODEL_INPUTS=text,image",
+}
+"""The setting that says for good what a server refuses; for others it is OMITTED_PARAMETERS."""
+
+UNOPENED = "thinks without an opening tag"
+
+
+class Adaptations:
+    """Remembers facts about models by name for the life of the process; safe between threads.
+
+    A fact is the name of a parameter or of a kind of input that the model refuses ("temperature",
+    "system", "stream", "image", "audio"), or UNOPENED.
+    """
+
+    def __init__(self, journal: Journal | None = None) -> None:
+        self._journal = journal
+        self._lock = threading.Lock()
+        self._facts: dict[str, frozenset[str]] = {}
+
+    def of(self, model: str) -> frozenset[str]:
+        """What is known about the model."""
+        return self._facts.get(model, frozenset())
+
+    def refuses(self, model: str, name: str) -> None:
+        """Remember that the model refuses a parameter or a kind of input; logs it once."""
+        if self._add(model, name) and self._journal:
+            setting = SETTINGS.get(name, f"OMITTED_PARAMETERS={name}")
+            self._journal.warning("parameter_refused", model=model, parameter=name, setting=setting)
+
+    def thinks_unopened(self, model: str) -> None:
+        """Remember that the model's text begins with thinking that no tag opens."""
+        self._add(model, UNOPENED)
+
+    def _add(self, model: str, fact: str) -> bool:
+        with self._lock:
+            known = self.of(model)
+            self._facts[model] = known | {fact}
+            return fact not in known

@@ -1,0 +1,210 @@
+"""Find out what kind of failure an error of a model server is, by status, code and words."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from chatbot.adapters.openai.failures import Failure, Kind
+
+LONGEST_WAIT = 300.0
+"""Longest pause in seconds that a server can ask for."""
+
+OPTIONAL = (
+    "stream_options",
+    "max_completion_tokens",
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "reasoning_effort",
+    "prompt_cache_key",
+    "safety_identifier",
+)
+"""Parameters of a request that a server may refuse, and without which an answer is possible."""
+
+_Found = tuple[Kind, str, str]
+"""A failure's kind, reason and name."""
+
+_MOST_WORDS = 20_000
+_DEEPEST = 6
+# Where servers put words of their own; elsewhere in a body they may repeat what people wrote.
+_WORDED = (
+    *("message", "msg", "detail", "details", "error", "description", "title", "reason", "raw"),
+    *("code", "type", "status", "innererror", "metadata", "loc", "errors", "error_code"),
+    *("provider_specific_fields", "reasons", "hint"),
+)
+_REFUSING = re.compile(
+    r"unsupported|not supported|does not support|unrecognized|unknown|not permitted|forbidden"
+    r"|not allowed|unexpected|invalid|extra|only the default|additional propert"
+)
+# OpenAI: "This model supports at most 4096 completion tokens"; vLLM, where the answer's limit alone
+# fills the context: "is too large: 2000. This model's maximum context length is 1024".
+_TOO_MANY = re.compile(r"max(?:_completion)?_tokens.{0,60}? is too large: (\d+)")
+_CONTEXT = re.compile(r"maximum context length is (\d+)")
+
+
+def classify(
+    status: int | None,
+    body: object,
+    headers: Mapping[str, str] | None = None,
+    *,
+    host: str = "",
+    paid: bool = False,
+) -> Failure:
+    """Return the failure that an error means.
+
+    `body` is its JSON value or text; `status` is None for an error within an answer, which may name
+    one in its body. `paid` is passed on.
+    """
+    said = " ".join(_words(body))[:_MOST_WORDS].lower()
+    status = status or _status_of(body)
+    kind, reason, name = (
+        _by_words(said)
+        or _by_parameter(status, _param_of(body), said)
+        or _by_status(status, empty=not body, host=host)
+    )
+    return Failure(kind, reason, name=name, retry_after=_retry_after(headers or {}), paid=paid)
+
+
+def _by_words(said: str) -> _Found | None:
+    # Rare, so the table is loaded when the first error comes.
+    from chatbot.adapters.openai.wordings import WORDINGS
+
+    if _limit_too_large(said):
+        return Kind.PARAMETER, "parameter", "max_tokens"
+    for kind, detail, words, _ in WORDINGS:
+        if _occur(words, said):
+            if kind in (Kind.INPUT, Kind.PARAMETER):
+                return kind, kind.value, detail
+            return kind, detail, ""
+    return None
+
+
+def _by_status(status: int | None, empty: bool, host: str) -> _Found:
+    """What a status alone means; it is the failure's name then."""
+    name = "" if status is None else str(status)
+    match status:
+        case None:
+            return Kind.AWAY, "error within the answer", name
+        case 401 | 403:
+            return Kind.KEY_REFUSED, "authentication", name
+        case 402:
+            return Kind.NOT_AVAILABLE, "insufficient_quota", name
+        case 404 | 410:
+            return Kind.NOT_AVAILABLE, "unknown_model", name
+        case 413:
+            return Kind.TOO_LONG, "context_length", name
+        case 400 if empty and "cerebras" in host:
+            # It says so without a word (badlogic/pi-mono, packages/ai/src/utils/overflow.ts).
+            return Kind.TOO_LONG, "context_length", name
+        case 408 | 409 | 425 | 429:
+            return Kind.AWAY, f"status {status}", name
+        case _ if status >= 500 and status != 501:
+            return Kind.AWAY, f"status {status}", name
+        case _:
+            return Kind.BAD_REQUEST, "bad_request", name
+
+
+def _occur(words: str, said: str) -> bool:
+    """Whether the parts of `words` occur in this order."""
+    position = 0
+    for part in words.split(" … "):
+        found = said.find(part, position)
+        if found < 0:
+            return False
+        position = found + len(part)
+    return True
+
+
+def _words(value: object, depth: int = 0) -> Iterator[str]:
+    """The codes and messages in a body; a message may itself be JSON (Gemini, LiteLLM)."""
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, str):
+        if value.lstrip()[:1] in ("{", "[") and len(value) <= _MOST_WORDS:
+            try:
+                yield from _words(json.loads(value), depth + 1)
+            except (ValueError, RecursionError):
+                yield value
+        else:
+            yield value[:_MOST_WORDS]
+    elif isinstance(value, Mapping):
+        for name, part in value.items():
+            if name in _WORDED:
+                yield from _words(part, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for part in value[:20]:
+            yield from _words(part, depth + 1)
+
+
+def _errors_of(body: object) -> Iterator[Mapping[str, Any]]:
+    """The objects that may hold an error's fields, outermost first."""
+    if isinstance(body, list):
+        body = body[0] if body else None
+    for _ in range(_DEEPEST):
+        if not isinstance(body, Mapping):
+            return
+        yield body
+        body = body.get("error")
+
+
+def _param_of(body: object) -> str:
+    for error in _errors_of(body):
+        if isinstance(error.get("param"), str):
+            return str(error["param"]).lower()
+    return ""
+
+
+def _status_of(body: object) -> int | None:
+    """The HTTP status that an error within an answer names as its code (OpenRouter, llama.cpp)."""
+    for error in _errors_of(body):
+        for name in ("code", "status", "status_code"):
+            value = error.get(name)
+            if isinstance(value, str) and value.isdecimal() and len(value) == 3:
+                value = int(value)
+            if isinstance(value, int) and 400 <= value < 600:
+                return value
+    return None
+
+
+def _limit_too_large(said: str) -> bool:
+    """Whether MAX_TOKENS alone is more than the model can do, whatever the prompt."""
+    asked = _TOO_MANY.search(said)
+    if not asked:
+        return False
+    context = _CONTEXT.search(said)
+    return not context or int(asked[1]) >= int(context[1]) // 2
+
+
+def _by_parameter(status: int | None, param: str, said: str) -> _Found | None:
+    """The optional parameter that the server refuses, if it is that."""
+    if status not in (None, 400, 422, 500):
+        return None
+    name = param.split(".")[0]
+    if re.fullmatch(r"messages\[\d+\]\.role", param):
+        name = "system"
+    elif name not in OPTIONAL and _REFUSING.search(said):
+        # The first that is named: the second may be what to use instead.
+        found = [(said.find(name), name) for name in OPTIONAL if re.search(rf"\b{name}\b", said)]
+        name = min(found)[1] if found else ""
+    if name not in (*OPTIONAL, "system"):
+        return None
+    return Kind.PARAMETER, "parameter", name
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of the Retry-After header, given as such or as a date (RFC 9110, 10.2.3)."""
+    value = headers.get("retry-after", "")
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return None
+        seconds = max(0.0, seconds)
+    return min(seconds, LONGEST_WAIT) if seconds >= 0 else None

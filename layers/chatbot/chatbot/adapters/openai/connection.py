@@ -1,0 +1,186 @@
+"""Talk to the model server over HTTP, by the SDK's client, within a time."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+from weakref import finalize
+
+from httpx2 import HTTPError, Response, StreamError, TimeoutException
+from openai import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    DefaultHttpxClient,
+    OpenAI,
+    Stream,
+    Timeout,
+)
+
+from chatbot.adapters.openai.classify import classify
+from chatbot.adapters.openai.events import MOST_BYTES
+from chatbot.adapters.openai.failures import Failure, Kind
+from chatbot.core.settings import Settings
+from chatbot.net.tls import trust
+
+CONNECT_SECONDS = 5.0
+"""Longest time for opening a connection."""
+ERROR_SECONDS = 5.0
+"""Longest time for the body of an error."""
+AFTER_THE_END = 0.25
+"""Longest time for what follows a complete answer: its usage, and the end of the response, after
+which the connection can be used again."""
+
+
+def connect(settings: Settings) -> OpenAI:
+    """Create a client, to be shared by threads and reused in later invocations.
+
+    The base URL's query (`?api-version=…`) goes along with each request. Azure, which wants it,
+    takes its key in a header of its own (Azure OpenAI REST API reference, Authentication).
+    """
+    key = settings.openai_api_key or "none"  # compatible servers may need none, but the SDK does
+    address, _, query = settings.openai_base_url.partition("?")
+    connections = DefaultHttpxClient(verify=trust(), event_hooks={"response": [_read_error]})
+    client = OpenAI(
+        api_key=key,
+        base_url=address,
+        default_query=dict(parse_qsl(query)),
+        default_headers={"api-key": key} if "api-version" in query else None,
+        max_retries=0,  # the SDK's retries would not respect the deadline
+        http_client=connections,
+    )
+    finalize(client, connections.close)  # as the SDK does with a client of its own
+    return client
+
+
+class Reply:
+    """A response with status 200, whose body is still being received.
+
+    `broken` is why the body ended before its end: "timeout", "connection", or "" if it did not.
+    """
+
+    def __init__(self, response: Response, ends: float) -> None:
+        self.broken = ""
+        self._response = response
+        self._ends = ends
+        self._timer: threading.Timer | None = None
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the body as it arrives; ends silently, with `broken` set, if it breaks."""
+        try:
+            yield from self._response.iter_bytes()
+        except TimeoutException:
+            self.broken = "timeout"
+        except (HTTPError, StreamError):
+            self.broken = "timeout" if time.monotonic() >= self._ends else "connection"
+
+    def json(self) -> Any:
+        """The body as JSON. Raises Failure when it is none, breaks off, or is an error."""
+        body = bytearray()
+        for chunk in self.chunks():
+            body += chunk
+            if len(body) > 2 * MOST_BYTES:
+                raise Failure(Kind.AWAY, "too large", paid=True)
+        if self.broken:
+            raise Failure(Kind.AWAY, self.broken, paid=True)
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError):
+            raise Failure(Kind.AWAY, "not what was asked for", paid=True) from None
+        if isinstance(value, dict) and value.get("error"):
+            raise classify(None, value, paid=True)
+        return value
+
+    def end_soon(self) -> None:
+        """Allow only AFTER_THE_END for the rest of the body."""
+        self.end_in(min(AFTER_THE_END, self._ends - time.monotonic()))
+
+    def end_in(self, seconds: float) -> None:
+        """Shut the connection down after `seconds`: its read timeout restarts with every chunk."""
+        self.release()
+        stream = self._response.extensions.get("network_stream")
+        if stream is not None:
+            connection = stream.get_extra_info("socket")
+            self._timer = threading.Timer(max(0.0, seconds), _shut_down, [connection])
+            self._timer.daemon = True
+            self._timer.start()
+
+    def release(self) -> None:
+        """Do not shut the connection down."""
+        if self._timer:
+            self._timer.cancel()
+
+
+@contextmanager
+def post(
+    client: OpenAI, path: str, body: dict[str, Any], seconds: float, **options: Any
+) -> Iterator[Reply]:
+    """Send a request; the reply's body must be received within the block. Raises Failure.
+
+    Uses the client's own `post`: `chat.completions.create` spends most of its time on searching the
+    prompt for values to convert, and its stream fails at much of what servers send.
+    """
+    ends = time.monotonic() + seconds
+    opening = min(CONNECT_SECONDS, seconds / 4)
+    options.setdefault("options", {})["timeout"] = Timeout(seconds - opening, connect=opening)
+    with sdk_errors():
+        response: Response = client.post(
+            path, cast_to=Response, body=body, stream=True, stream_cls=Stream[Any], **options
+        )
+    reply = Reply(response, ends)
+    try:
+        reply.end_in(ends - time.monotonic())
+        yield reply
+    finally:
+        reply.release()
+        response.close()
+
+
+@contextmanager
+def sdk_errors() -> Iterator[None]:
+    """Convert the SDK's errors to Failure, not chained: their texts may contain the prompt."""
+    try:
+        yield
+    except APITimeoutError:
+        raise Failure(Kind.AWAY, "timeout") from None
+    except APIConnectionError:
+        raise Failure(Kind.AWAY, "connection") from None
+    except APIStatusError as error:
+        response = error.response
+        host = urlsplit(str(response.request.url)).hostname or ""
+        raise classify(
+            error.status_code, _value(response.text), response.headers, host=host
+        ) from None
+
+
+def _value(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text.strip()
+
+
+def _read_error(response: Response) -> None:
+    """Receive an error's body within ERROR_SECONDS: the SDK would wait for it as long as it comes.
+
+    A hook of the HTTP client.
+    """
+    if not response.is_error:
+        return
+    reply = Reply(response, time.monotonic() + ERROR_SECONDS)
+    reply.end_in(ERROR_SECONDS)
+    try:
+        response.read()
+    finally:
+        reply.release()
+
+
+def _shut_down(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
