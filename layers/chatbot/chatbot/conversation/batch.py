@@ -12,7 +12,7 @@ from chatbot.conversation.record import RecordHandler
 from chatbot.core.errors import LeaseLost, QueueUnavailable
 from chatbot.core.ports import Clock, Journal, Queue
 from chatbot.core.settings import Settings
-from chatbot.core.work import DeadLetter, Done, HandBack, Record
+from chatbot.core.work import DeadLetter, Done, HandBack, Record, Tries
 
 LEASE_SLACK = 2.0
 """Seconds between the end of the last claim and the next delivery of a record."""
@@ -109,12 +109,12 @@ class Batch:
             if ids & lease.result():
                 raise LeaseLost
 
-        rest = records
+        rest, apart = records, dict[str, Tries]()
         while rest:
             if self._left(deadline) < time_needed(self._settings):
                 return self._return_to_queue(rest, HandBack(0), lease)
             try:
-                outcome = self._handler.handle(rest[0], deadline, confirm, rest[1:])
+                outcome = self._handler.handle(rest[0], deadline, confirm, rest[1:], apart)
             except LeaseLost:
                 self._journal.warning("lease_lost", group=group, records=len(rest))
                 return rest

@@ -42,6 +42,12 @@ def mergeable(
     return chosen
 
 
+def pieces(messages: Sequence[Message]) -> list[Message]:
+    """The first of `messages`, with the pieces that follow it where the platform has split it."""
+    whole = next((n for n, message in enumerate(messages, 1) if not message.unfinished), None)
+    return list(messages[:whole])
+
+
 def merge(messages: Sequence[Message]) -> Message:
     """The first message, with the texts of the others in `more`."""
     return replace(messages[0], more="\n".join(message.text for message in messages[1:]))
