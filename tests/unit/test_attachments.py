@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from chatbot.core.errors import ModelRefused, ModelUnavailable, PostRefused, Unfetchable
+from chatbot.core.completion import Completion
+from chatbot.core.errors import (
+    InputUnsupported,
+    ModelRefused,
+    ModelUnavailable,
+    PostRefused,
+    Unfetchable,
+)
 from chatbot.core.files import File
 from chatbot.core.translations import say
 from chatbot.core.turn import Origin
@@ -111,3 +118,31 @@ def test_a_recording_that_is_refused_gets_the_fallback() -> None:
     world.handle(world.envelope("[recording]", media=[("audio", "here")]))
     assert world.channel.received == [world.settings.fallback_text]
     assert world.journal.counted("ModelDenied") == 1
+
+
+def test_a_model_that_sees_no_pictures_answers_the_text_and_says_so() -> None:
+    world = World(Completion("It may be a fox.", "m", unseen=("image",)))
+    world.channel.files["here"] = PNG
+    envelope = world.envelope("[picture] What is this?", media=[PHOTO])
+    assert world.handle(envelope) == Done()
+    assert world.channel.received == [f"{say('no_pictures', 'en')}\n\nIt may be a fox."]
+    assert world.turn(envelope).origin is Origin.MODEL
+
+
+@pytest.mark.parametrize("text", ["[picture]", "[picture]\n[picture] "])
+def test_a_picture_alone_that_is_not_seen_gets_the_sentence_alone(text: str) -> None:
+    world = World(Completion("What a lovely day!", "m", unseen=("image",)))
+    world.channel.files["here"] = PNG
+    envelope = world.envelope(text, media=[PHOTO] * text.count("["))
+    assert world.handle(envelope) == Done()
+    assert world.channel.received == [say("no_pictures", "en")]
+    assert world.turn(envelope).origin is Origin.NOTICE
+    assert len(world.model.prompts) == 1
+
+
+def test_a_recording_that_no_model_takes_gets_a_sentence_that_helps() -> None:
+    world = World(InputUnsupported("audio"))
+    world.channel.files["here"] = File(b"Hello", "audio/ogg")
+    world.handle(world.envelope("[recording]", media=[("audio", "here")]))
+    assert world.channel.received == [say("no_recordings", "en")]
+    assert world.journal.counted("ModelDenied") == 0
