@@ -133,6 +133,12 @@ class Case:
         return self.boundary.startswith(MERGED)
 
     @property
+    def comes_apart(self) -> bool:
+        """Whether merged messages are delivered again, each to be answered alone."""
+        apart = {(RECEIVE, LOST), (MODEL, KILLED_AFTER), (PUT, KILLED_BEFORE)}
+        return self.merged and (self.at, self.fault) in apart
+
+    @property
     def draws(self) -> bool:
         """Whether the message under test asks for a picture."""
         return self.boundary in (DRAWN, KEPT, LOOK, POSTED)

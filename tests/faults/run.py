@@ -131,7 +131,8 @@ def run(case: Case, stack: Stack) -> Finding:
 
 
 def _faulty(case: Case, stack: Stack) -> Finding:
-    talk = Talk(stack, case.channel, merges=case.merged, draws=case.draws)
+    apart = case.comes_apart
+    talk = Talk(stack, case.channel, merges=case.merged, apart=apart, draws=case.draws)
     talk.say()
     if not talk.until(lambda: talk.answered(1) and talk.delivered(), PATIENCE):
         raise TimeoutError("the first message was not answered")
@@ -147,7 +148,7 @@ def _faulty(case: Case, stack: Stack) -> Finding:
         for _ in range(following):
             talk.say()
     talk.until(lambda: talk.answered(len(talk.sent)), PATIENCE)
-    fired = talk.until(plant.fired, STRUCK) and talk.merged() == case.merged
+    fired = talk.until(plant.fired, STRUCK) and talk.merged() == (case.merged and not apart)
     talk.until(talk.claims_over, PATIENCE)
     # The next message, which also completes the last write of the one before if that failed.
     talk.say()
