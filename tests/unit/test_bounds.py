@@ -54,6 +54,7 @@ class Server(FakeModel):
         self.requested: Counter[str] = Counter()
         self.paid: Counter[str] = Counter()
         self.times: list[float] = []
+        self.asked: list[str] = []
         world.conversation._answers._model = self
         world.conversation._answers._attachments = type(world.conversation._answers._attachments)(
             self, world.settings
@@ -66,6 +67,7 @@ class Server(FakeModel):
         for pause in self._pauses():
             spending.begin_request()
             self.requested.update(messages)
+            self.asked.append(prompt[-1].content)
             self.times.append(self.world.clock() / 1000)
             outcome = self.outcomes.pop(0) if self.outcomes else self.usual
             self.world.clock.advance(pause)
@@ -245,7 +247,7 @@ def test_a_merged_prompt_is_paid_for_once() -> None:
     assert world.invoke() == []
     assert world.channel.received == [SENTENCES["useless"]] * 2
     assert server.paid == {"one": MOST_PAID, "two": MOST_PAID}
-    assert server.requested == {"one": MOST_PAID, "two": MOST_PAID}
+    assert server.asked == ["one\ntwo", "one", "one", "two", "two"]
 
 
 def test_a_message_that_was_paid_for_three_times_gets_the_fallback_at_once() -> None:

@@ -214,7 +214,7 @@ class Answers:
                 return self._model.answer(lines, deadline.left(), show, spending), lines
             except ContextTooLong:
                 shorter = _shorter(lines, spending)
-                if len(shorter) == len(lines):
+                if shorter == lines:
                     raise
                 lines = shorter
 
@@ -248,7 +248,7 @@ def _refusal_turn(context: Context, refusal: Refusal) -> Turn:
 def _shorter(lines: Sequence[PromptLine], spending: Spending) -> Sequence[PromptLine]:
     """A shorter prompt: for the last request that is left, with nothing but the message itself."""
     shorter = prompt.shorter(lines)
-    while spending.remaining == 1 and len(again := prompt.shorter(shorter)) < len(shorter):
+    while spending.remaining == 1 and (again := prompt.shorter(shorter)) != shorter:
         shorter = again
     return shorter
 
