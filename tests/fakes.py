@@ -38,7 +38,7 @@ from chatbot.core.ports import (
 )
 from chatbot.core.timeline import ConversationProfile, Timeline
 from chatbot.core.turn import Claim, Origin, Part, Reply, State, Turn
-from chatbot.core.work import Record
+from chatbot.core.work import MOST_CRASHES, Record, Tries
 
 BACKUP_DAYS = 35
 NOON = 1_795_262_400_000  # 2026-11-21 12:00 UTC
@@ -99,7 +99,7 @@ class MemoryHistory:
         self.calls: Counter[str] = Counter()
         self.turns: defaultdict[str, dict[str, Turn]] = defaultdict(dict)
         self.persons: dict[str, ConversationProfile] = {}
-        self.tries: dict[str, tuple[str, int]] = {}
+        self.tries: dict[str, tuple[str, Tries]] = {}
         self.days: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         self.drafts: dict[str, tuple[TurnKey, str]] = {}
         self.stops: dict[str, Stop] = {}
@@ -195,18 +195,24 @@ class MemoryHistory:
                 raise TurnExists(turn)
             self._set(replace(turn, state=State.HELD))
 
-    def raise_try(self, key: TurnKey) -> int:
+    def raise_try(self, key: TurnKey) -> Tries:
         with self._step("raise_try"):
-            event, count = self.tries.get(key.conversation, ("", 0))
-            count = count + 1 if event == key.sort else 1
-            self.tries[key.conversation] = (key.sort, count)
-            return count
+            event, tries = self.tries.get(key.conversation, ("", Tries()))
+            tries = replace(tries, crashes=tries.crashes + 1) if event == key.sort else Tries(1)
+            self.tries[key.conversation] = (key.sort, tries)
+            return tries
 
-    def lower_try(self, key: TurnKey) -> None:
-        with self._step("lower_try"):
-            event, count = self.tries.get(key.conversation, ("", 0))
-            if event == key.sort and count > 0:
-                self.tries[key.conversation] = (event, count - 1)
+    def note_try(self, key: TurnKey, before: Tries, after: Tries) -> bool:
+        with self._step("note_try"):
+            event, tries = self.tries.get(key.conversation, ("", Tries()))
+            if before == Tries():
+                unchanged = event != key.sort or tries.crashes > MOST_CRASHES
+            else:
+                same = (tries.crashes, tries.asked) == (before.crashes, before.asked)
+                unchanged = event == key.sort and same
+            if unchanged:
+                self.tries[key.conversation] = (key.sort, after)
+            return unchanged
 
     def save_profile(self, conversation: str, person: ConversationProfile) -> None:
         with self._step("save_profile"):

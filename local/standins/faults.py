@@ -52,6 +52,7 @@ class Fault:
     code: str = ""
     retry_after: int | None = None  # seconds
     body: str | None = None  # of `status` and `malformed`, in place of the usual one
+    content_type: str = "application/json"  # of the same
     delay_s: float = 0  # before the fault takes effect
     work: bool = True  # `malformed` and `no_answer`: the request is executed
     chunks: int = 0
@@ -191,7 +192,7 @@ class FaultyApp:
             body, status = '{"ok": tru', 200
         else:
             body, status = json.dumps(self._error_body(fault)), fault.status
-        response = Response(fault.body or body, status, mimetype="application/json")
+        response = Response(fault.body or body, status, content_type=fault.content_type)
         if fault.retry_after is not None:
             response.headers["Retry-After"] = str(fault.retry_after)
         return response

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from chatbot.adapters.dynamodb.turns import Table
 from chatbot.core.ports import TurnExists
 from chatbot.core.turn import Claim, State
+from chatbot.core.work import Tries
 from tests.component.turns import Store, make
 from tests.fakes import NOON, MemoryHistory
 
@@ -21,6 +22,8 @@ times = st.integers(NOON - 2, NOON + 2)
 claims = st.none() | st.builds(Claim, tokens, times)
 parts = st.sampled_from([(), ("1",), ("1", "2")])
 numbers = st.integers(1, 2)
+few = st.integers(0, 1)
+tries = st.builds(Tries, st.integers(-1, 2), few, few, st.sampled_from([(), ("said",)]))
 steps = st.one_of(
     st.tuples(st.just("put"), numbers, states, claims),
     st.tuples(st.just("take_over"), numbers, states, claims, st.builds(Claim, tokens, times)),
@@ -29,7 +32,7 @@ steps = st.one_of(
     st.tuples(st.just("abandon"), numbers),
     st.tuples(st.just("hold"), numbers),
     st.tuples(st.just("raise_try"), numbers),
-    st.tuples(st.just("lower_try"), numbers),
+    st.tuples(st.just("note_try"), numbers, tries, tries),
 )
 _serial = count()
 
@@ -49,6 +52,8 @@ def perform(history: Store, conversation: str, step: tuple[Any, ...]) -> object:
             arguments = [turn.key, rest[0]]
         case "abandon" | "hold":
             arguments = [turn.key, NOON]
+        case "note_try":
+            arguments = [turn.key, *rest]
         case _:
             arguments = [turn.key]
     try:

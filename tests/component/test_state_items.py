@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from chatbot.adapters.dynamodb.state import put_stop
@@ -10,6 +12,7 @@ from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.message import Stop
 from chatbot.core.ports import Counted
 from chatbot.core.timeline import ConversationProfile
+from chatbot.core.work import MOST_CRASHES, Tries
 from tests.component.conftest import Aws
 from tests.component.turns import CONVERSATION, DAYS, Store, make
 from tests.fakes import NOON, FakeClock
@@ -17,16 +20,49 @@ from tests.fakes import NOON, FakeClock
 
 def test_tries_are_counted_for_one_event_at_a_time(history: Store) -> None:
     first, second = make(1).key, make(2).key
-    assert [history.raise_try(first) for _ in range(3)] == [1, 2, 3]
-    history.lower_try(first)
-    assert history.raise_try(first) == 3
-    history.lower_try(second)  # not the one that is counted
-    assert history.raise_try(first) == 4
-    assert history.raise_try(second) == 1
-    history.lower_try(second)
-    history.lower_try(second)  # never below nothing
-    assert history.raise_try(second) == 1
-    history.lower_try(make(conversation="telegram:43").key)
+    assert [history.raise_try(first).crashes for _ in range(3)] == [1, 2, 3]
+    noted = Tries(2, paid=1, asked=4, heard=(("one", "said"), ("two", "")))
+    assert history.note_try(first, Tries(3), noted)
+    assert history.raise_try(first) == replace(noted, crashes=3)
+    assert not history.note_try(second, Tries(1), Tries())  # not the one that is counted
+    assert history.raise_try(first) == replace(noted, crashes=4)
+    assert history.raise_try(second) == Tries(1)
+    assert history.raise_try(first) == Tries(1)
+
+
+def test_a_note_replaces_only_what_its_delivery_knows(history: Store) -> None:
+    key = make(1).key
+    history.raise_try(make(2).key)
+    first = Tries(-1, paid=1, asked=2)
+    assert history.note_try(key, Tries(), first)  # of the first delivery, which is not counted
+    assert not history.note_try(key, Tries(), replace(first, asked=3))
+    counted = history.raise_try(key)
+    assert counted == replace(first, crashes=0)
+    more = replace(counted, paid=2, asked=3)
+    assert history.note_try(key, counted, more)
+    assert not history.note_try(key, counted, more)  # repeated by the SDK after a lost response
+    assert history.raise_try(key) == replace(more, crashes=1)  # another worker
+    assert not history.note_try(key, more, replace(more, crashes=-1))
+    assert history.raise_try(key) == replace(more, crashes=2)
+
+
+def test_a_message_that_is_redriven_starts_anew(history: Store) -> None:
+    key = make(1).key
+    for _ in range(MOST_CRASHES + 1):
+        history.raise_try(key)
+    assert history.note_try(key, Tries(), Tries(-1, asked=1))
+    assert history.raise_try(key) == Tries(0, asked=1)
+
+
+def test_what_an_older_version_has_counted_counts(
+    aws: Aws, table: str, dynamodb_table: Table
+) -> None:
+    key = make(1).key
+    item = {"pk": {"S": key.conversation}, "sk": {"S": "~try"}, "n": {"N": "1"}}
+    aws.dynamodb.put_item(TableName=table, Item={**item, "event": {"S": key.sort}})
+    counted = dynamodb_table.raise_try(key)
+    assert counted == Tries(2)
+    assert dynamodb_table.note_try(key, counted, Tries(1, asked=1))
 
 
 def test_a_day_counts_each_event_once_and_up_to_a_limit(history: Store) -> None:
@@ -153,7 +189,9 @@ def test_erasing_leaves_nothing_else_in_the_table(
         dynamodb_table.put(make(number))
     dynamodb_table.save_profile(CONVERSATION, ConversationProfile(True, "Ada", "de"))
     dynamodb_table.save_draft(make(2).key, "half an answer")
-    dynamodb_table.raise_try(make(2).key)
+    dynamodb_table.note_try(
+        make(2).key, Tries(), Tries(-1, asked=2, heard=(("one", "what was said"),))
+    )
     last = make(3).key
     dynamodb_table.erase(last)
     (item,) = aws.dynamodb.scan(TableName=table)["Items"]
@@ -168,9 +206,9 @@ def test_erasing_leaves_nothing_else_in_the_table(
     dynamodb_table.erase(last)
     assert dynamodb_table.count_today(*day, "2", 1) is Counted.TOO_MANY
     # The deaths of the event that erases must not be forgotten, or it would die for ever.
-    assert [dynamodb_table.raise_try(last) for _ in range(2)] == [1, 2]
+    assert [dynamodb_table.raise_try(last).crashes for _ in range(2)] == [1, 2]
     dynamodb_table.erase(last)
-    assert dynamodb_table.raise_try(last) == 3
+    assert dynamodb_table.raise_try(last) == Tries(3)
 
 
 def test_a_draft_is_there_until_its_turn_is(history: Store) -> None:

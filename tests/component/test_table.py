@@ -15,6 +15,7 @@ from chatbot.adapters.dynamodb.turns import Table
 from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.timeline import ConversationProfile
 from chatbot.core.turn import Links, State
+from chatbot.core.work import Tries
 from tests.component.conftest import Aws
 from tests.component.turns import CONVERSATION, DAYS, EMPTY, make
 from tests.fakes import NOON, FakeClock
@@ -73,7 +74,8 @@ def test_what_a_step_costs(aws: Aws, dynamodb_table: Table) -> None:
     assert cost(lambda: dynamodb_table.turns_after(CONVERSATION, "", 10)) == ["Query"]
     assert cost(lambda: dynamodb_table.raise_try(turn.key)) == ["UpdateItem", "UpdateItem"]
     assert cost(lambda: dynamodb_table.raise_try(turn.key)) == ["UpdateItem"]
-    assert cost(lambda: dynamodb_table.lower_try(turn.key)) == ["UpdateItem"]
+    after = Tries(1, paid=1, asked=1)
+    assert cost(lambda: dynamodb_table.note_try(turn.key, Tries(2), after)) == ["UpdateItem"]
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from tests.faults import report
 from tests.faults.cases import Case, every
+from tests.faults.finding import Finding
 from tests.faults.matrix import run_all
-from tests.faults.run import Finding
 
 
 def main() -> int:

@@ -30,11 +30,20 @@ SLOW = "slow"
 BROKEN_OFF = "broken off"
 OUTAGE = "long outage"
 BATCH = "batch stops"
+# What the model server says, rather than whether it says it.
+USELESS_ONCE = "useless once"
+USELESS = "useless always"
+ODD_BEFORE = "odd piece before the finish"
+ODD_AFTER = "odd piece after the finish"
+NOT_HAD = "model not to be had"
+TOO_LONG = "too long"
+PARAMETER = "refused parameter"
 
 DEATHS = (KILLED_BEFORE, KILLED_AFTER, TIME_LIMIT)
 _CUT = (REFUSED, CLOSED_BEFORE, CLOSED_AFTER, NO_ANSWER)
 _AWS = (*DEATHS, *_CUT, BROKEN, MALFORMED, THROTTLED)
 _HTTP = (*DEATHS, *_CUT, WAIT, TOO_MANY, BROKEN, MALFORMED)
+_SAID = (USELESS_ONCE, USELESS, ODD_BEFORE, ODD_AFTER, NOT_HAD, TOO_LONG, PARAMETER)
 
 SECRETS_WEBHOOK = "secret read (webhook)"
 SECRETS_WORKER = "secret read (worker)"
@@ -44,6 +53,7 @@ LEASE = "lease"
 QUERY = "history query"
 TYPING = "typing"
 MODEL = "model call"
+ANSWER = "model answer"
 DRAWN = "picture drawn"
 KEPT = "picture kept"
 LOOK = "picture looked for"
@@ -63,7 +73,7 @@ MERGED = "merged "
 FAULTS = (
     *(KILLED_BEFORE, KILLED_AFTER, TIME_LIMIT, REFUSED, CLOSED_BEFORE, CLOSED_AFTER, NO_ANSWER),
     *(WAIT, TOO_MANY, BROKEN, MALFORMED, THROTTLED, CONDITION),
-    *(RECEIPT, DENIED, ENTRY, LOST, TWICE, BATCH, SLOW, OUTAGE, BROKEN_OFF),
+    *(RECEIPT, DENIED, ENTRY, LOST, TWICE, BATCH, SLOW, OUTAGE, BROKEN_OFF, *_SAID),
 )
 # In the order in which a message passes them.
 BOUNDARIES: dict[str, tuple[str, ...]] = {
@@ -76,6 +86,7 @@ BOUNDARIES: dict[str, tuple[str, ...]] = {
     QUERY: _AWS,
     TYPING: _HTTP,
     MODEL: (*_HTTP, SLOW, OUTAGE, BROKEN_OFF),
+    ANSWER: _SAID,
     DRAFT: _HTTP,
     DRAWN: _HTTP,
     KEPT: _AWS,
@@ -93,6 +104,7 @@ BOUNDARIES: dict[str, tuple[str, ...]] = {
     DELETION: (*_AWS, RECEIPT, LOST),
     MERGED + RECEIVE: (LOST, TWICE),
     MERGED + MODEL: (KILLED_AFTER, NO_ANSWER, WAIT, BROKEN),
+    MERGED + ANSWER: _SAID,
     MERGED + PUT: (*(fault for fault in _AWS if fault != REFUSED), CONDITION),
     MERGED + FIRST: (KILLED_BEFORE, KILLED_AFTER, CLOSED_AFTER, TOO_MANY, BROKEN),
     MERGED + DELIVERED: (KILLED_BEFORE, KILLED_AFTER, DENIED),
@@ -121,6 +133,12 @@ class Case:
         return self.boundary.startswith(MERGED)
 
     @property
+    def comes_apart(self) -> bool:
+        """Whether merged messages are delivered again, each to be answered alone."""
+        apart = {(RECEIVE, LOST), (MODEL, KILLED_AFTER), (PUT, KILLED_BEFORE)}
+        return self.merged and (self.at, self.fault) in apart
+
+    @property
     def draws(self) -> bool:
         """Whether the message under test asks for a picture."""
         return self.boundary in (DRAWN, KEPT, LOOK, POSTED)
@@ -134,7 +152,7 @@ class Case:
     def alone(self) -> bool:
         """Whether the fault would hit other conversations of the same stack too."""
         return (
-            self.fault in (REFUSED, BATCH)
+            self.fault in (REFUSED, BATCH, PARAMETER)
             or self.at in (SECRETS_WEBHOOK, SECRETS_WORKER)
             or (self.at, self.fault) == (RECEIVE, KILLED_BEFORE)
         )
@@ -143,8 +161,8 @@ class Case:
     def needs_processes(self) -> bool:
         """Whether the case only works with functions in processes."""
         return self.fault in DEATHS or (
-            # Only a new process reads the secrets right away.
-            self.at in (SECRETS_WEBHOOK, SECRETS_WORKER)
+            # Only a new process reads the secrets right away, or sends what the server refuses.
+            self.at in (SECRETS_WEBHOOK, SECRETS_WORKER) or self.fault == PARAMETER
         )
 
     @property

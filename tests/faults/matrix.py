@@ -10,8 +10,10 @@ from queue import Empty, SimpleQueue
 from local.cloud.invoker import Runtime
 from local.stack import Stack
 from tests.faults import cases
+from tests.faults.answers import SETTINGS
 from tests.faults.cases import Case
-from tests.faults.run import PICTURE_SECONDS, WORKER_SECONDS, Finding, run, running
+from tests.faults.finding import Finding
+from tests.faults.run import PICTURE_SECONDS, WORKER_SECONDS, run, running
 
 ALONE_STACKS = 3
 Told = Callable[[Case, Finding], None]
@@ -24,9 +26,12 @@ def run_all(chosen: Sequence[Case], runtime: Runtime, jobs: int, told: Told) -> 
     """Run the cases. `told` is called with each finding when it is known, one at a time."""
     outages = [case for case in chosen if case.fault == cases.OUTAGE]
     pictures = [case for case in chosen if case.draws]
-    others = [case for case in chosen if case not in outages and case not in pictures]
+    answers = [case for case in chosen if case.at == cases.ANSWER and not case.alone]
+    apart = {*outages, *pictures, *answers}
+    others = [case for case in chosen if case not in apart]
     alone = [case for case in others if case.alone]
     shared = [case for case in others if not case.alone]
+    few = max(1, jobs // 2)
     findings: dict[Case, Finding] = {}
     lock = threading.Lock()
 
@@ -39,7 +44,7 @@ def run_all(chosen: Sequence[Case], runtime: Runtime, jobs: int, told: Told) -> 
     for case in alone:
         queue.put(case)
     # Only one stack with functions in this process can run at a time.
-    stacks = ALONE_STACKS + 2 if runtime == "rie" else 1
+    stacks = ALONE_STACKS + 3 if runtime == "rie" else 1
     with ThreadPoolExecutor(stacks) as pool:
         groups = [
             pool.submit(_one_by_one, runtime, queue, tell)
@@ -52,8 +57,12 @@ def run_all(chosen: Sequence[Case], runtime: Runtime, jobs: int, told: Told) -> 
             groups.append(
                 pool.submit(_share, runtime, outages, 3, tell, WORKER_SECONDS, **OUTAGE_SETTINGS)
             )
+        if answers:
+            groups.append(
+                pool.submit(_share, runtime, answers, few, tell, WORKER_SECONDS, **SETTINGS)
+            )
         if pictures:
-            mixed, few = _in_turns(pictures), max(1, jobs // 2)
+            mixed = _in_turns(pictures)
             groups.append(
                 pool.submit(_share, runtime, mixed, few, tell, PICTURE_SECONDS, **PICTURE_SETTINGS)
             )

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from local.standins.people import CHANNELS
 from tests.faults.cases import BOUNDARIES, FAULTS, Case, every
-from tests.faults.run import Finding
+from tests.faults.finding import Finding
 
 Findings = Mapping[Case, Finding]
 SUMS = ("lost", "doubled", "reordered", "paid_twice", "stuck")
+MOST = ("most_paid", "most_requests")
 
 
 def line(number: int, of: int, case: Case, finding: Finding) -> str:
@@ -58,7 +59,8 @@ def _cell(finding: Finding | None) -> str:
 def sums(findings: Findings) -> dict[str, int]:
     counted = {name: sum(getattr(f, name) for f in findings.values()) for name in SUMS}
     excepted = sum(bool(f.excepted) for f in findings.values() if f.good)
-    return {"cases": len(findings), **counted, "excepted": excepted}
+    most = {name: max((getattr(f, name) for f in findings.values()), default=0) for name in MOST}
+    return {"cases": len(findings), **counted, **most, "excepted": excepted}
 
 
 def write(findings: Findings, runtime: str, path: Path) -> None:
@@ -71,6 +73,8 @@ def write(findings: Findings, runtime: str, path: Path) -> None:
             "sent": finding.sent,
             "received": finding.received,
             "model_calls": finding.model_calls,
+            "most_paid": finding.most_paid,
+            "most_requests": finding.most_requests,
             "fired": finding.fired,
             "outcome": finding.outcome,
         }

@@ -14,7 +14,10 @@ from local.cloud.invoker import Runtime
 from local.stack import Options, Stack
 from local.standins.faults import Fault
 from tests.faults import cases
+from tests.faults.answers import run_answer
+from tests.faults.bill import Bill, bill_of, watch
 from tests.faults.cases import Case
+from tests.faults.finding import PATIENCE, Finding
 from tests.faults.lanes import Lanes
 from tests.faults.plants import Plant
 from tests.faults.talk import MAX_INPUT, Label, Talk
@@ -40,7 +43,6 @@ TOKEN_SECONDS = 0.0005
 VISIBILITY = 6
 """Seconds of the queue's visibility timeout in addition to the worker's timeout: longer than a
 lease, which ends 2 s after the last claim."""
-PATIENCE = 50.0
 STRUCK = 10.0
 """Longest wait for a fault that occurs after the answer arrived, on a busy machine."""
 
@@ -64,6 +66,7 @@ def running(
     with ExitStack() as closing:
         with _STARTING:  # one at a time: a slow cold start could use up a message's time
             stack = closing.enter_context(Stack(options))
+            watch(stack.recorder)
             stack.openai.token_s = TOKEN_SECONDS
             stack.sqs.set_queue_attributes(
                 QueueUrl=stack.queue_url,
@@ -76,41 +79,6 @@ def running(
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Result of a case. `excepted` says why imperfect outcomes that occurred are allowed."""
-
-    sent: int
-    received: int
-    model_calls: int
-    fired: bool
-    lost: bool = False
-    doubled: bool = False
-    reordered: bool = False
-    paid_twice: bool = False
-    stuck: bool = False
-    excepted: tuple[str, ...] = ()
-    seconds: float = 0
-    note: str = ""
-
-    @property
-    def outcome(self) -> str:
-        bad = [
-            name.replace("_", " ")
-            for name in ("lost", "doubled", "reordered", "paid_twice", "stuck")
-            if getattr(self, name)
-        ]
-        if not self.fired:
-            bad.append("not fired")
-        if bad:
-            return ", ".join(bad)
-        return "excepted: " + "; ".join(self.excepted) if self.excepted else "ok"
-
-    @property
-    def good(self) -> bool:
-        return self.outcome == "ok" or self.outcome.startswith("excepted")
-
-
-@dataclass(frozen=True)
 class Seen:
     """What a conversation looked like from outside. `states` are those of the stored turns."""
 
@@ -119,6 +87,7 @@ class Seen:
     asked: Counter[int]
     states: list[str] = field(default_factory=list)
     idle: bool = True
+    bill: Bill = field(default_factory=Bill)
 
 
 def judge(case: Case, seen: Seen, fired: bool, sent: int) -> Finding:
@@ -144,6 +113,9 @@ def judge(case: Case, seen: Seen, fired: bool, sent: int) -> Finding:
         reordered=seen.received != sorted(seen.received),
         paid_twice=bool(repeated),
         stuck=not seen.idle or len(seen.states) != sent or set(seen.states) != {"delivered"},
+        # A call whose response never came was executed, and perhaps paid for, nevertheless.
+        most_paid=max(seen.bill.most_paid, *seen.asked.values(), 0),
+        most_requests=seen.bill.most_requests,
         excepted=tuple(excepted),
     )
 
@@ -151,12 +123,16 @@ def judge(case: Case, seen: Seen, fired: bool, sent: int) -> Finding:
 def run(case: Case, stack: Stack) -> Finding:
     """Run and judge a case. Other cases use `stack` too, unless the case must be alone."""
     began = time.monotonic()
-    finding = _outage(case, stack) if case.fault == cases.OUTAGE else _faulty(case, stack)
+    if case.at == cases.ANSWER:
+        finding = run_answer(case, stack)
+    else:
+        finding = _outage(case, stack) if case.fault == cases.OUTAGE else _faulty(case, stack)
     return replace(finding, seconds=time.monotonic() - began)
 
 
 def _faulty(case: Case, stack: Stack) -> Finding:
-    talk = Talk(stack, case.channel, merges=case.merged, draws=case.draws)
+    apart = case.comes_apart
+    talk = Talk(stack, case.channel, merges=case.merged, apart=apart, draws=case.draws)
     talk.say()
     if not talk.until(lambda: talk.answered(1) and talk.delivered(), PATIENCE):
         raise TimeoutError("the first message was not answered")
@@ -172,7 +148,7 @@ def _faulty(case: Case, stack: Stack) -> Finding:
         for _ in range(following):
             talk.say()
     talk.until(lambda: talk.answered(len(talk.sent)), PATIENCE)
-    fired = talk.until(plant.fired, STRUCK) and talk.merged() == case.merged
+    fired = talk.until(plant.fired, STRUCK) and talk.merged() == (case.merged and not apart)
     talk.until(talk.claims_over, PATIENCE)
     # The next message, which also completes the last write of the one before if that failed.
     talk.say()
@@ -197,6 +173,7 @@ def _found(case: Case, talk: Talk, fired: bool) -> Finding:
         received=talk.received(),
         asked=talk.model_calls(),
         states=[turn["state"] for turn in talk.turns()],
+        bill=bill_of(talk.stack.recorder, talk.tag),
     )
     finding = judge(case, seen, fired, len(talk.sent))
     if finding.good:
@@ -233,6 +210,8 @@ def _outage(case: Case, stack: Stack) -> Finding:
         doubled=len(texts) > 5,
         reordered=_posted_order(talk, ids) != ids,
         stuck=not next_answered,
+        most_paid=bill_of(stack.recorder, talk.tag).most_paid,
+        most_requests=bill_of(stack.recorder, talk.tag).most_requests,
         note=f"{len(fallbacks)} fallbacks, {dead} dead letters",
     )
 

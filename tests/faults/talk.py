@@ -42,7 +42,8 @@ class Talk:
     channel: str
     tag: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     long: int = 2  # the message that gets an answer of two parts
-    merges: bool = False  # the third message is answered with the second
+    merges: bool = False  # the third message comes with the second
+    apart: bool = False  # but is not answered with it
     draws: bool = False  # the long answer is a picture instead
     sent: list[Post] = field(default_factory=list)
     deliveries: int = 0  # webhook calls, including repeated ones
@@ -83,7 +84,7 @@ class Talk:
         return answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
 
     def expected(self, number: int) -> list[Label]:
-        if self.merges and number == self.long + 1:
+        if self.merges and not self.apart and number == self.long + 1:
             return []
         # A picture takes two posts only on Messenger, where its caption is a post of its own.
         of_two = {"messenger"} if self.draws else {*LONG}

@@ -12,8 +12,9 @@ import pytest
 
 from tests.faults import cases, mutants, processes, report
 from tests.faults.cases import Case, every
+from tests.faults.finding import Finding
 from tests.faults.matrix import run_all
-from tests.faults.run import Finding, Seen, judge
+from tests.faults.run import Seen, judge
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -84,7 +85,7 @@ def test_the_matrix_is_whole() -> None:
 
 def test_the_table_shows_each_outcome() -> None:
     findings = {
-        CASE: Finding(4, 5, 4, fired=True),
+        CASE: Finding(4, 5, 4, fired=True, most_paid=2, most_requests=9),
         STRUCK: Finding(4, 6, 4, fired=True, excepted=("why",)),
         Case(cases.FIRST, cases.BROKEN, "telegram"): Finding(4, 4, 4, fired=True, lost=True),
     }
@@ -99,6 +100,8 @@ def test_the_table_shows_each_outcome() -> None:
         "reordered": 0,
         "paid_twice": 0,
         "stuck": 0,
+        "most_paid": 2,
+        "most_requests": 9,
         "excepted": 1,
     }
 

@@ -23,7 +23,8 @@ from chatbot.channels.telegram.outbound import TelegramChannel
 from chatbot.channels.web.outbound import WebChannel
 from chatbot.conversation.answer import Answers
 from chatbot.conversation.delivery import Delivery
-from chatbot.conversation.record import REST_ARRIVES, RecordHandler
+from chatbot.conversation.merged import REST_ARRIVES
+from chatbot.conversation.record import RecordHandler
 from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.message import Envelope
 from chatbot.core.ports import Channel, Show

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chatbot.conversation.albums import MOST_PARTS
-from chatbot.conversation.record import REST_ARRIVES
+from chatbot.conversation.merged import REST_ARRIVES
 from chatbot.core.errors import ModelUnavailable, Unfetchable
 from chatbot.core.files import File
 from chatbot.core.message import Envelope, Kind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from chatbot.core.completion import Completion
 from chatbot.core.errors import (
     ContentFiltered,
     InputUnsupported,
@@ -11,6 +12,7 @@ from chatbot.core.errors import (
     ModelUnavailable,
     PostRefused,
     Unfetchable,
+    UselessAnswer,
 )
 from chatbot.core.files import File
 from chatbot.core.translations import say
@@ -139,11 +141,19 @@ def test_a_recording_that_the_model_server_does_not_take_gets_a_sentence(reason:
     assert world.journal.counted("ModelRefused") == 0
 
 
-def test_a_recording_that_is_filtered_gets_the_filters_fallback() -> None:
+def test_a_recording_that_is_filtered_gets_the_filters_sentence() -> None:
     world = World(ContentFiltered("content_filter"))
     world.channel.files["here"] = File(b"Hello", "audio/ogg")
     world.handle(world.envelope("[recording]", media=[("audio", "here")]))
-    assert world.channel.received == [world.settings.fallback_text]
+    assert world.channel.received == [say("filtered_text", "en")]
+
+
+def test_a_recording_of_which_nothing_usable_comes_costs_only_itself() -> None:
+    world = World(UselessAnswer("no transcript"), "Hello.")
+    world.channel.files["here"] = File(b"Hello", "audio/ogg")
+    world.handle(world.envelope("[recording] Hi", media=[("audio", "here")]))
+    assert world.channel.received == [f"{say('gone', 'en')}\n\nHello."]
+    assert world.model.prompts[0][-1].content == "[recording, which could not be read] Hi"
 
 
 @pytest.mark.parametrize(
@@ -267,3 +277,51 @@ def test_in_image_mode_the_words_beside_an_unread_attachment_are_drawn() -> None
     world.handle(world.envelope("[picture] a fox", media=[PHOTO]))
     assert world.model.drawn == ["[picture, which could not be read] a fox"]
     assert world.channel.received[-1].startswith(say("too_large", "en", most=10))
+
+
+def test_a_model_that_sees_no_pictures_answers_the_text_and_says_so() -> None:
+    world = World(Completion("It may be a fox.", "m", unseen=("image",)))
+    world.channel.files["here"] = PNG
+    envelope = world.envelope("[picture] What is this?", media=[PHOTO])
+    assert world.handle(envelope) == Done()
+    assert world.channel.received == [f"{say('no_pictures', 'en')}\n\nIt may be a fox."]
+    assert world.turn(envelope).origin is Origin.MODEL
+
+
+def test_a_picture_that_was_not_seen_is_not_shown_with_the_next_message() -> None:
+    blind = Completion("It may be a fox.", "m", unseen=("image",))
+    world = World(blind, "Red.")
+    world.channel.files["here"] = PNG
+    world.handle(world.envelope("[picture] What is this?", media=[PHOTO]))
+    world.handle(world.envelope("And its colour?"))
+    assert world.model.prompts[1][-1].pictures == ()
+
+
+def test_of_the_picture_of_the_turn_before_nobody_is_told_that_it_was_not_seen() -> None:
+    world = World("A fox.", Completion("Red.", "m", unseen=("image",)), "Yes.")
+    world.channel.files["here"] = PNG
+    world.handle(world.envelope("[picture] What is this?", media=[PHOTO]))
+    world.handle(world.envelope("And its colour?"))
+    assert world.model.prompts[1][-1].pictures
+    assert world.channel.received[1] == "Red."
+
+
+def test_pictures_of_which_one_is_not_read_and_one_not_seen_get_sentences_alone() -> None:
+    world = World(Completion("What a lovely day!", "m", unseen=("image",)))
+    world.channel.files["here"] = PNG
+    media = [PHOTO, ("photo", "there")]
+    world.handle(world.envelope("[picture] [picture]", media=media))
+    assert world.channel.received == [
+        "\n\n".join(say(name, "en") for name in ("gone", "no_pictures"))
+    ]
+
+
+@pytest.mark.parametrize("text", ["[picture]", "[picture]\n[picture] "])
+def test_a_picture_alone_that_is_not_seen_gets_the_sentence_alone(text: str) -> None:
+    world = World(Completion("What a lovely day!", "m", unseen=("image",)))
+    world.channel.files["here"] = PNG
+    envelope = world.envelope(text, media=[PHOTO] * text.count("["))
+    assert world.handle(envelope) == Done()
+    assert world.channel.received == [say("no_pictures", "en")]
+    assert world.turn(envelope).origin is Origin.NOTICE
+    assert len(world.model.prompts) == 1

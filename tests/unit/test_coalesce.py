@@ -7,14 +7,24 @@ from typing import Any
 
 import pytest
 
-from chatbot.conversation.record import MOST_RECEIVES, REST_ARRIVES
+from chatbot.conversation.merged import REST_ARRIVES
+from chatbot.conversation.record import MOST_RECEIVES
 from chatbot.core.completion import Completion, PromptLine, Spending
-from chatbot.core.errors import AmbiguousPost, HistoryUnavailable, ModelUnavailable, PostRefused
+from chatbot.core.errors import (
+    AmbiguousPost,
+    ContentFiltered,
+    ContextTooLong,
+    HistoryUnavailable,
+    ModelRefused,
+    ModelUnavailable,
+    PostRefused,
+    UselessAnswer,
+)
 from chatbot.core.message import Envelope, Kind
 from chatbot.core.ports import Show
 from chatbot.core.timeline import ConversationProfile
 from chatbot.core.turn import Origin, State
-from chatbot.core.work import DeadLetter, Done, HandBack, Outcome
+from chatbot.core.work import DeadLetter, Done, HandBack, Outcome, Tries
 from tests.fakes import FakeModel
 from tests.world import CONVERSATION, World
 
@@ -144,7 +154,7 @@ def test_a_cut_text_waits_once_for_its_rest() -> None:
     world.clock.advance(REST_ARRIVES)
     assert world.invoke() == []
     assert world.channel.received == ["You said: a long\ntext"]
-    assert world.history.tries[CONVERSATION][1] == 1
+    assert world.history.tries[CONVERSATION][1] == Tries(1)
 
 
 def test_a_cut_text_whose_rest_never_comes_is_answered() -> None:
@@ -166,9 +176,70 @@ def test_the_model_away_hands_all_back_and_counts_no_death() -> None:
     sent = envelopes(world, "one", "two", "three")
     assert handle(world, *sent) == HandBack(1)
     assert handle(world, *sent, receive_count=2) == HandBack(2)
-    assert world.history.tries[CONVERSATION] == (sent[0].key.sort, 0)
-    assert handle(world, *sent, receive_count=3) == Done(2)
-    assert world.channel.received == [TOGETHER]
+    assert world.history.tries[CONVERSATION] == (sent[0].key.sort, Tries(-1, asked=2))
+
+
+def test_a_message_is_not_dragged_into_a_prompt_that_failed() -> None:
+    world = World(ModelUnavailable("503"))
+    sent = envelopes(world, "one", "two")
+    assert handle(world, *sent) == HandBack(1)
+    assert handle(world, *sent, receive_count=2) == Done()
+    assert handle(world, sent[1], receive_count=2) == Done()
+    assert world.channel.received == ["You said: one", "You said: two"]
+
+
+def test_a_message_that_was_tried_is_not_dragged_into_a_new_prompt() -> None:
+    world = World()
+    one, two, three = envelopes(world, "one", "two", "three")
+    waiting = [world.record(two), world.record(three, receive_count=2)]
+    outcome = world.conversation.handle(world.record(one), world.deadline, lambda: None, waiting)
+    assert outcome == Done(1)
+    assert world.channel.received == ["You said: one\ntwo"]
+
+
+def test_pieces_of_one_text_stay_together_whenever_they_are_tried() -> None:
+    world = World(ModelUnavailable("503"))
+    pieces = [world.envelope("a long", unfinished=True), world.envelope("text")]
+    sent = [*pieces, world.envelope("thanks")]
+    assert handle(world, *sent) == HandBack(1)
+    assert handle(world, *sent, receive_count=2) == Done(1)
+    assert world.channel.received == ["You said: a long\ntext"]
+
+
+OWN_FAULT = [
+    ContentFiltered("content_filter"),
+    ContextTooLong("context_length"),
+    ModelRefused("bad_request"),
+    UselessAnswer("empty"),
+]
+
+
+@pytest.mark.parametrize("refused", OWN_FAULT, ids=lambda error: type(error).__name__)
+def test_a_merged_prompt_that_fails_for_its_own_sake_is_answered_apart(refused: Exception) -> None:
+    world = World(refused)
+    for envelope in envelopes(world, "one", "two", "three"):
+        world.queue.send(envelope)
+    assert world.invoke() == []
+    assert world.channel.received == [f"You said: {text}" for text in ("one", "two", "three")]
+    assert [prompt[-1].content for prompt in world.model.prompts] == [
+        *("one\ntwo\nthree", "one", "two", "three")
+    ]
+    assert world.journal.counted("Filtered") + world.journal.counted("Useless") == 0
+
+
+def test_a_key_that_is_refused_is_not_for_the_sake_of_one_message() -> None:
+    world = World(ModelRefused("authentication"))
+    sent = envelopes(world, "one", "two", "three")
+    assert handle(world, *sent) == Done(2)
+    assert world.channel.received == [world.settings.fallback_text]
+
+
+def test_of_a_filtered_pair_only_the_guilty_one_gets_the_sentence() -> None:
+    world = World(ContentFiltered("filter"), "Fine.", ContentFiltered("filter"))
+    for envelope in envelopes(world, "one", "two"):
+        world.queue.send(envelope)
+    assert world.invoke() == []
+    assert world.channel.received == ["Fine.", world.settings.filtered_text]
 
 
 def test_given_up_each_gets_its_own_fallback() -> None:
@@ -182,13 +253,13 @@ def test_given_up_each_gets_its_own_fallback() -> None:
 
 
 def test_what_kills_the_worker_together_is_tried_apart() -> None:
-    world = World(*[RuntimeError("bug")] * 4)
+    world = World(*[RuntimeError("bug")] * 3)
     one, two = envelopes(world, "one", "two")
-    for count in range(1, 5):
+    for count in range(1, 4):
         outcome = handle(world, one, two, receive_count=count)
         assert isinstance(outcome, HandBack)
         assert not outcome.deliberate
-    assert handle(world, one, two, receive_count=5) == Done()
+    assert handle(world, one, two, receive_count=4) == Done()
     assert world.channel.received == [world.settings.fallback_text]
     assert world.history.find(two.key) is None
     assert handle(world, two, receive_count=5) == Done()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chatbot.conversation.record import REST_ARRIVES
+from chatbot.conversation.merged import REST_ARRIVES
 from chatbot.core.errors import ModelUnavailable
 from chatbot.core.message import Envelope, Kind
 from chatbot.core.work import Done, HandBack

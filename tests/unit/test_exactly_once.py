@@ -1,6 +1,7 @@
 """Any interleaving of two workers, redeliveries, crashes and lost posts: one answer, in order.
 
-Waiting messages may be merged: however they are, each gets one answer.
+Waiting messages may be merged: however they are, each gets one answer. Whatever the model does, no
+message is paid for more than three times, or requested more than forty times.
 Two real workers share a table, a queue that refuses stale receipts (as AWS does and moto does not)
 and a platform. Each runs in a thread that stops before and after every step it takes; the machine
 decides which goes on, which dies there, whether a post arrives, and when time passes.
@@ -9,6 +10,7 @@ decides which goes on, which dies there, whether a post arrives, and when time p
 from __future__ import annotations
 
 import threading
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -29,11 +31,25 @@ from chatbot.conversation.answer import Answers
 from chatbot.conversation.batch import Batch
 from chatbot.conversation.delivery import Delivery
 from chatbot.conversation.record import RecordHandler
-from chatbot.core.completion import Completion, PromptLine, Spending
-from chatbot.core.errors import AmbiguousPost, HistoryUnavailable, PostRefused
+from chatbot.core.completion import (
+    MOST_PAID,
+    MOST_REQUESTS,
+    Completion,
+    PromptLine,
+    Spending,
+)
+from chatbot.core.errors import (
+    AmbiguousPost,
+    ContentFiltered,
+    HistoryUnavailable,
+    ModelUnavailable,
+    PostRefused,
+    UselessAnswer,
+)
 from chatbot.core.message import Envelope
 from chatbot.core.ports import Settling, Show
 from chatbot.core.settings import Settings
+from chatbot.core.translations import sentences
 from chatbot.core.turn import Part, State, Turn
 from chatbot.core.work import Record
 from tests.fakes import (
@@ -50,6 +66,9 @@ from tests.world import CONVERSATION, INVOCATION
 
 LIMIT = 8
 """Characters of one part, so that answers have several."""
+TRIES_OF_A_MODEL = 4
+"""Requests of one attempt to a model that is away (as in adapters/openai)."""
+SENTENCES = [sentences("en")[name] for name in ("fallback_text", "filtered_text", "useless")]
 
 
 class Killed(BaseException):
@@ -142,6 +161,11 @@ class LeasedQueue:
 
 
 class SteppingModel(FakeModel):
+    """A model server that fails as the machine says, and an adapter that asks it again.
+
+    The machine counts what really was requested and paid for each message.
+    """
+
     def __init__(self, worker: Stepping) -> None:
         super().__init__()
         self._worker = worker
@@ -149,9 +173,27 @@ class SteppingModel(FakeModel):
     def answer(
         self, prompt: Sequence[PromptLine], seconds: float, show: Show, spending: Spending
     ) -> Completion:
-        self._worker.gate.pause("model before")
-        self._worker.machine.asked.append(prompt[-1].content)
-        return Completion(f"answer to {prompt[-1].content}", "m")
+        machine, pause = self._worker.machine, self._worker.gate.pause
+        pause("model before")
+        messages = prompt[-1].content.split("\n")
+        useless = 0
+        for _ in range(TRIES_OF_A_MODEL):
+            spending.begin_request()
+            machine.requested.update(messages)
+            outcome = machine.outcomes.popleft() if machine.outcomes else "answers"
+            if outcome == "away":
+                continue
+            if outcome == "filtered":
+                raise ContentFiltered("content_filter")
+            machine.paid.update(messages)
+            spending.count_paid()
+            pause("model paid")
+            if outcome == "answers":
+                return Completion(f"answer to {prompt[-1].content}", "m")
+            useless += outcome == "useless"
+            if useless == 2:
+                raise UselessAnswer("empty")
+        raise ModelUnavailable("away")
 
 
 class Machine(RuleBasedStateMachine):
@@ -164,7 +206,10 @@ class Machine(RuleBasedStateMachine):
         self.queue = FakeQueue(self.clock, visibility=6 * INVOCATION)
         self.platform = FakeChannel(self.clock, settling=self.settling, limit=LIMIT)
         self.settings = Settings()
-        self.asked: list[str] = []
+        self.outcomes: deque[str] = deque()
+        self.requested: Counter[str] = Counter()
+        self.paid: Counter[str] = Counter()
+        self.invoked_twice: Counter[str] = Counter()
         self.sent: list[Envelope] = []
         self.killed = False
         self.workers: list[Stepping] = []
@@ -205,10 +250,14 @@ class Machine(RuleBasedStateMachine):
     def invoke_twice(self, data: st.DataObject) -> None:
         """Lambda invokes at least once; the second worker may merge more or fewer messages."""
         records = self.workers[0].records
-        self._start(records[: data.draw(st.integers(1, len(records)))])
+        again = records[: data.draw(st.integers(1, len(records)))]
+        self.invoked_twice.update(
+            {Envelope.from_json(record.body).payload["text"] for record in again}
+        )
+        self._start(again)
 
     @precondition(lambda self: self.workers)
-    @rule(step=st.sampled_from(["model before", "put", "put", "post after"]))
+    @rule(step=st.sampled_from(["model before", "model paid", "put", "put", "post after"]))
     def go_on_to(self, step: str) -> None:
         """Let a worker go on to a chosen step, so that two workers often meet at critical ones."""
         for worker in list(self.workers):
@@ -230,6 +279,18 @@ class Machine(RuleBasedStateMachine):
                 return
         self.killed = self.killed or verdict == "kill"
         self._advance(worker, verdict)
+
+    @rule(
+        outcomes=st.lists(
+            st.sampled_from(["useless", "useless", "broken off", "away", "filtered"]),
+            min_size=1,
+            max_size=6,
+        ),
+        times=st.sampled_from([1, 1, 4]),
+    )
+    def next_requests_fail(self, outcomes: list[str], times: int) -> None:
+        """The model is paid and useless, paid and broken off, away, or refuses a prompt."""
+        self.outcomes.extend(outcomes * times)
 
     @rule(outcome=st.sampled_from(["refused", "lost", "lands"]))
     def next_post_fails(self, outcome: str) -> None:
@@ -262,6 +323,17 @@ class Machine(RuleBasedStateMachine):
             said = [(post.key, post.text) for post in self.platform.posts]
             assert len(said) == len(set(said))
 
+    @invariant()
+    def nothing_is_paid_or_requested_without_bound(self) -> None:
+        """Where Lambda invokes twice at the same time, neither knows of the other's request."""
+        if not hasattr(self, "platform"):
+            return
+        for message, times in self.paid.items():
+            assert times <= MOST_PAID + self.invoked_twice[message]
+        for message, times in self.requested.items():
+            at_once = TRIES_OF_A_MODEL * self.invoked_twice[message]
+            assert times <= MOST_REQUESTS + at_once
+
     def teardown(self) -> None:
         """Finish all work, then check that every event has exactly one answer."""
         if not hasattr(self, "platform"):
@@ -277,6 +349,7 @@ class Machine(RuleBasedStateMachine):
                 self._start(records)
         assert self.queue.letters == []
         self.nothing_is_said_twice_or_out_of_order()
+        self.nothing_is_paid_or_requested_without_bound()
         told = [name for envelope in self.sent for name in self._answered_with(envelope)]
         assert sorted(told) == [envelope.payload["text"] for envelope in self.sent]
 
@@ -294,7 +367,7 @@ class Machine(RuleBasedStateMachine):
             not self.table.turns[CONVERSATION][e.key.sort].links.merged_into for e in later
         )
         assert turn.state is State.DELIVERED or (turn.state is State.SENDING and not later_marks)
-        assert turn.reply.text in (f"answer to {turn.full_text}", self.settings.fallback_text)
+        assert turn.reply.text in (f"answer to {turn.full_text}", *SENTENCES)
         parts = [part.text for part in self.platform.split(turn.reply)]
         said = [post.text for post in self.platform.posts if post.key == envelope.key]
         assert list(dict.fromkeys(said)) == parts

@@ -10,6 +10,7 @@ import pytest
 from chatbot.adapters.dynamodb.turns import Table
 from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.key import TurnKey
+from chatbot.core.work import Tries
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,7 +37,7 @@ class Garbled:
         lambda table: table.turns_after(KEY.conversation, "", 10),
         lambda table: table.find(KEY),
         lambda table: table.raise_try(KEY),
-        lambda table: table.lower_try(KEY),
+        lambda table: table.note_try(KEY, Tries(1), Tries()),
         lambda table: table.mark_delivered(KEY, ("1",)),
         lambda table: table.abandon(KEY, 0),
         lambda table: list(table.older(KEY)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from chatbot.conversation.attempt import REQUESTS_AT_ONCE
 from chatbot.conversation.record import MOST_RECEIVES
 from chatbot.core.completion import Completion
 from chatbot.core.errors import (
@@ -14,12 +15,14 @@ from chatbot.core.errors import (
     LeaseLost,
     ModelRefused,
     ModelUnavailable,
+    SpendingExhausted,
+    UselessAnswer,
 )
 from chatbot.core.message import Kind
 from chatbot.core.timeline import ConversationProfile
 from chatbot.core.translations import sentences
 from chatbot.core.turn import Origin, State
-from chatbot.core.work import DeadLetter, Done, HandBack
+from chatbot.core.work import DeadLetter, Done, HandBack, Tries
 from tests.world import CONVERSATION, World
 
 
@@ -68,7 +71,7 @@ def test_the_model_away_hands_back_and_the_try_does_not_count() -> None:
     hello = world.envelope("Hello")
     assert world.handle(hello) == HandBack(1)
     assert world.handle(hello, receive_count=2) == HandBack(2)
-    assert world.history.tries[CONVERSATION][1] == 0
+    assert world.history.tries[CONVERSATION][1] == Tries(-1, asked=2)
     assert world.handle(hello, receive_count=3) == Done()
     assert world.channel.received == ["Hi."]
 
@@ -94,17 +97,17 @@ def test_a_redriven_message_is_old_but_not_given_up() -> None:
     assert world.channel.received == ["Late, but here."]
 
 
-def test_four_deaths_get_the_fallback_five_the_dead_letters() -> None:
+def test_three_deaths_get_the_fallback_five_the_dead_letters() -> None:
     world = World(*[RuntimeError("bug")] * 9)
     hello = world.envelope("Hello")
-    outcomes = [world.handle(hello, receive_count=count) for count in range(1, 5)]
+    outcomes = [world.handle(hello, receive_count=count) for count in range(1, 4)]
     assert all(isinstance(outcome, HandBack) and not outcome.deliberate for outcome in outcomes)
-    assert world.handle(hello, receive_count=5) == Done()
+    assert world.handle(hello, receive_count=4) == Done()
     assert world.channel.received == [world.settings.fallback_text]
 
     world = World(*[RuntimeError("bug")] * 9)
     hello = world.envelope("Hello")
-    world.history.tries[CONVERSATION] = (hello.key.sort, 4)
+    world.history.tries[CONVERSATION] = (hello.key.sort, Tries(4))
     assert world.handle(hello, receive_count=6) == DeadLetter("died")
     assert world.channel.received == []
 
@@ -122,7 +125,7 @@ def test_a_turn_left_open_in_the_dead_letters_is_posted_by_the_redrive() -> None
     world.channel.outcomes.append(RuntimeError("bug"))
     world.handle(hello)
     world.clock.advance(100)
-    world.history.tries[CONVERSATION] = (hello.key.sort, 4)
+    world.history.tries[CONVERSATION] = (hello.key.sort, Tries(4))
     assert world.handle(hello, receive_count=6) == DeadLetter("died")
     world.handle(following)
     assert world.state(hello) is State.SENDING
@@ -313,15 +316,52 @@ def test_a_prompt_that_is_too_long_is_asked_again_once_without_the_oldest() -> N
     assert [line.content for line in world.model.prompts[3][1:]] == ["two", "Two.", "three"]
 
 
-@pytest.mark.parametrize("refusals", [1, 2])
-def test_what_is_too_long_in_any_case_gets_the_fallback(refusals: int) -> None:
-    """`refusals`: once with nothing to leave out, then twice."""
-    world = World(*["One."] * (refusals - 1), *[ContextTooLong("context_length")] * refusals)
-    for text in ("one", "two")[:refusals]:
-        world.handle(world.envelope(text))
-    assert world.channel.received[-1] == world.settings.fallback_text
-    assert len(world.model.prompts) == 2 * refusals - 1
+@pytest.mark.parametrize("earlier", [0, 1, 3, 20])
+def test_what_is_too_long_is_shortened_to_the_message_itself(earlier: int) -> None:
+    world = World(*["Yes."] * earlier, *[ContextTooLong("context_length")] * 9, history_turns=20)
+    for number in range(earlier):
+        world.handle(world.envelope(f"{number}"))
+    longest = world.envelope("the longest")
+    assert world.handle(longest) == Done()
+    assert world.channel.received[-1] == sentences("en")["too_long_for_model"]
+    assert world.turn(longest).origin is Origin.NOTICE
+    tried = [len(prompt) for prompt in world.model.prompts[earlier:]]
+    assert tried == sorted(set(tried), reverse=True)
+    assert [line.content for line in world.model.prompts[-1][1:]] == ["the longest"]
+    assert len(tried) <= REQUESTS_AT_ONCE
     assert world.journal.counted("ModelRefused") == 1
+    assert world.journal.metrics["ModelDenied", ""] == 0
+
+
+def test_the_last_request_that_is_left_asks_for_nothing_but_the_message() -> None:
+    world = World(*["Yes."] * 20, *[ContextTooLong("context_length")] * 2, "At last.")
+    for number in range(20):
+        world.handle(world.envelope(f"{number}"))
+    longest = world.envelope("the longest")
+    world.history.tries[CONVERSATION] = (longest.key.sort, Tries(-1, asked=5))
+    assert world.handle(longest, receive_count=2) == Done()
+    assert [len(prompt) > 2 for prompt in world.model.prompts[20:]] == [True, True, False]
+    assert world.channel.received[-1] == "At last."
+
+
+@pytest.mark.parametrize("error", [UselessAnswer("empty"), SpendingExhausted("paid_limit")])
+def test_what_finds_no_answer_is_not_tried_again(error: Exception) -> None:
+    world = World(error)
+    riddle = world.envelope("A riddle")
+    assert world.handle(riddle) == Done()
+    assert world.channel.received == [sentences("en")["useless"]]
+    assert world.turn(riddle).origin is Origin.FALLBACK
+    assert world.journal.counted("Useless") == 1
+    assert world.journal.counted("Failed") == 0
+    world.handle(world.envelope("Then something else"))
+    assert all(line.role != "assistant" for line in world.model.prompts[-1])
+
+
+def test_what_was_filtered_is_never_the_operators_fault() -> None:
+    world = World(ContentFiltered("authentication"))
+    world.handle(world.envelope("Hello"))
+    assert world.journal.metrics["ModelDenied", ""] == 0
+    assert world.journal.counted("Filtered") == 1
 
 
 def test_the_turn_keeps_what_its_prompt_was_thought_to_take() -> None:

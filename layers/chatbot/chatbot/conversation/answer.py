@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -14,7 +15,8 @@ from chatbot.conversation.brought import Brought
 from chatbot.conversation.context import Context
 from chatbot.conversation.images import Images
 from chatbot.conversation.progress import Progress
-from chatbot.core.completion import Completion, Spending
+from chatbot.conversation.refusals import Refusals
+from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.errors import (
     ContentFiltered,
     ContextTooLong,
@@ -36,12 +38,10 @@ from chatbot.core.ports import (
     TurnWrites,
 )
 from chatbot.core.settings import Settings
-from chatbot.core.timeline import ConversationProfile, Timeline
-from chatbot.core.translations import language_of, say
+from chatbot.core.timeline import Timeline
 from chatbot.core.turn import Origin, Reply, Turn, Usage
 
-OPERATOR_REASONS = ("authentication", "insufficient_quota", "unknown_model")
-"""Reasons of ModelRefused that affect all messages until the operator acts; they raise an alarm."""
+_PICTURE = re.compile(r"\[picture(?:, which could not be read)?\]")
 
 
 class AnswersHistory(AccessHistory, Memory, Stops, TurnWrites, Protocol):
@@ -65,6 +65,7 @@ class Answers:
         self._attachments = Attachments(model, documents, settings)
         self._brought = Brought(self._attachments)
         self._images = Images(model, files, settings, journal, clock)
+        self._refusals = Refusals(settings, journal)
         self._history = history
         self._model = model
         self._files = files
@@ -73,9 +74,22 @@ class Answers:
         self._clock = clock
 
     def make_turn(
-        self, message: Message, timeline: Timeline, channel: Channel, deadline: Deadline
+        self,
+        message: Message,
+        timeline: Timeline,
+        channel: Channel,
+        deadline: Deadline,
+        spending: Spending,
+        heard: dict[str, str] | None = None,
+        *,
+        shared: bool = False,
     ) -> Turn:
-        """Answer the message by `deadline`. Returns the turn, not yet stored. Raises Retryable."""
+        """Answer the message by `deadline`. Returns the turn, not yet stored. Raises Retryable.
+
+        `spending` and `heard` are filled with what the message has cost. With `shared` the message
+        is merged from several that can be answered apart: then what the model refuses for the
+        message's own sake raises ModelRefused instead of being answered with a sentence.
+        """
         if message.kind is Kind.STAFF:
             return Turn.of(message, Reply(""), Origin.STAFF)
         progress = Progress(channel, message, self._history, self._journal, self._clock)
@@ -88,7 +102,9 @@ class Answers:
             self._history,
             self._files,
             self._settings,
-            Spending(),
+            spending,
+            heard if heard is not None else {},
+            shared,
         )
         if refusal := self._access.check(message, timeline):
             return _refusal_turn(context, refusal)
@@ -102,10 +118,7 @@ class Answers:
 
     def fallback(self, message: Message, reason: str) -> Turn:
         """Answer with FALLBACK_TEXT. `reason` is logged."""
-        self._journal.count("Failed", channel=message.channel)
-        turn = Turn.of(message, self._configured_reply("fallback_text", message), Origin.FALLBACK)
-        self._journal.warning("fallback", **log_fields(turn), reason=reason)
-        return turn
+        return self._refusals.fallback(message, reason)
 
     def _with_earlier(self, context: Context) -> Timeline:
         """Import the platform's earlier messages into a conversation without turns.
@@ -158,7 +171,7 @@ class Answers:
             )
             return context.turn(Reply(sentence(context, error.reason)), Origin.NOTICE)
         except ModelRefused as refused:
-            return self._refused_turn(message, refused)
+            return self._refusals.turn(context, refused)
         for reason in context.unread:
             self._journal.warning("attachment_unreadable", channel=message.channel, reason=reason)
         if context.image_mode and not context.pictures:
@@ -179,50 +192,40 @@ class Answers:
             self._journal.count("Filtered", channel=message.channel)
             return replace(context.notice("picture_filtered"), origin=Origin.FILTERED)
         except ModelRefused as refused:
-            return self._refused_turn(message, refused)
+            return self._refusals.turn(context, refused)
         if context.image_mode:
             caption += f"\n\n{context.say('next_picture')}"
         return context.turn(Reply(caption, file=picture), Origin.MODEL)
 
     def _ask(self, context: Context) -> Turn:
-        message, began = context.message, self._clock()
-        lines = prompt.build(context, began)
-        deadline = context.deadline.within(self._settings.model_timeout)
-        show = context.progress.show
+        began = self._clock()
         try:
-            try:
-                completion = self._model.answer(lines, deadline.left(), show, context.spending)
-            except ContextTooLong:
-                lines, too_long = prompt.shorter(lines), lines
-                if len(lines) == len(too_long):
-                    raise
-                completion = self._model.answer(lines, deadline.left(), show, context.spending)
-        except ContentFiltered:
-            self._journal.count("Filtered", channel=message.channel)
-            return context.turn(self._configured_reply("filtered_text", message), Origin.FILTERED)
+            completion, lines = self._complete(context, prompt.build(context, began))
         except ModelRefused as refused:
-            return self._refused_turn(message, refused)
+            return self._refusals.turn(context, refused)
         if completion.stopped and not completion.text:
             return context.notice("stopped")
-        text = completion.text + ("…" if completion.cut or completion.stopped else "")
-        estimate = 0 if context.pictures else prompt.estimate(lines)
-        usage = Usage(completion.model, completion.tokens_in, completion.tokens_out, estimate)
-        turn = replace(context.turn(Reply(text), Origin.MODEL), usage=usage)
+        turn = _completed_turn(context, completion, lines)
         self._log_completion(turn, completion, (self._clock() - began) / 1000, len(lines))
         return turn
 
-    def _refused_turn(self, message: Message, refused: ModelRefused) -> Turn:
-        self._journal.count("ModelRefused", channel=message.channel)
-        if refused.reason in OPERATOR_REASONS:
-            self._journal.count("ModelDenied", channel="")
-        return self.fallback(message, refused.reason)
+    def _complete(
+        self, context: Context, lines: Sequence[PromptLine]
+    ) -> tuple[Completion, Sequence[PromptLine]]:
+        """Ask the model. A prompt that is too long for it is shortened until it fits.
 
-    def _configured_reply(self, name: str, message: Message) -> Reply:
-        """The text of a setting; its default is translated to the person's language."""
-        text: str = getattr(self._settings, name)
-        if text != getattr(Settings, name):
-            return Reply(text)
-        return Reply(say(name, language_of(message, ConversationProfile(), self._settings)))
+        Returns the answer, and the prompt that it answers. Raises ModelRefused, ModelUnavailable.
+        """
+        deadline = context.deadline.within(self._settings.model_timeout)
+        show, spending = context.progress.show, context.spending
+        while True:
+            try:
+                return self._model.answer(lines, deadline.left(), show, spending), lines
+            except ContextTooLong:
+                shorter = _shorter(lines, spending)
+                if shorter == lines:
+                    raise
+                lines = shorter
 
     def _log_completion(
         self, turn: Turn, completion: Completion, seconds: float, lines: int
@@ -249,3 +252,28 @@ def _refusal_turn(context: Context, refusal: Refusal) -> Turn:
     if not refusal.name:
         return context.turn(Reply(""), Origin.NOTICE)
     return context.notice(refusal.name, **refusal.facts)
+
+
+def _shorter(lines: Sequence[PromptLine], spending: Spending) -> Sequence[PromptLine]:
+    """A shorter prompt: for the last request that is left, with nothing but the message itself."""
+    shorter = prompt.shorter(lines)
+    while spending.remaining == 1 and (again := prompt.shorter(shorter)) != shorter:
+        shorter = again
+    return shorter
+
+
+def _completed_turn(context: Context, completion: Completion, lines: Sequence[PromptLine]) -> Turn:
+    """The turn with the model's answer, and with the sentence on what the model has not seen.
+
+    Pictures that were not seen are not shown again with the next message.
+    """
+    text = completion.text + ("…" if completion.cut or completion.stopped else "")
+    estimate = 0 if context.pictures else prompt.estimate(lines)
+    usage = Usage(completion.model, completion.tokens_in, completion.tokens_out, estimate)
+    turn = replace(context.turn(Reply(text), Origin.MODEL), usage=usage)
+    if "image" not in completion.unseen or not context.message.media:
+        return turn
+    if not _PICTURE.sub("", context.message.full_text).strip():
+        return replace(context.notice("no_pictures"), media=())  # nothing else was answered
+    reply = Reply(f"{context.say('no_pictures')}\n\n{text}")
+    return replace(turn, reply=reply, media=())

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chatbot.conversation.context import Context
-from chatbot.core.errors import ContentFiltered, InputUnsupported, ModelRefused, Unfetchable
+from chatbot.core.errors import (
+    ContentFiltered,
+    InputUnsupported,
+    ModelRefused,
+    Unfetchable,
+    UselessAnswer,
+)
 from chatbot.core.file_types import PICTURES, RECORDINGS
 from chatbot.core.files import File
 from chatbot.core.message import Media
@@ -96,27 +102,35 @@ class Attachments:
             if file.type not in PICTURES:
                 raise Unfetchable("picture_form")
             return "[picture]", f"data:{file.type};base64,{b64encode(file.content).decode()}"
-        seconds = context.deadline.within(self.settings.model_timeout).left()
         if file.type.startswith("audio/"):
             if not listens:
                 raise Unfetchable("no_recordings")
-            return self._transcript(file, seconds) or media.mark, ""
+            return self._transcript(file, media.source, context) or media.mark, ""
+        seconds = context.deadline.within(self.settings.model_timeout).left()
         text = self.documents.text_of(file, self.settings.max_input, seconds)
         return f"{media.mark}\n{text}\n", ""
 
-    def _transcript(self, recording: File, seconds: float) -> str:
+    def _transcript(self, recording: File, source: str, context: Context) -> str:
+        """The recording's words, which are paid for only once over all deliveries."""
+        if source in context.heard:
+            return context.heard[source]
         if recording.type not in RECORDINGS:
             raise Unfetchable("recording_form")
+        context.spending.begin_request()
+        seconds = context.deadline.within(self.settings.model_timeout).left()
         try:
-            return self.model.transcribe(recording, seconds)
+            context.heard[source] = self.model.transcribe(recording, seconds)
         except InputUnsupported:
             raise Unfetchable("no_recordings") from None
+        except UselessAnswer as useless:
+            raise Unfetchable(useless.reason) from None
         except ContentFiltered:
             raise
         except ModelRefused as refused:
             if refused.reason == "bad_request":  # the server cannot decode it
                 raise Unfetchable("recording_form") from None
             raise
+        return context.heard[source]
 
 
 def sentence(context: Context, reason: str) -> str:

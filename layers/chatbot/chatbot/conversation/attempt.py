@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
+from chatbot.core.completion import MOST_REQUESTS
 from chatbot.core.ports import Clock
 from chatbot.core.settings import Settings
 from chatbot.core.turn import Claim
@@ -14,7 +15,10 @@ CLOSING = 2.0
 """Seconds that are reserved, beyond POST_TIMEOUT, for the write after a post."""
 LEAST_MODEL_TIME = 3.0
 """Seconds that the model needs at least: with less, a record is not begun."""
+REQUESTS_AT_ONCE = 8
+"""Requests that one attempt may make. The rest of MOST_REQUESTS is spread over GIVE_UP_AFTER."""
 _MOST_DOUBLINGS = 16
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,16 @@ class Attempt:
         return HandBack(
             min(self.settings.retry_delay_max, self.settings.retry_delay * 2.0**doublings)
         )
+
+    def requests_allowed(self) -> int:
+        """Requests for this message, over all its deliveries, that its age allows."""
+        share = min(1.0, max(0.0, self.age()) / max(self.settings.give_up_after, 0.001))
+        return REQUESTS_AT_ONCE + int((MOST_REQUESTS - REQUESTS_AT_ONCE) * share + _ROUNDING)
+
+    def until_allowed(self, requests: int) -> float:
+        """Seconds until so many requests are allowed, or until the message is given up."""
+        share = (requests - REQUESTS_AT_ONCE) / (MOST_REQUESTS - REQUESTS_AT_ONCE)
+        return max(0.0, min(1.0, share) * self.settings.give_up_after - self.age())
 
     def new_claim(self) -> Claim:
         """A new claim. It ends when no request of this attempt can be in flight any more."""

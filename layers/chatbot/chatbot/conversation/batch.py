@@ -13,7 +13,7 @@ from chatbot.conversation.record import RecordHandler
 from chatbot.core.errors import LeaseLost, QueueUnavailable
 from chatbot.core.ports import Clock, Journal, Queue
 from chatbot.core.settings import Settings
-from chatbot.core.work import DeadLetter, Done, HandBack, Record
+from chatbot.core.work import DeadLetter, Done, HandBack, Record, Tries
 
 LEASE_SLACK = 2.0
 """Seconds between the end of the last claim and the next delivery of a record."""
@@ -101,12 +101,12 @@ class Batch:
             if ids & lease.result():
                 raise LeaseLost
 
-        rest = records
+        rest, apart = records, dict[str, Tries]()
         while rest:
             if self._left(deadline) < time_needed(self.settings):
                 return self._return_to_queue(rest, HandBack(0), lease)
             try:
-                outcome = self.handler.handle(rest[0], deadline, confirm, rest[1:])
+                outcome = self.handler.handle(rest[0], deadline, confirm, rest[1:], apart)
             except LeaseLost:
                 self.journal.warning("lease_lost", group=group, records=len(rest))
                 return rest

@@ -75,6 +75,20 @@ def messages_of(events: Sequence[Message]) -> list[Message]:
     return [event for event in events if not event.edits]
 
 
+def pieces(events: Sequence[Message]) -> list[Message]:
+    """The first of the events, with all that belongs to the same message.
+
+    That are the pieces into which the platform has split it, and edits of these.
+    """
+    chosen = [events[0]]
+    for event in events[1:]:
+        edits_it = event.edits and any(each.id == event.edits for each in chosen)
+        if not edits_it and not continues(messages_of(chosen)[-1], event):
+            break
+        chosen.append(event)
+    return chosen
+
+
 def merge(events: Sequence[Message]) -> Message:
     """The first message, with the texts of the others in `more`; of an album, its parts as one."""
     messages = messages_of(events)

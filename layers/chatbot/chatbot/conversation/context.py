@@ -21,7 +21,9 @@ class Context:
 
     Each step takes a context and returns a changed one or a turn. `deadline` is when the answer
     must be there; `spending` counts what the model is asked; `pictures` are the attached pictures
-    as `data:` URLs, `unread` the reasons why other attachments are left out. Example of a step:
+    as `data:` URLs, `unread` the reasons why other attachments are left out. `heard` are the
+    transcripts of recordings that are known, by the recording's `source`. `shared` says that the
+    message is merged from several that can be answered apart. Example of a step:
 
         def images_off(context: Context) -> Turn:
             return context.notice("images_off")
@@ -36,6 +38,8 @@ class Context:
     files: Files
     settings: Settings
     spending: Spending
+    heard: dict[str, str] = field(default_factory=dict, repr=False)
+    shared: bool = False
     pictures: tuple[str, ...] = field(default=(), repr=False)
     unread: tuple[str, ...] = ()
 

@@ -4,10 +4,11 @@
    an earlier delivery has stored it.
 2. With a stored turn, continue its delivery (`delivery.py`): the model is not asked again.
 3. Else answer the message (`answer.py`), in the form of its newest edit (`edits.py`), alone or
-   merged with messages that wait behind it (`coalesce.py`), store the turn, and post it.
-4. After a temporary failure, return the record to the queue. A message that is too old, or whose
-   deliveries crashed the worker repeatedly, is answered with the fallback text; after one more
-   crash its record is moved to the dead-letter queue.
+   merged with messages that wait behind it (`merged.py`), store the turn, and post it.
+4. After a temporary failure, note what was requested of the model (`ledger.py`) and return the
+   record to the queue. A message that is too old, was paid for too often, or whose deliveries
+   crashed the worker repeatedly, is answered with the fallback text; after two more crashes its
+   record is moved to the dead-letter queue.
 
 docs/architecture.md ("Delivery rules") has all rules with their reasons.
 """
@@ -20,18 +21,19 @@ from typing import Protocol
 
 from chatbot.conversation.answer import Answers
 from chatbot.conversation.attempt import Attempt, Deadline
-from chatbot.conversation.coalesce import (
-    awaits_more,
-    merge,
-    mergeable,
-    pointers_to,
-    resolve_pointer,
-)
+from chatbot.conversation.coalesce import pointers_to, resolve_pointer
 from chatbot.conversation.delivery import Delivery
 from chatbot.conversation.edits import apply_edits
+from chatbot.conversation.ledger import Ledger
+from chatbot.conversation.merged import Apart, MergedAnswers
 from chatbot.conversation.moved import go_on
 from chatbot.conversation.ratings import keep_rating
-from chatbot.core.errors import HistoryUnavailable, LeaseLost, Malformed, Retryable
+from chatbot.core.errors import (
+    LeaseLost,
+    Malformed,
+    ModelUnavailable,
+    Retryable,
+)
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Envelope, Kind, Message, log_fields
 from chatbot.core.ports import (
@@ -46,21 +48,22 @@ from chatbot.core.ports import (
 from chatbot.core.settings import Settings
 from chatbot.core.timeline import Timeline
 from chatbot.core.turn import State, Turn
-from chatbot.core.work import DeadLetter, Done, HandBack, Outcome, Record
+from chatbot.core.work import (
+    MOST_CRASHES,
+    DeadLetter,
+    Done,
+    HandBack,
+    Outcome,
+    Record,
+    Tries,
+)
 
-CRASHES_BEFORE_FALLBACK = 3
-"""With more crashes the fallback text is posted: the model is not asked any more."""
-CRASHES_BEFORE_DEAD_LETTER = 4
-"""With more crashes the record is moved to the dead-letter queue."""
 MOST_RECEIVES = 90
 """Receives after which a record is moved to the dead-letter queue while its post is ambiguous.
 
 Below the queue's own maxReceiveCount (100): SQS would not remove the turn's claim, and the next
 message would take the turn for delivered.
 """
-REST_ARRIVES = 2.0
-"""Seconds to wait for the next piece of a long text that the platform has split, or of an album."""
-
 Confirm = Callable[[], None]
 """Waits for the lease on the records; raises LeaseLost when the queue refused it."""
 
@@ -88,19 +91,27 @@ class RecordHandler:
         self._channels = channels
         self._history = history
         self._answers = answers
+        self._merged = MergedAnswers(answers, settings, journal)
         self._delivery = delivery
         self._settings = settings
         self._journal = journal
         self._clock = clock
 
     def handle(
-        self, record: Record, deadline: int, confirm: Confirm, waiting: Sequence[Record] = ()
+        self,
+        record: Record,
+        deadline: int,
+        confirm: Confirm,
+        waiting: Sequence[Record] = (),
+        apart: Apart | None = None,
     ) -> Outcome:
         """Process one record, perhaps merged with the first of those `waiting` behind it.
 
         `deadline` is the end of the invocation in milliseconds since the epoch. Before anything
-        takes effect, `confirm` waits for the lease. Raises LeaseLost, and nothing else.
+        takes effect, `confirm` waits for the lease. `apart` is shared by the records of a group and
+        an invocation. Raises LeaseLost, and nothing else.
         """
+        apart = {} if apart is None else apart
         attempt = Attempt.at(record, Deadline(deadline, self._clock), self._settings)
         try:
             envelope = Envelope.from_json(record.body)
@@ -110,18 +121,17 @@ class RecordHandler:
         if channel is None:
             self._journal.warning("channel_off", channel=envelope.channel)
             return DeadLetter("channel_off") if attempt.given_up() else attempt.hand_back()
-        key, counted = envelope.key, False
+        key = envelope.key
+        spent = apart.get(record.message_id, Tries())
+        ledger = Ledger(self._history, self._journal, attempt, spent)
         try:
             timeline, turn = self._read_timeline(key)
             confirm()
             key = turn.key if turn else key
             if turn is not None and (outcome := self._outcome_without_work(turn)):
                 return outcome
-            crashes = 0
-            if record.receive_count > 1:
-                crashes = self._history.raise_try(key)
-                counted = True
-            if dead_letter := self._dead_letter(key, turn, attempt, crashes):
+            ledger.open(key)
+            if dead_letter := self._dead_letter(key, turn, attempt, ledger.crashes):
                 return dead_letter
             self._settle_earlier_turns(key, timeline)
             attempt = replace(attempt, recorded=timeline.posted_ids())
@@ -129,20 +139,22 @@ class RecordHandler:
                 outcome = self._delivery.resume(turn, channel, attempt)
             else:
                 records = (record, *waiting)
-                outcome = self._answer(envelope, records, timeline, channel, attempt, crashes)
+                outcome = self._answer(envelope, records, timeline, channel, attempt, ledger, apart)
         except LeaseLost:
             raise
         except Malformed:
             return DeadLetter("malformed")
         except Retryable as refused:
             outcome = attempt.hand_back(refused.retry_after)
+            if isinstance(refused, ModelUnavailable):
+                outcome = HandBack(max(outcome.delay, ledger.until_next_request()))
             self._log_retry(envelope, refused, outcome.delay)
         except Exception as error:  # noqa: BLE001 - one record must not end its batch
             delay = attempt.hand_back().delay
             outcome = HandBack(delay, deliberate=False)
             self._log_retry(envelope, error, delay)
-        if counted and isinstance(outcome, HandBack) and outcome.deliberate:
-            self._lower_try(key)
+        if isinstance(outcome, HandBack) and outcome.deliberate:
+            ledger.close()
         return outcome
 
     def _read_timeline(self, key: TurnKey) -> tuple[Timeline, Turn | None]:
@@ -171,7 +183,7 @@ class RecordHandler:
         """The outcome of a record that crashed, or stayed ambiguous, too often."""
         may_be_posted = turn is not None and turn.state is State.SENDING
         unsettled = may_be_posted and attempt.receive_count >= MOST_RECEIVES
-        if not unsettled and crashes <= CRASHES_BEFORE_DEAD_LETTER:
+        if not unsettled and crashes <= MOST_CRASHES:
             return None
         if may_be_posted:
             self._history.abandon(key, self._clock())
@@ -184,13 +196,15 @@ class RecordHandler:
         timeline: Timeline,
         channel: Channel,
         attempt: Attempt,
-        crashes: int,
+        ledger: Ledger,
+        apart: Apart,
     ) -> Outcome:
         """Answer the first of `records`, merged with those behind it where that is possible."""
         if envelope.key.sort < timeline.profile.forgotten_before:
             self._journal.info("forgotten", channel=envelope.channel, event_id=envelope.event_id)
             return Done()
-        first, *waiting = apply_edits([channel.read(envelope), *_read_all(records[1:], channel)])
+        events = apply_edits([channel.read(envelope), *_read_all(records[1:], channel)])
+        first = events[0]
         messages = [first]
         if first.kind is Kind.RATING:
             keep_rating(first, timeline, self._history, self._journal)
@@ -201,21 +215,20 @@ class RecordHandler:
         if first.edits:
             self._journal.info("edit", channel=envelope.channel, event_id=envelope.event_id)
             return Done()
-        if crashes > CRASHES_BEFORE_FALLBACK or attempt.given_up():
+        if attempt.given_up() or not ledger.may_pay:
             if not first.addressed:
                 return Done()
-            turn = self._answers.fallback(first, "gave_up")
+            reason = "gave_up" if attempt.given_up() else "paid_limit"
+            turn = self._answers.fallback(first, reason)
         elif not attempt.can_begin():
             return HandBack(0)
         else:
-            messages = mergeable(first, waiting, timeline, self._settings.max_input)
-            last = records[len(messages) - 1]
-            if awaits_more(messages) and last is records[-1] and last.receive_count == 1:
-                return HandBack(REST_ARRIVES)
-            message = merge(messages)
-            if not message.addressed:
-                return Done(len(messages) - 1)
-            turn = self._answers.make_turn(message, timeline, channel, attempt.answer_by)
+            made = self._merged.make_turn(
+                events, records, timeline, channel, attempt, ledger, apart
+            )
+            if isinstance(made, Done | HandBack):
+                return made
+            turn, messages = made
         pointers = pointers_to(turn, messages[1:])
         return self._delivery.begin(turn, channel, attempt, pointers)
 
@@ -234,12 +247,6 @@ class RecordHandler:
                 continue
             if turn.claim.ends_at < self._clock():
                 self._history.mark_delivered(turn.key, turn.posted)
-
-    def _lower_try(self, key: TurnKey) -> None:
-        try:
-            self._history.lower_try(key)
-        except HistoryUnavailable:
-            self._journal.warning("crash_count_not_lowered", event_id=key.event_id)
 
     def _log_retry(self, envelope: Envelope, error: Exception, delay: float) -> None:
         """Log by the type alone: an error's text may contain what people wrote."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from chatbot.core.errors import ModelUnavailable, SpendingExhausted
 
 MOST_PAID = 3
 """Requests for one message, over all its deliveries and models, that the server may answer with
 status 200, which providers charge for, whether the answer was usable or not."""
+UNNOTED_PAID = 1
+"""Paid requests that a delivery may have made without a note of them in the table. A delivery that
+ended without a note is counted as having made them."""
+UNNOTED_REQUESTS = 4
+"""The same for requests, whatever became of them."""
 MOST_REQUESTS = 40
 """Requests for one message, over all its deliveries and models, whatever becomes of them."""
 
@@ -49,24 +55,38 @@ class Spending:
     """What one attempt may still request of the model server for a message, and has requested.
 
     `requests` and `paid` are counted by this attempt; `requests_left` and `paid_left` are what
-    earlier attempts have left of MOST_REQUESTS and MOST_PAID. Not shared by threads.
+    earlier attempts have left of MOST_REQUESTS and MOST_PAID. `note` stores what was counted,
+    before more than UNNOTED_PAID or UNNOTED_REQUESTS are unknown to later attempts. Not shared by
+    threads.
     """
 
     requests_left: int = MOST_REQUESTS
     paid_left: int = MOST_PAID
     requests: int = 0
     paid: int = 0
+    note: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
+    _noted_requests: int = field(default=0, repr=False, compare=False)
+    _noted_paid: int = field(default=0, repr=False, compare=False)
+
+    @property
+    def remaining(self) -> int:
+        """Requests that are left for this attempt."""
+        return max(0, self.requests_left - self.requests)
 
     def begin_request(self) -> None:
         """Count a request, before it is sent.
 
         Raises SpendingExhausted when the message was paid for often enough, ModelUnavailable when
-        no request is left for now.
+        no request is left for now, HistoryUnavailable when a note was due and could not be stored.
         """
         if self.paid >= self.paid_left:
             raise SpendingExhausted("paid_limit")
         if self.requests >= self.requests_left:
             raise ModelUnavailable("request limit")
+        paid, requests = self.paid - self._noted_paid, self.requests - self._noted_requests
+        if paid >= UNNOTED_PAID or requests >= UNNOTED_REQUESTS:
+            self.note()
+            self._noted_paid, self._noted_requests = self.paid, self.requests
         self.requests += 1
 
     def count_paid(self) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chatbot.core.message import Envelope, Media, Message
     from chatbot.core.timeline import ConversationProfile, Timeline
     from chatbot.core.turn import Claim, Part, Reply, Turn
-    from chatbot.core.work import Record
+    from chatbot.core.work import Record, Tries
 
 Clock = Callable[[], int]
 """The current time in milliseconds since the epoch."""
@@ -210,16 +210,22 @@ class TurnWrites(Turns, Protocol):
 
 
 class CrashCounter(Protocol):
-    """Counts the deliveries of an event in which the worker crashed."""
+    """Keeps what the deliveries of a conversation's latest event have cost (`work.Tries`)."""
 
-    def raise_try(self, key: TurnKey) -> int:
-        """Count one more delivery of this event, before it is processed; returns the new count.
+    def raise_try(self, key: TurnKey) -> Tries:
+        """Count one more delivery of this event, before it is processed; returns what is stored.
 
-        What remains counted are the deliveries that never came to `lower_try`: crashes.
+        What remains counted are the deliveries that never came to `note_try`: crashes.
         """
 
-    def lower_try(self, key: TurnKey) -> None:
-        """Subtract it again: the record of this delivery was returned to the queue on purpose."""
+    def note_try(self, key: TurnKey, before: Tries, after: Tries) -> bool:
+        """Store `after` in place of `before`, which this delivery has read or stored.
+
+        With a `before` of `Tries()` nothing may be stored for the event yet, except what remains of
+        one that was moved to the dead-letter queue and is redriven: it starts anew. Returns False,
+        and stores nothing, when another delivery of the event has changed it. Repeated, it does no
+        harm.
+        """
 
 
 class Profiles(Protocol):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MOST_CRASHES = 4
+"""With more crashes (`Tries.crashes`) a record is moved to the dead-letter queue."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -19,6 +22,22 @@ class Record:
     receive_count: int
     sent_at: int
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """What the deliveries of an event so far have left in the table.
+
+    `crashes` are the deliveries that ended without a note: with their worker, or with a note that
+    the table refused. The others have noted what they requested of the model (`asked`), how often
+    it was paid (`paid`), and the event's recordings that were transcribed (`heard`): the source and
+    the transcript of each.
+    """
+
+    crashes: int = 0
+    paid: int = 0
+    asked: int = 0
+    heard: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

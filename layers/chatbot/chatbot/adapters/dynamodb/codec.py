@@ -49,6 +49,12 @@ def texts(item: Item, name: str) -> tuple[str, ...]:
     return tuple(part.get("S", "") for part in item.get(name, {}).get("L", ()))
 
 
+def pairs(item: Item, name: str) -> tuple[tuple[str, str], ...]:
+    """Read pairs of texts that are stored as one list; empty where there is none."""
+    halves = texts(item, name)
+    return tuple(zip(halves[::2], halves[1::2], strict=False))
+
+
 def key_of(key: TurnKey) -> dict[str, AttributeValueTypeDef]:
     """Convert a key to the primary key of the table."""
     return {"pk": {"S": key.conversation}, "sk": {"S": key.sort}}
@@ -94,11 +100,10 @@ def turn_to_item(turn: Turn) -> dict[str, AttributeValueTypeDef]:
 def item_to_turn(item: Item) -> Turn:
     """Convert an item back to a turn, whichever version has written it."""
     token = text(item, "claim_token")
-    buttons, file = texts(item, "buttons"), texts(item, "made")
-    media = texts(item, "media")
+    file = texts(item, "made")
     reply = Reply(
         text(item, "reply"),
-        tuple(map(Button, buttons[::2], buttons[1::2])),
+        tuple(Button(*pair) for pair in pairs(item, "buttons")),
         StoredFile(*file) if file else None,
     )
     return Turn(
@@ -128,7 +133,7 @@ def item_to_turn(item: Item) -> Turn:
             tokens_out=number(item, "tokens_out"),
             estimate=number(item, "estimate"),
         ),
-        media=tuple(map(Media, media[::2], media[1::2])),
+        media=tuple(Media(*pair) for pair in pairs(item, "media")),
     )
 
 

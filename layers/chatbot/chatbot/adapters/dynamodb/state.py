@@ -5,7 +5,6 @@ Their sort keys begin with "~", so that they sort after every turn.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from chatbot.adapters.dynamodb import codec
@@ -14,6 +13,7 @@ from chatbot.core.key import TurnKey
 from chatbot.core.message import Stop
 from chatbot.core.ports import Clock, Counted
 from chatbot.core.timeline import ConversationProfile
+from chatbot.core.work import MOST_CRASHES, Tries
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PROFILE = "~state"
 """Sort key of the profile."""
 TRIES = "~try"
-"""Sort key of the crash counter of the latest event."""
+"""Sort key of what the deliveries of the latest event have cost."""
 DRAFT = "~draft"
 """Sort key of the preview on the web page."""
 STOP = "~stop"
@@ -69,27 +69,57 @@ class StateItems:
         names = {"#n": "name", "#l": "language", "#m": "mode"}
         self._client.update(TurnKey(conversation, PROFILE), update, values, names=names)
 
-    def raise_try(self, key: TurnKey) -> int:
-        """See ports.CrashCounter. Counting an event resets the count of the event before it."""
+    def raise_try(self, key: TurnKey) -> Tries:
+        """See ports.CrashCounter. Counting an event replaces the item of the event before it."""
         tries = TurnKey(key.conversation, TRIES)
         values: dict[str, Plain] = {":one": 1, ":expiry": self._expiry(), ":event": key.sort}
         try:
             update = "SET n = n + :one, expires_at = :expiry"
             item = self._client.update(tries, update, values, "event = :event")
         except ConditionFailed:
-            update = "SET n = :one, expires_at = :expiry, event = :event"
+            update = "SET n = :one, expires_at = :expiry, event = :event REMOVE paid, asked, heard"
             item = self._client.update(tries, update, values)
-        return codec.number(item, "n")
+        return Tries(
+            codec.number(item, "n"),
+            codec.number(item, "paid"),
+            codec.number(item, "asked"),
+            codec.pairs(item, "heard"),
+        )
 
-    def lower_try(self, key: TurnKey) -> None:
-        """See ports.CrashCounter."""
-        with suppress(ConditionFailed):  # the count is zero, or another event's by now
-            self._client.update(
-                TurnKey(key.conversation, TRIES),
-                "SET n = n - :one",
-                {":one": 1, ":zero": 0, ":event": key.sort},
-                "event = :event AND n > :zero",
-            )
+    def note_try(self, key: TurnKey, before: Tries, after: Tries) -> bool:
+        """See ports.CrashCounter.
+
+        Not conditional on `paid` and `heard`: neither changes without `n` or `asked`.
+        """
+        values: dict[str, Plain] = {
+            ":expiry": self._expiry(),
+            ":event": key.sort,
+            ":n": after.crashes,
+            ":paid": after.paid,
+            ":asked": after.asked,
+            ":heard": [half for pair in after.heard for half in pair],
+        }
+        unchanged = "attribute_not_exists(event) OR event <> :event OR n > :most"
+        if before == Tries():
+            values[":most"] = MOST_CRASHES
+        else:
+            unchanged = "event = :event AND n = :crashes AND "
+            values[":crashes"] = before.crashes
+            if before.asked:
+                unchanged += "asked = :before"
+                values[":before"] = before.asked
+            else:  # absent in items of versions before 0.10, too
+                unchanged += "(attribute_not_exists(asked) OR asked = :none)"
+                values[":none"] = 0
+        update = (
+            "SET n = :n, event = :event, expires_at = :expiry, "
+            "paid = :paid, asked = :asked, heard = :heard"
+        )
+        try:
+            self._client.update(TurnKey(key.conversation, TRIES), update, values, unchanged)
+        except ConditionFailed:
+            return False
+        return True
 
     def count_today(self, person: str, day: str, kind: str, event: str, most: int) -> Counted:
         """See ports.Counters. One write; the first of a day needs a second one to reset them."""

@@ -1,0 +1,145 @@
+"""What the deliveries of one message may request of the model, and the notes of what they did.
+
+A message is paid for MOST_PAID times at most, and requested MOST_REQUESTS times at most, over all
+its deliveries. A delivery that is answered at once writes nothing about it. A delivery whose record
+returns to the queue notes in the table what it requested. A delivery that ends without a note is a
+crash: it is counted as having made UNNOTED_PAID and UNNOTED_REQUESTS, and before a delivery makes
+more than these, it writes a note. So the bounds hold even where every worker dies, and where the
+table refuses every note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from chatbot.conversation.attempt import REQUESTS_AT_ONCE, Attempt
+from chatbot.core.completion import (
+    MOST_PAID,
+    MOST_REQUESTS,
+    UNNOTED_PAID,
+    UNNOTED_REQUESTS,
+    Spending,
+)
+from chatbot.core.errors import HistoryUnavailable
+from chatbot.core.key import TurnKey
+from chatbot.core.ports import CrashCounter, Journal
+from chatbot.core.work import Tries
+
+LONGEST_HEARD = 20_000
+"""Characters of transcripts that are kept for the next delivery."""
+NOTHING = Tries()
+
+
+class Ledger:
+    """The account of one delivery of one message.
+
+    `spent` is what a prompt of this invocation, merged from this message and others, has requested
+    for it before. `spending` and `heard` (the transcripts of its recordings, by their sources) are
+    filled while the message is answered.
+    """
+
+    def __init__(
+        self, history: CrashCounter, journal: Journal, attempt: Attempt, spent: Tries = NOTHING
+    ) -> None:
+        self.spending = Spending()
+        self.heard: dict[str, str] = {}
+        self._history = history
+        self._journal = journal
+        self._attempt = attempt
+        self._spent = spent
+        self._earlier = self._stored = NOTHING
+        self._key: TurnKey | None = None
+
+    @property
+    def crashes(self) -> int:
+        """Deliveries that ended without a note."""
+        return self._earlier.crashes
+
+    @property
+    def may_pay(self) -> bool:
+        """Whether the message has not been paid for MOST_PAID times yet."""
+        return self.spending.paid < self.spending.paid_left
+
+    def open(self, key: TurnKey) -> None:
+        """Count this delivery, unless it is the first. Raises HistoryUnavailable.
+
+        From the second delivery on, its count stands for the first one, which was not counted.
+        """
+        self._key = key
+        if self._attempt.receive_count > 1:
+            self._earlier = self._stored = self._history.raise_try(key)
+        earlier = self._earlier
+        self.heard = dict(earlier.heard)
+        self.spending = Spending(
+            min(
+                REQUESTS_AT_ONCE,
+                self._attempt.requests_allowed() - earlier.asked,
+                MOST_REQUESTS - self._most_asked(),
+            ),
+            MOST_PAID - earlier.paid - UNNOTED_PAID * earlier.crashes,
+            self._spent.asked,
+            self._spent.paid,
+            self._note,
+        )
+
+    @contextmanager
+    def shared(self) -> Iterator[Spending]:
+        """Spending for a prompt that this message shares with others, which is counted here, too.
+
+        It is what a delivery may request without a note: none is written for the other messages.
+        """
+        mine = self.spending
+        spending = Spending(
+            min(mine.remaining, UNNOTED_REQUESTS), min(mine.paid_left - mine.paid, UNNOTED_PAID)
+        )
+        try:
+            yield spending
+        finally:
+            mine.requests += spending.requests
+            mine.paid += spending.paid
+
+    def until_next_request(self) -> float:
+        """Seconds until one more request is allowed, or until the message is given up."""
+        asked = self._earlier.asked + self.spending.requests
+        if self._most_asked() + self.spending.requests >= MOST_REQUESTS:
+            asked = MOST_REQUESTS
+        return self._attempt.until_allowed(asked + 1)
+
+    def close(self) -> None:
+        """Note that this delivery ends on purpose: the record returns to the queue.
+
+        A first delivery that has requested nothing is not noted.
+        """
+        noted = self._so_far()
+        if self._key is None or noted == NOTHING:
+            return
+        try:
+            after = replace(noted, crashes=self.crashes - 1)
+            self._history.note_try(self._key, self._stored, after)
+        except HistoryUnavailable:
+            self._journal.warning("try_not_noted", event_id=self._key.event_id)
+
+    def _note(self) -> None:
+        """Note what was requested so far. Raises HistoryUnavailable."""
+        noted = self._so_far()
+        if self._key and not self._history.note_try(self._key, self._stored, noted):
+            raise HistoryUnavailable("another delivery of the same message is counted")
+        self._stored = noted
+
+    def _most_asked(self) -> int:
+        """What earlier deliveries may have requested, crashed ones included."""
+        return self._earlier.asked + UNNOTED_REQUESTS * self._earlier.crashes
+
+    def _so_far(self) -> Tries:
+        earlier, left, heard = self._earlier, LONGEST_HEARD, []
+        for source, transcript in self.heard.items():
+            heard.append((source, transcript[:left]))
+            left -= len(heard[-1][1])
+        return Tries(
+            earlier.crashes,
+            earlier.paid + self.spending.paid,
+            earlier.asked + self.spending.requests,
+            tuple(heard),
+        )

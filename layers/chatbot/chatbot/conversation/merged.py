@@ -1,0 +1,96 @@
+"""Answer the messages of several records with one prompt, and apart where that prompt fails.
+
+Only messages that were never tried are merged: nobody's message is dragged into a prompt that has
+failed before. A prompt that fails for its own sake (filtered, useless, too long) may do so because
+of one of its messages, so that each is answered alone then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping, Sequence
+from functools import partial
+
+from chatbot.conversation.answer import Answers
+from chatbot.conversation.attempt import Attempt
+from chatbot.conversation.coalesce import awaits_more, merge, mergeable, pieces
+from chatbot.conversation.ledger import Ledger
+from chatbot.core.errors import ModelRefused
+from chatbot.core.message import Message
+from chatbot.core.ports import Channel, Journal
+from chatbot.core.settings import Settings
+from chatbot.core.timeline import Timeline
+from chatbot.core.turn import Turn
+from chatbot.core.work import Done, HandBack, Record, Tries
+
+REST_ARRIVES = 2.0
+"""Seconds to wait for the next piece of a long text that the platform has split, or of an album."""
+
+Apart = MutableMapping[str, Tries]
+"""The records, by message id, that are to be answered alone because a prompt merged from them has
+failed, with what that prompt has requested for each."""
+
+
+class MergedAnswers:
+    """Makes turns for the records of a group; shared by the threads of a batch."""
+
+    def __init__(self, answers: Answers, settings: Settings, journal: Journal) -> None:
+        self._answers = answers
+        self._settings = settings
+        self._journal = journal
+
+    def make_turn(
+        self,
+        events: Sequence[Message],
+        records: Sequence[Record],
+        timeline: Timeline,
+        channel: Channel,
+        attempt: Attempt,
+        ledger: Ledger,
+        apart: Apart,
+    ) -> tuple[Turn, list[Message]] | Done | HandBack:
+        """Answer the first of `events`, those of the records, with all that can be merged with it.
+
+        Returns the turn and the events that it answers; HandBack when a piece of a long text or of
+        an album is still to come; Done when an album is not addressed to the bot. Raises Retryable.
+        """
+        messages = mergeable(events[0], events[1:], timeline, self._settings.max_input)
+        messages = _first_tried(messages, records, apart)
+        last = records[len(messages) - 1]
+        if awaits_more(messages) and last is records[-1] and last.receive_count == 1:
+            return HandBack(REST_ARRIVES)
+        make_turn = partial(
+            self._answers.make_turn, timeline=timeline, channel=channel, deadline=attempt.answer_by
+        )
+        alone = pieces(messages)
+        if len(alone) < len(messages):
+            with ledger.shared() as spending:
+                try:
+                    return make_turn(merge(messages), spending=spending, shared=True), messages
+                except ModelRefused as refused:
+                    self._journal.warning(
+                        "answered_apart",
+                        channel=channel.name,
+                        reason=refused.reason,
+                        messages=len(messages),
+                    )
+            spent = Tries(paid=spending.paid, asked=spending.requests)
+            for record in records[len(alone) : len(messages)]:
+                apart[record.message_id] = spent
+        message = merge(alone)
+        if not message.addressed:
+            return Done(len(alone) - 1)
+        return make_turn(message, spending=ledger.spending, heard=ledger.heard), alone
+
+
+def _first_tried(messages: list[Message], records: Sequence[Record], apart: Apart) -> list[Message]:
+    """Of messages that can be merged, those that may be: none that was tried before.
+
+    A message is dragged into no prompt that has failed. Pieces of one text always belong together.
+    """
+    least = len(pieces(messages))
+    tried = (
+        number
+        for number, record in enumerate(records[: len(messages)])
+        if record.receive_count > 1 or record.message_id in apart
+    )
+    return messages[: max(least, next(tried, len(messages)))]

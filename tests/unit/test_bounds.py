@@ -1,0 +1,351 @@
+"""A message is paid for at most three times and requested at most forty times, come what may.
+
+The bounds hold over all deliveries of the message and over all models. `test_exactly_once.py` has
+the same bounds for any interleaving of two workers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from chatbot.conversation.attempt import REQUESTS_AT_ONCE
+from chatbot.conversation.brought import Brought
+from chatbot.conversation.ledger import LONGEST_HEARD
+from chatbot.core.completion import (
+    MOST_PAID,
+    MOST_REQUESTS,
+    UNNOTED_REQUESTS,
+    Completion,
+    PromptLine,
+    Spending,
+)
+from chatbot.core.errors import (
+    HistoryUnavailable,
+    ModelUnavailable,
+    SpendingExhausted,
+    Unfetchable,
+    UselessAnswer,
+)
+from chatbot.core.files import File
+from chatbot.core.message import Envelope
+from chatbot.core.ports import Show
+from chatbot.core.translations import sentences
+from chatbot.core.work import Done, HandBack, Tries
+from tests.fakes import FakeModel
+from tests.world import CONVERSATION, World
+
+SENTENCES = sentences("en")
+
+
+class Server(FakeModel):
+    """A model server and its adapter, which asks `models` in turn, each four times at most.
+
+    `outcomes` are those of the next requests: "away", "broken off" (paid), "useless" (paid),
+    "crash" (paid, then the worker dies); without one, a request is answered. `usual` is the
+    outcome when there is none. It counts what is requested and paid for each message, and when.
+    """
+
+    def __init__(self, world: World, usual: str = "answers", models: int = 1) -> None:
+        super().__init__()
+        self.world, self.usual, self.models = world, usual, models
+        self.outcomes: list[str] = []
+        self.requested: Counter[str] = Counter()
+        self.paid: Counter[str] = Counter()
+        self.times: list[float] = []
+        self.asked: list[str] = []
+        answers = world.conversation._answers
+        answers._model = self
+        answers._attachments = replace(answers._attachments, model=self)
+        answers._brought = Brought(answers._attachments)
+
+    def answer(
+        self, prompt: Sequence[PromptLine], seconds: float, show: Show, spending: Spending
+    ) -> Completion:
+        messages, useless = prompt[-1].content.split("\n"), 0
+        for pause in self._pauses():
+            spending.begin_request()
+            self.requested.update(messages)
+            self.asked.append(prompt[-1].content)
+            self.times.append(self.world.clock() / 1000)
+            outcome = self.outcomes.pop(0) if self.outcomes else self.usual
+            self.world.clock.advance(pause)
+            if outcome == "away":
+                continue
+            spending.count_paid()
+            self.paid.update(messages)
+            if outcome == "crash":
+                raise RuntimeError("the worker died")
+            if outcome == "answers":
+                return Completion(f"answer to {prompt[-1].content}", "m")
+            useless += outcome == "useless"
+            if useless == 2 * self.models:
+                raise UselessAnswer("empty")
+        raise ModelUnavailable("away")
+
+    def _pauses(self) -> Iterator[float]:
+        for tried in range(4):
+            yield from [0.1] * (self.models - 1)
+            yield 0.5 * 2**tried
+
+
+def live(world: World, seconds: float = 1200) -> None:
+    """Invoke the worker whenever the queue has something visible, until it is empty."""
+    end = world.clock() + seconds * 1000
+    while world.queue.letters and world.clock() < end:
+        if not any(letter.visible_at > world.clock() for letter in world.queue.letters):
+            world.invoke()
+        world.clock.advance(0.25)
+
+
+def send(world: World, *texts: str) -> list[Envelope]:
+    envelopes = [world.envelope(text) for text in texts]
+    for envelope in envelopes:
+        world.queue.send(envelope)
+    return envelopes
+
+
+@pytest.mark.parametrize("models", [1, 3])
+@pytest.mark.parametrize("texts", [("one",), ("one", "two", "three")])
+def test_an_outage_is_waited_out_with_growing_pauses(models: int, texts: tuple[str, ...]) -> None:
+    world = World()
+    server = Server(world, "away", models)
+    began = world.clock()
+    send(world, *texts)
+    live(world)
+    assert world.queue.letters == []
+    assert world.channel.received == [SENTENCES["fallback_text"]] * len(texts)
+    assert max(server.requested.values()) <= MOST_REQUESTS
+    assert server.requested["one"] >= MOST_REQUESTS - REQUESTS_AT_ONCE  # it was not given up early
+    took = (world.clock() - began) / 1000
+    assert world.settings.give_up_after < took < world.settings.give_up_after + 60
+    pauses = [after - before for before, after in pairwise(server.times)]
+    assert max(pauses[:REQUESTS_AT_ONCE]) < max(pauses[REQUESTS_AT_ONCE:]) <= 31
+
+
+@pytest.mark.parametrize("minutes", [0.1, 1, 10])
+def test_after_an_outage_the_answer_comes_soon(minutes: float) -> None:
+    world = World()
+    server = Server(world, "away")
+    send(world, "one", "two")
+    live(world, minutes * 60)
+    assert world.channel.received == []
+    server.usual, ended = "answers", world.clock()
+    live(world)
+    assert world.channel.received == ["answer to one", "answer to two"]
+    assert world.clock() - ended < 31_000
+
+
+@pytest.mark.parametrize("models", [1, 3])
+@pytest.mark.parametrize(
+    ("usual", "says"),
+    [("useless", "useless"), ("broken off", "useless"), ("crash", "fallback_text")],
+)
+def test_what_is_paid_in_vain_is_paid_three_times_at_most(
+    usual: str, says: str, models: int
+) -> None:
+    world = World()
+    server = Server(world, usual, models)
+    send(world, "one")
+    live(world, 120)
+    assert world.channel.received == [SENTENCES[says]]
+    assert 2 <= server.paid["one"] <= MOST_PAID
+
+
+@pytest.mark.parametrize("usual", ["useless", "broken off", "crash", "away"])
+def test_of_merged_messages_each_keeps_the_bounds(usual: str) -> None:
+    world = World()
+    server = Server(world, usual)
+    send(world, "one", "two", "three")
+    live(world)
+    assert len(world.channel.received) == 3
+    assert max(server.paid.values(), default=0) <= MOST_PAID
+    assert max(server.requested.values()) <= MOST_REQUESTS
+
+
+@pytest.mark.parametrize("usual", ["useless", "broken off", "crash", "away"])
+def test_the_bounds_hold_where_the_table_takes_no_note(usual: str) -> None:
+    """A note that is refused leaves its delivery counted as a crash."""
+    world = World()
+    server = Server(world, usual, models=3)
+
+    def refuse(step: str, moment: str) -> None:
+        if step == "note_try" and moment == "before":
+            raise HistoryUnavailable("throttled")
+
+    world.history.fault = refuse
+    send(world, "one")
+    live(world)
+    assert len(world.channel.received) == 1
+    assert server.paid["one"] <= MOST_PAID
+    assert server.requested["one"] <= MOST_REQUESTS
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_the_bounds_hold_where_the_table_takes_no_answer(moment: str) -> None:
+    world = World()
+    server = Server(world)
+
+    def refuse(step: str, when: str) -> None:
+        if step == "put" and when == moment and server.paid["one"] < MOST_PAID + 1:
+            raise HistoryUnavailable("throttled")
+
+    world.history.fault = refuse
+    send(world, "one")
+    live(world, 300)
+    assert server.paid["one"] <= MOST_PAID
+
+
+def test_an_answer_at_the_first_delivery_costs_no_note() -> None:
+    world = World()
+    send(world, "one")
+    live(world)
+    assert world.channel.received == ["You said: one"]
+    assert world.history.calls["raise_try"] + world.history.calls["note_try"] == 0
+
+
+def test_a_delivery_is_noted_before_it_pays_again() -> None:
+    world = World()
+    server = Server(world)
+    server.outcomes = ["broken off", "crash"]
+    one = world.envelope("one")
+    assert not world.handle(one).deliberate  # type: ignore[union-attr]
+    assert world.history.tries[CONVERSATION] == (one.key.sort, Tries(0, paid=1, asked=1))
+    server.outcomes = ["broken off"] * 9
+    assert world.handle(one, receive_count=2) == Done()
+    assert server.paid["one"] == MOST_PAID
+
+
+def test_a_delivery_is_noted_before_it_requests_more() -> None:
+    world = World()
+    Server(world, "away", models=3)
+    one = world.envelope("one")
+    assert isinstance(world.handle(one), HandBack)
+    assert world.history.calls["note_try"] == REQUESTS_AT_ONCE // UNNOTED_REQUESTS
+    assert world.history.tries[CONVERSATION][1] == Tries(-1, asked=REQUESTS_AT_ONCE)
+
+
+def test_what_a_merged_prompt_has_paid_counts_for_each_of_its_messages() -> None:
+    world = World()
+    server = Server(world)
+    server.outcomes = ["useless"]
+    send(world, "one", "two")
+    assert world.invoke() == []
+    assert world.channel.received == ["answer to one", "answer to two"]
+    assert server.paid == {"one": 2, "two": 2}
+    # Noted for each before it was paid for again.
+    (event, tries), two = world.history.tries[CONVERSATION], world.history.all(CONVERSATION)[1]
+    assert (event, tries) == (two.key.sort, Tries(0, paid=1, asked=1))
+
+
+def test_a_merged_prompt_is_paid_for_once() -> None:
+    """Later ones of its messages have no note: what is not known of them is one delivery."""
+    world = World()
+    server = Server(world, "useless")
+    send(world, "one", "two")
+    assert world.invoke() == []
+    assert world.channel.received == [SENTENCES["useless"]] * 2
+    assert server.paid == {"one": MOST_PAID, "two": MOST_PAID}
+    assert server.asked == ["one\ntwo", "one", "one", "two", "two"]
+
+
+def test_a_message_that_was_paid_for_three_times_gets_the_fallback_at_once() -> None:
+    world = World()
+    server = Server(world)
+    one = world.envelope("one")
+    world.history.tries[CONVERSATION] = (one.key.sort, Tries(0, paid=2, asked=9))
+    assert world.handle(one, receive_count=9) == Done()
+    assert world.channel.received == [SENTENCES["fallback_text"]]
+    assert server.requested == {}
+    assert dict(world.journal.warnings)["fallback"]["reason"] == "paid_limit"
+
+
+def test_spending_is_refused_beyond_its_limits() -> None:
+    spending = Spending(requests_left=2, paid_left=1)
+    spending.begin_request()
+    spending.begin_request()
+    assert spending.remaining == 0
+    with pytest.raises(ModelUnavailable):
+        spending.begin_request()
+    spending.count_paid()
+    with pytest.raises(SpendingExhausted):
+        spending.begin_request()
+
+
+# Recordings
+
+
+def recording(world: World, *names: str) -> Envelope:
+    for name in names:
+        world.channel.files[name] = File(name.encode(), "audio/ogg")
+    return world.envelope("[recording]" * len(names), media=[("audio", name) for name in names])
+
+
+def test_a_recording_is_transcribed_once_while_the_model_is_away() -> None:
+    world = World()
+    server = Server(world, "away")
+    heard: list[str] = []
+    transcribe = server.transcribe
+
+    def counted(audio: File, seconds: float) -> str:
+        heard.append(transcribe(audio, seconds))
+        return heard[-1]
+
+    server.transcribe = counted  # type: ignore[method-assign]
+    spoken = recording(world, "first words", "second words")
+    assert isinstance(world.handle(spoken), HandBack)
+    assert world.history.tries[CONVERSATION][1].heard == (
+        ("first words", "first words"),
+        ("second words", "second words"),
+    )
+    for count in (2, 3):
+        assert isinstance(world.handle(spoken, receive_count=count), HandBack)
+    server.usual = "answers"
+    world.clock.advance(60)
+    assert world.handle(spoken, receive_count=4, age=60) == Done()
+    assert world.turn(spoken).text == "first wordssecond words"
+    assert heard == ["first words", "second words"]
+
+
+def test_what_was_heard_is_kept_up_to_a_length() -> None:
+    world = World(max_input=100_000)
+    Server(world, "away")
+    long = "a" * (LONGEST_HEARD - 1)
+    spoken = recording(world, long, "bcd")
+    assert isinstance(world.handle(spoken), HandBack)
+    kept = world.history.tries[CONVERSATION][1].heard
+    assert kept == ((long, long), ("bcd", "b"))
+
+
+def test_what_was_heard_is_known_by_its_recording() -> None:
+    """Whichever of them could be downloaded in an earlier delivery."""
+    world = World()
+    server = Server(world, "away")
+    spoken = recording(world, "first words", "second words")
+    world.channel.files["first words"] = Unfetchable("gone")
+    assert isinstance(world.handle(spoken), HandBack)
+    world.channel.files["first words"] = File(b"first words", "audio/ogg")
+    server.usual = "answers"
+    world.clock.advance(60)
+    assert world.handle(spoken, receive_count=2, age=60) == Done()
+    assert world.turn(spoken).text == "first wordssecond words"
+
+
+def test_a_recording_that_cannot_be_transcribed_keeps_the_bound() -> None:
+    world = World()
+    server = Server(world)
+    tried: list[str] = []
+
+    def away(audio: File, seconds: float) -> str:
+        tried.append("")
+        raise ModelUnavailable("503")
+
+    server.transcribe = away  # type: ignore[method-assign]
+    world.queue.send(recording(world, "words"))
+    live(world)
+    assert world.channel.received == [SENTENCES["fallback_text"]]
+    assert REQUESTS_AT_ONCE < len(tried) <= MOST_REQUESTS
