@@ -56,6 +56,7 @@ RICH = make(
         StoredFile("folder/name.png", "image/png", "a red fox"),
     ),
     more="and this",
+    since="turn#0",
     links=Links(resumed=True, replaces="turn#0"),
     rating=-1,
     usage=Usage(estimate=77),

@@ -186,7 +186,7 @@ class Answers:
                 completion = self._model.answer(lines, deadline.left(), show, context.spending)
             except ContextTooLong:
                 lines, too_long = prompt.shorter(lines), lines
-                if len(lines) == len(too_long):
+                if lines == too_long:
                     raise
                 completion = self._model.answer(lines, deadline.left(), show, context.spending)
         except ContentFiltered:
@@ -199,7 +199,7 @@ class Answers:
         text = completion.text + ("…" if completion.cut or completion.stopped else "")
         estimate = 0 if context.pictures else prompt.estimate(lines)
         usage = Usage(completion.model, completion.tokens_in, completion.tokens_out, estimate)
-        turn = replace(context.turn(Reply(text), Origin.MODEL), usage=usage)
+        turn = replace(context.turn(Reply(text), Origin.MODEL), usage=usage, since=lines.since)
         self._log_completion(turn, completion, (self._clock() - began) / 1000, len(lines))
         return turn
 

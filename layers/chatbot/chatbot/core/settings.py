@@ -138,7 +138,7 @@ class Settings:
         "Other system prompts for /persona: a JSON object, name to prompt; `@FILE` where it is set",
         check=lambda value: _personas(value),
     )
-    history_turns: int = _setting(10, "Earlier turns shown to the model", min=0, max=100)
+    history_turns: int = _setting(10, "Most earlier turns shown to the model", min=0, max=100)
     history_max_age: Seconds = _setting(Seconds(86400), "Older turns are not shown to the model")
     history_tokens: int = _setting(3000, "Most tokens of earlier turns, estimated", min=0)
     # Fixed answers

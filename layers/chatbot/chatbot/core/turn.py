@@ -60,7 +60,10 @@ class State(StrEnum):
 
 
 class Origin(StrEnum):
-    """Where an answer comes from. Only those of `MODEL` enter later prompts as answers."""
+    """Where an answer comes from. Only those of `MODEL` enter later prompts as answers.
+
+    `core.timeline` says which turns count at all.
+    """
 
     MODEL = "model"
     COMMAND = "command"
@@ -115,7 +118,8 @@ class Turn:
     `posted` are the platform's ids of the parts that surely arrived, in order; `opened_at` is when
     posting was first claimed, in milliseconds since the epoch. `quote` is the platform's id of the
     message that the reply quotes. `more` is the text of the messages that are merged into this
-    one. `rating` is the person's: 1, -1, or 0 for none.
+    one. `rating` is the person's: 1, -1, or 0 for none. `since` is the sort key of the oldest turn
+    in the prompt that gave the answer, "" where there was no prompt or no version that stored it.
     """
 
     key: TurnKey
@@ -131,6 +135,7 @@ class Turn:
     quote: str = ""
     more: str = ""
     rating: int = 0
+    since: str = ""
     links: Links = Links()
     usage: Usage = Usage()
 
