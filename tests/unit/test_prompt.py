@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -180,3 +181,21 @@ def test_a_shorter_prompt_drops_the_older_half() -> None:
     least = prompt.shorter(prompt.shorter(shorter))
     assert [line.role for line in least] == ["system", "user"]
     assert prompt.shorter(least) == least
+
+
+def test_conversation_and_author_are_named_by_hashes() -> None:
+    def hashes(message: Message) -> tuple[str, str]:
+        built = prompt.build(context_of(message), NOON)
+        return built.cache_key, built.author
+
+    cache_key, author = hashes(NOW)
+    assert (len(cache_key), len(author)) == (64, 64)
+    assert hashes(replace(NOW, text="other")) == (cache_key, author)
+    in_group = replace(NOW, key=TurnKey("telegram:-100", NOW.key.sort))
+    assert hashes(in_group)[0] != cache_key
+    assert hashes(in_group)[1] == author
+    assert hashes(replace(NOW, channel="messenger"))[1] != author
+    assert hashes(replace(NOW, author=Author(""))) == (cache_key, "")
+    plain = (f"{channel}:{each}" for channel in ("telegram", "") for each in ("7", "42"))
+    known = {hashlib.sha256(each.encode()).hexdigest() for each in plain}
+    assert not known & {cache_key, author}

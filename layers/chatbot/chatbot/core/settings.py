@@ -21,6 +21,8 @@ Seconds = NewType("Seconds", float)
 _MOST_PERSONAS, _LONGEST_PERSONA = 12, 20
 
 _ADDRESS = r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an address such as https://example.com"
+# With the hosts of its regions (OpenAI guide, "Your data": us.api.openai.com, eu.api.openai.com).
+_OPENAI = r"https://([a-z]+\.)?api\.openai\.com(:443)?(/|$)"
 _COLOR = r"#[0-9A-Fa-f]{6}", "a colour such as #3457d5"
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
@@ -93,11 +95,26 @@ class Settings:
     )
     temperature: float | None = _setting(None, "Sent only when set: reasoning models refuse it")
     top_p: float | None = _setting(None, "Sent only when set: reasoning models refuse it")
-    max_tokens: int = _setting(512, "Most tokens of one answer; a cut answer ends with “…”", min=1)
+    reasoning_effort: str = _setting(
+        "",
+        "How long a reasoning model thinks, from `none` to `max`; sent only when set",
+        choices=("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+    )
+    max_tokens: int = _setting(
+        2000,
+        "Most tokens of one answer, thinking included; a cut answer ends with “…”",
+        min=1,
+    )
     max_tokens_parameter: str = _setting(
         "max_completion_tokens",
         "`max_tokens` for servers that know only that name",
         choices=("max_completion_tokens", "max_tokens"),
+    )
+    request_hashes: str = _setting(
+        "auto",
+        "Send `prompt_cache_key` and `safety_identifier`, hashes of conversation and person: "
+        "`auto` only to api.openai.com",
+        choices=("auto", "on", "off"),
     )
     model_timeout: Seconds = _setting(
         Seconds(40), "Longest wait for one answer, retries and fallback models included"
@@ -172,6 +189,18 @@ class Settings:
         90, "Days a turn is kept; a message can wait 28 in queue and dead letters", min=30
     )
     settings_ttl: Seconds = _setting(Seconds(300), "Parameters are read again after this long")
+
+    @property
+    def sends_hashes(self) -> bool:
+        """Whether requests for answers name conversation and person, by hashes.
+
+        Not every server ignores fields that it does not know: Groq answers 400
+        (sipeed/picoclaw#1196), Fireworks "Extra inputs are not permitted"
+        (anomalyco/opencode#4386). So they go where they are known to be taken, or asked for.
+        """
+        if self.request_hashes == "auto":
+            return bool(re.match(_OPENAI, self.openai_base_url))
+        return self.request_hashes == "on"
 
     @property
     def persona_prompts(self) -> dict[str, str]:

@@ -27,6 +27,7 @@ from openai import (
 from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.errors import ContentFiltered, ContextTooLong, ModelRefused, ModelUnavailable
 from chatbot.core.ports import Show
+from chatbot.core.prompt import Prompt
 from chatbot.core.settings import Settings
 from chatbot.net.tls import trust
 
@@ -164,6 +165,11 @@ class ChatModel:
             request["temperature"] = settings.temperature
         if settings.top_p is not None:
             request["top_p"] = settings.top_p
+        if settings.reasoning_effort:
+            request["reasoning_effort"] = settings.reasoning_effort
+        if isinstance(prompt, Prompt) and settings.sends_hashes:
+            hashes = {"prompt_cache_key": prompt.cache_key, "safety_identifier": prompt.author}
+            request |= {name: each for name, each in hashes.items() if each}
         return request
 
 
