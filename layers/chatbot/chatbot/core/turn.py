@@ -12,7 +12,8 @@ from chatbot.core.key import TurnKey
 from chatbot.core.message import Author, Message
 
 LONGEST_TEXT = 50_000
-"""Characters that are stored of a message. DynamoDB limits an item to 400 KB."""
+"""Characters that are stored of a message; fewer where it and its answer are too large for an item
+of the table (adapters/dynamodb/fitting.py)."""
 
 
 @dataclass(frozen=True, slots=True)

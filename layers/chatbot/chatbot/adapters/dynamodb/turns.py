@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from chatbot.adapters.dynamodb import codec
+from chatbot.adapters.dynamodb.fitting import fitted
 from chatbot.adapters.dynamodb.state import DAY, PROFILE, StateItems
 from chatbot.adapters.dynamodb.table import ConditionFailed, TableClient
 from chatbot.core.key import TURN_PREFIX, TurnKey
@@ -107,7 +108,7 @@ class Table(StateItems):
             self._client.put_all_new([self._new(turn) for turn in turns])
 
     def _new(self, turn: Turn) -> Item:
-        return codec.turn_to_item(turn) | {"expires_at": codec.value(self._expiry())}
+        return codec.turn_to_item(fitted(turn)) | {"expires_at": codec.value(self._expiry())}
 
     def take_over(self, found: Turn, claim: Claim, now: int) -> Turn:
         """See ports.TurnWrites."""
