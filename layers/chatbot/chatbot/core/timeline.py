@@ -103,6 +103,17 @@ class Timeline:
             yield turn
 
 
+@dataclass(frozen=True, slots=True)
+class TurnPage:
+    """Turns that follow each other, oldest first.
+
+    `more` is True when the table has further ones in the direction of reading.
+    """
+
+    turns: tuple[Turn, ...] = ()
+    more: bool = False
+
+
 def is_exchange(turn: Turn) -> bool:
     """Whether the turn is a message with its answer, not a command, notice or pointer."""
     return turn.origin in EXCHANGES and not turn.links.merged_into
