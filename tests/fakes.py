@@ -36,7 +36,7 @@ from chatbot.core.ports import (
     Show,
     TurnExists,
 )
-from chatbot.core.timeline import ConversationProfile, Timeline
+from chatbot.core.timeline import ConversationProfile, Timeline, TurnPage
 from chatbot.core.turn import Claim, Origin, Part, Reply, State, Turn
 from chatbot.core.work import MOST_CRASHES, Record, Tries
 
@@ -126,15 +126,15 @@ class MemoryHistory:
             seen = tuple(newest[: turns + 10])
             return Timeline(person, seen, complete=len(seen) == len(newest))
 
-    def turns_after(self, conversation: str, after: str, limit: int) -> tuple[Turn, ...]:
+    def turns_after(self, conversation: str, after: str, limit: int) -> TurnPage:
         with self._step("turns_after"):
             turns = [turn for turn in self.all(conversation) if turn.key.sort > after]
-            return tuple(turns[:limit] if after else turns[-limit:])
+            return TurnPage(tuple(turns[:limit] if after else turns[-limit:]), len(turns) > limit)
 
-    def turns_before(self, conversation: str, before: str, limit: int) -> tuple[Turn, ...]:
+    def turns_before(self, conversation: str, before: str, limit: int) -> TurnPage:
         with self._step("turns_before"):
             turns = [turn for turn in self.all(conversation) if turn.key.sort < before]
-            return tuple(turns[-limit:])
+            return TurnPage(tuple(turns[-limit:]), len(turns) > limit)
 
     def find(self, key: TurnKey) -> Turn | None:
         with self._step("find"):

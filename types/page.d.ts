@@ -46,6 +46,8 @@ interface Draft {
 interface Page {
   turns: Turn[];
   cursor: string;
+  /** Whether further turns follow the cursor now. */
+  more: boolean;
   earlier: string;
   draft: Draft | null;
   locked: boolean;

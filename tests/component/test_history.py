@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chatbot.core.ports import TurnExists
-from chatbot.core.timeline import ConversationProfile
+from chatbot.core.timeline import ConversationProfile, TurnPage
 from chatbot.core.turn import Claim, Links, Origin, State, Turn
 from tests.component.turns import CONVERSATION, EMPTY, FULL, RICH, Store, make
 from tests.fakes import NOON
@@ -256,19 +256,34 @@ def test_a_page_reads_on_from_where_it_was(history: Store) -> None:
         history.put(turn)
     history.save_profile(CONVERSATION, ConversationProfile(registered=True))
     history.put(make(9, conversation="web:other"))
-    assert history.turns_after(CONVERSATION, "", 2) == tuple(turns[4:])
-    assert history.turns_after(CONVERSATION, "", 99) == tuple(turns)
-    assert history.turns_after(CONVERSATION, turns[1].key.sort, 2) == tuple(turns[2:4])
-    assert history.turns_after(CONVERSATION, turns[5].key.sort, 2) == ()
-    between = turns[2].key.sort + "x"
-    assert history.turns_after(CONVERSATION, between, 2) == tuple(turns[3:5])
+    sorts = [turn.key.sort for turn in turns]
+
+    def after(sort: str, limit: int) -> tuple[list[str], bool]:
+        page = history.turns_after(CONVERSATION, sort, limit)
+        return [turn.key.sort for turn in page.turns], page.more
+
+    def before(sort: str, limit: int) -> tuple[list[str], bool]:
+        page = history.turns_before(CONVERSATION, sort, limit)
+        return [turn.key.sort for turn in page.turns], page.more
+
+    assert history.turns_after(CONVERSATION, "", 2) == TurnPage(tuple(turns[4:]), more=True)
+    assert after("", 6) == (sorts, False)
+    assert after("", 99) == (sorts, False)
+    assert after(sorts[1], 2) == (sorts[2:4], True)
+    assert after(sorts[1], 4) == (sorts[2:], False)
+    assert after(sorts[5], 2) == ([], False)
+    assert after(f"{sorts[2]}x", 2) == (sorts[3:5], True)
+    assert before(sorts[5], 2) == (sorts[3:5], True)
+    assert before(sorts[2], 2) == (sorts[:2], False)
+    assert before(f"{sorts[2]}x", 2) == (sorts[1:3], True)
+    assert before(sorts[0], 2) == ([], False)
 
 
 @pytest.mark.parametrize("after", ["~state", "turn$", "x" * 5000, "turn#" + "9" * 5000])
 def test_a_cursor_that_is_none_gives_nothing(history: Store, after: str) -> None:
     history.put(make())
     history.save_profile(CONVERSATION, ConversationProfile(registered=True))
-    assert history.turns_after(CONVERSATION, after, 5) == ()
+    assert history.turns_after(CONVERSATION, after, 5) == TurnPage()
 
 
 # Earlier turns, breaks and thumbs

@@ -27,6 +27,7 @@ from chatbot.core.errors import (
     ModelUnavailable,
     UselessAnswer,
 )
+from chatbot.core.prompt import Prompt, PromptTurn
 from chatbot.core.settings import Settings
 from local.http.server import serve
 from local.standins.faults import Fault
@@ -116,7 +117,7 @@ def test_an_answer_with_its_count(server: Server) -> None:
                 {"role": "system", "content": "Be kind."},
                 {"role": "user", "content": WORDS},
             ],
-            "max_completion_tokens": 512,
+            "max_completion_tokens": 2000,
         }
     ]
 
@@ -129,6 +130,25 @@ def test_what_is_set_is_sent(server: Server) -> None:
     others = ("messages", "stream", "stream_options")
     sent = {name: value for name, value in server.asked[0].items() if name not in others}
     assert sent == {"model": "first", "temperature": 0.0, "top_p": 0.5, "max_tokens": 99}
+
+
+@pytest.mark.parametrize("effort", ["none", "minimal", "low", "medium", "high", "xhigh"])
+def test_a_reasoning_effort_is_sent_when_it_is_set(streaming: Server, effort: str) -> None:
+    streaming.model(reasoning_effort=effort).answer(PROMPT, 10, go_on, Spending())
+    assert streaming.asked[0]["reasoning_effort"] == effort
+
+
+def test_hashes_are_sent_where_they_are_asked_for(server: Server) -> None:
+    message = PromptTurn("turn#1", (PROMPT[1],))
+    prompt = Prompt(PROMPT[0], (message,), cache_key="c" * 64, author="a" * 64)
+    names = ("prompt_cache_key", "safety_identifier")
+    for value, sent in (("on", ["c" * 64, "a" * 64]), ("off", []), ("auto", [])):
+        server.model(request_hashes=value).answer(prompt, 10, go_on, Spending())
+        asked = server.asked[-1]
+        assert [asked[name] for name in names if name in asked] == sent
+        assert asked["messages"] == server.asked[0]["messages"]
+    server.model(request_hashes="on").answer(replace(prompt, author=""), 10, go_on, Spending())
+    assert "safety_identifier" not in server.asked[-1]
 
 
 def test_a_cut_answer_says_so(server: Server) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import boto3
@@ -12,9 +13,10 @@ from botocore.config import Config
 from botocore.stub import Stubber
 
 from chatbot.adapters.dynamodb.turns import Table
+from chatbot.conversation.window import Limits, window
 from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.timeline import ConversationProfile
-from chatbot.core.turn import Links, State
+from chatbot.core.turn import Links, Origin, State
 from chatbot.core.work import Tries
 from tests.component.conftest import Aws
 from tests.component.turns import CONVERSATION, DAYS, EMPTY, make
@@ -51,6 +53,26 @@ def test_attributes_of_other_versions_are_passed_over(
         ExpressionAttributeValues={":novelty": {"M": {"a": {"BOOL": True}}}},
     )
     assert dynamodb_table.find(turn.key) == turn
+
+
+def test_a_prompt_begins_like_the_one_before_within_what_one_query_reads(
+    dynamodb_table: Table,
+) -> None:
+    """Every third turn is a command, which takes a place among the turns that are read."""
+    most, starts = 10, list[str]()
+    dynamodb_table.save_profile(CONVERSATION, ConversationProfile(registered=True))
+    for number in range(60):
+        key = make(number).key
+        timeline = dynamodb_table.read(CONVERSATION, most)
+        shown = window(timeline, key, Limits(most, 0, 1000), lambda turn: 1)
+        assert len(shown) <= most
+        if number % 3 == 2:
+            dynamodb_table.put(make(number, origin=Origin.COMMAND))
+            continue
+        starts.append(shown[-1].key.sort if shown else key.sort)
+        dynamodb_table.put(make(number, since=starts[-1]))
+    kept = sum(one == other for one, other in pairwise(starts))
+    assert (kept, len(starts) - 1) == (31, 39)
 
 
 def test_what_a_step_costs(aws: Aws, dynamodb_table: Table) -> None:

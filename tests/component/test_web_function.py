@@ -242,6 +242,7 @@ def test_a_cursor_goes_on_where_the_last_answer_ended(call: Call, aws: Aws, tabl
     nothing: dict[str, Any] = {
         "turns": [],
         "cursor": "",
+        "more": False,
         "earlier": "",
         "draft": None,
         "locked": False,
@@ -297,7 +298,67 @@ def test_the_newest_fifty_and_then_page_by_page(call: Call, aws: Aws, table: str
     cursor = f"{NOON:013d}.m0:message"
     second = read(call, cursor)
     assert [turn["id"] for turn in second["turns"]] == [f"m{number}" for number in range(1, 51)]
+    assert (second["more"], second["earlier"]) == (True, "")
     assert read(call, second["cursor"])["turns"][0]["id"] == "m51"
+
+
+LONG = {
+    "letters": "x" * 24_000,
+    "emoji": "🦊" * 6_000,  # 24 KB in the table, 72 KB as JSON, once in Markdown and once in HTML
+    "quotes": '"' * 24_000,  # 144 KB in HTML
+    "more than a response": '"' * 310_000,
+}
+
+
+def backwards(call: Call) -> list[dict[str, Any]]:
+    """Read the pages from the newest turns to the first."""
+    pages = [read(call)]
+    while pages[-1]["earlier"]:
+        pages.append(read(call, before=pages[-1]["earlier"]))
+    return pages
+
+
+def forwards(call: Call, cursor: str) -> list[dict[str, Any]]:
+    """Read the pages after a cursor as the page's script does."""
+    pages = [read(call, cursor)]
+    while pages[-1]["more"]:
+        pages.append(read(call, pages[-1]["cursor"]))
+    return pages
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_every_turn_is_reached_however_long_they_are(
+    call: Call, aws: Aws, table: str, name: str
+) -> None:
+    """A query returns at most 1 MB: 41 turns of 24 KB."""
+    count = 8 if name == "more than a response" else 60
+    for number in range(count):
+        put(aws, table, number, answer=LONG[name])
+    older = backwards(call)
+    assert [turn["id"] for page in older[::-1] for turn in page["turns"]] == [
+        f"m{number}" for number in range(count)
+    ]
+    first = f"{NOON:013d}.m0:message"
+    newer = forwards(call, first)
+    assert [turn["id"] for page in newer for turn in page["turns"]] == [
+        f"m{number}" for number in range(1, count)
+    ]
+    assert read(call, newer[-1]["cursor"])["turns"] == []
+    for page in (*older, *newer):
+        assert len(page["turns"]) == 1 or len(json.dumps(page["turns"])) < 1_010_000
+        assert len(json.dumps(page)) < 4_000_000
+    assert len(older) <= {"letters": 4, "emoji": 12, "quotes": 15}.get(name, count)
+
+
+def test_new_turns_follow_the_cursor_of_a_page_that_was_cut(
+    call: Call, aws: Aws, table: str
+) -> None:
+    for number in range(60):
+        put(aws, table, number, answer="x" * 24_000)
+    newest = read(call)
+    assert newest["turns"][-1]["id"] == "m59"
+    put(aws, table, 60)
+    assert [turn["id"] for turn in read(call, newest["cursor"])["turns"]] == ["m60"]
 
 
 @pytest.mark.parametrize("after", ["x", "1.m", "~state", "1795262400000.", "é", "1795262400000.#"])

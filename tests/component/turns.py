@@ -9,6 +9,7 @@ from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author, Media
 from chatbot.core.ports import History
+from chatbot.core.timeline import TurnPage
 from chatbot.core.turn import Button, Claim, Links, Origin, Reply, State, Turn, Usage
 from tests.fakes import NOON
 
@@ -23,7 +24,9 @@ class Store(History, Protocol):
 
     def draft_of(self, conversation: str) -> tuple[str, str] | None: ...
 
-    def turns_after(self, conversation: str, after: str, limit: int) -> tuple[Turn, ...]: ...
+    def turns_after(self, conversation: str, after: str, limit: int) -> TurnPage: ...
+
+    def turns_before(self, conversation: str, before: str, limit: int) -> TurnPage: ...
 
 
 def make(number: int = 1, conversation: str = CONVERSATION, **changes: Any) -> Turn:
@@ -56,6 +59,7 @@ RICH = make(
         StoredFile("folder/name.png", "image/png", "a red fox"),
     ),
     more="and this",
+    since="turn#0",
     links=Links(resumed=True, replaces="turn#0"),
     rating=-1,
     usage=Usage(estimate=77),

@@ -257,5 +257,5 @@ def test_an_anonymous_administrator_is_one(chat: Chats, group: dict[str, Any]) -
 
 
 def table_turns(chat: Chat, group: dict[str, Any]) -> list[Turn]:
-    turns = table_of(chat.stack).turns_after(f"telegram:{group['id']}", "", 10)
+    turns = table_of(chat.stack).turns_after(f"telegram:{group['id']}", "", 10).turns
     return [turn for turn in turns if turn.state is State.DELIVERED]

@@ -93,7 +93,7 @@ def judge(stack: Stack, talks: Sequence[Sequence[Sent]], watch: Watch) -> Verdic
         said = [sent for sent in talk if sent.event_id]
         if said:
             _judge_talk(said, arrivals[said[0].conversation], turns, watch, verdict)
-    _judge_prompts(stack, talks, watch, verdict)
+    _judge_prompts(stack, talks, turns, watch, verdict)
     verdict.violations["dead_lettered"] = list(_dead_letters(stack))
     verdict.latencies.sort()
     return verdict
@@ -132,9 +132,12 @@ def _judge_talk(
 
 
 def _judge_prompts(
-    stack: Stack, talks: Sequence[Sequence[Sent]], watch: Watch, verdict: Verdict
+    stack: Stack, talks: Sequence[Sequence[Sent]], turns: Turns, watch: Watch, verdict: Verdict
 ) -> None:
-    """Check that the model was asked once about each message, in order, with the one before it."""
+    """Check that the model was asked once about each message, in order, with the one before it.
+
+    Prompts do not show messages that got the fallback text.
+    """
     asked: Counter[str] = Counter()
     wrong = verdict.violations["misremembered"]
     tokens = {sent.token: sent for talk in talks for sent in talk}
@@ -145,9 +148,10 @@ def _judge_prompts(
         asked.update(now)
         sent = tokens[now[-1]]
         talk = sent.token.partition("x")[0]
-        begin = sent.index + 1 - len(shown)
-        due = [f"{talk}x{index}" for index in range(begin, sent.index + 1)]
-        if shown != due or (begin > 0 and shown == now):
+        before = [f"{talk}x{index}" for index in range(sent.index)]
+        due = [token for token in before if not _fell_back(tokens.get(token), turns)]
+        due = [*due, sent.token]
+        if shown != due[-len(shown) :] or (len(due) > len(now) and shown == now):
             wrong.append(sent.event)
     for token, times in asked.items():
         sent = tokens[token]
@@ -156,6 +160,10 @@ def _judge_prompts(
             verdict.violations["paid_twice"].append(sent.event)
         else:
             verdict.asked_again += times - 1
+
+
+def _fell_back(sent: Sent | None, turns: Turns) -> bool:
+    return sent is not None and turns.get(sent.event, {}).get("origin") == "fallback"
 
 
 def _answered_by(answer: Answer, turns: Turns, tokens: Mapping[str, Sent]) -> list[Event]:

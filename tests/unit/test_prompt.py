@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -50,15 +51,15 @@ def test_oldest_first() -> None:
 
 
 def test_the_last_turns_only() -> None:
-    turns = [turn(1000 * number, f"q{number}", "") for number in range(1, 20)]
-    assert built(*turns, settings=Settings(history_turns=2)) == ["user: q2", "user: q1"]
+    turns = [turn(1000 * number, f"q{number}", "a") for number in range(1, 20)]
+    lines = built(*turns, settings=Settings(history_turns=2))
+    assert lines == ["user: q2", "assistant: a", "user: q1", "assistant: a"]
 
 
 def test_none_older_than_the_age() -> None:
     settings = Settings(history_max_age=Seconds(3600))
-    assert built(turn(HOUR + 1, "old", ""), turn(HOUR, "new", ""), settings=settings) == [
-        "user: new"
-    ]
+    lines = built(turn(HOUR + 1, "old", "a"), turn(HOUR, "new", "a"), settings=settings)
+    assert lines == ["user: new", "assistant: a"]
 
 
 def test_cut_to_the_token_budget_from_the_old_end() -> None:
@@ -79,7 +80,7 @@ def test_reading_back_stops_at_a_fresh_start_unless_it_was_lifted() -> None:
     ("origin", "shown"),
     [
         (Origin.MODEL, ["user: q", "assistant: a"]),
-        (Origin.FALLBACK, ["user: q"]),
+        (Origin.FALLBACK, []),
         (Origin.FILTERED, []),
         (Origin.COMMAND, []),
         (Origin.NOTICE, []),
@@ -87,7 +88,11 @@ def test_reading_back_stops_at_a_fresh_start_unless_it_was_lifted() -> None:
     ],
 )
 def test_what_of_a_turn_is_shown(origin: Origin, shown: list[str]) -> None:
-    assert built(turn(1000, "q", "a", origin)) == shown
+    before = ["user: first", "assistant: First"]
+    turns = turn(2000, "first", "First"), turn(1000, "q", "a", origin)
+    assert [line for line in built(*turns) if line not in before] == [
+        line if origin is Origin.MODEL else "assistant: First\n\nq" for line in shown
+    ]
 
 
 def test_only_keys_below_its_own() -> None:
@@ -158,13 +163,13 @@ def test_the_bot_knows_its_name() -> None:
     [(0, 2), (100, 2), (200, 1), (10_000, 0), (1, 4)],
 )
 def test_the_budget_heeds_what_the_model_reported(reported: int, shown: int) -> None:
-    """Turns are estimated at 54 tokens, room is for 120; the correction is limited to ¼ and 4."""
+    """Turns are estimated at 58 tokens, room is for 120; the correction is limited to ¼ and 4."""
     turns = [
-        replace(turn(1000 * number, "x" * 200, ""), usage=Usage(tokens_in=reported, estimate=100))
+        replace(turn(1000 * number, "x" * 200, "a"), usage=Usage(tokens_in=reported, estimate=100))
         for number in range(1, 5)
     ]
     lines = asked(NOW, *turns, settings=Settings(history_tokens=120))
-    assert len(lines) - 1 == shown
+    assert len(lines) - 1 == 2 * shown
 
 
 def test_a_shorter_prompt_drops_the_older_half() -> None:
@@ -176,3 +181,21 @@ def test_a_shorter_prompt_drops_the_older_half() -> None:
     least = prompt.shorter(prompt.shorter(shorter))
     assert [line.role for line in least] == ["system", "user"]
     assert prompt.shorter(least) == least
+
+
+def test_conversation_and_author_are_named_by_hashes() -> None:
+    def hashes(message: Message) -> tuple[str, str]:
+        built = prompt.build(context_of(message), NOON)
+        return built.cache_key, built.author
+
+    cache_key, author = hashes(NOW)
+    assert (len(cache_key), len(author)) == (64, 64)
+    assert hashes(replace(NOW, text="other")) == (cache_key, author)
+    in_group = replace(NOW, key=TurnKey("telegram:-100", NOW.key.sort))
+    assert hashes(in_group)[0] != cache_key
+    assert hashes(in_group)[1] == author
+    assert hashes(replace(NOW, channel="messenger"))[1] != author
+    assert hashes(replace(NOW, author=Author(""))) == (cache_key, "")
+    plain = (f"{channel}:{each}" for channel in ("telegram", "") for each in ("7", "42"))
+    known = {hashlib.sha256(each.encode()).hexdigest() for each in plain}
+    assert not known & {cache_key, author}

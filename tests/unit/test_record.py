@@ -239,10 +239,35 @@ def test_what_the_staff_wrote_is_kept_and_not_answered() -> None:
     staff = world.envelope("We open at nine.", kind=Kind.STAFF)
     assert world.handle(staff) == Done()
     assert (world.model.prompts, world.channel.received) == ([], [])
-    world.handle(world.envelope("When do you open?"))
-    assert ("assistant", "We open at nine.") in [
-        (line.role, line.content) for line in world.model.prompts[0]
+    for text in ("When do you open?", "Thanks"):
+        world.handle(world.envelope(text))
+        world.handle(world.envelope("Until six.", kind=Kind.STAFF))
+    world.handle(world.envelope("Bye"))
+    assert [(line.role, line.content) for line in world.model.prompts[2]][1:] == [
+        ("user", "> We open at nine.\n\nWhen do you open?"),
+        ("assistant", "You said: > We open at nine.\n\nWhen do you open?\n\nUntil six."),
+        ("user", "Thanks"),
+        ("assistant", "You said: Thanks\n\nUntil six."),
+        ("user", "Bye"),
     ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ContentFiltered("filter"),
+        ModelRefused("bad_request"),
+        ModelRefused("authentication"),
+    ],
+)
+def test_a_refused_message_is_not_in_the_next_prompt(error: Exception) -> None:
+    world = World("Hello.", error, "Better.", "It is nine.")
+    for text in ("Hi", "something odd", "What time is it?"):
+        world.handle(world.envelope(text))
+    shown = [line.content for line in world.model.prompts[-1][1:]]
+    assert shown == ["Hi", "Hello.", "What time is it?"]
+    world.handle(world.envelope("/retry"))
+    assert world.channel.received[-1] == "It is nine."
 
 
 def test_unsupported_content_gets_a_sentence() -> None:

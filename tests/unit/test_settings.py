@@ -80,3 +80,23 @@ def test_each_function_may_read_only_its_secrets() -> None:
 
 def test_every_setting_has_a_meaning() -> None:
     assert all(info.meaning and info.type for info in describe())
+
+
+@pytest.mark.parametrize(
+    ("value", "url", "sends"),
+    [
+        ("auto", "https://api.openai.com/v1", True),
+        ("auto", "https://eu.api.openai.com/v1", True),
+        ("auto", "https://api.openai.com", True),
+        ("auto", "https://api.openai.com.example.org/v1", False),
+        ("auto", "https://example.org/api.openai.com/v1", False),
+        ("auto", "http://127.0.0.1:8080/v1", False),
+        ("on", "http://127.0.0.1:8080/v1", True),
+        ("off", "https://api.openai.com/v1", False),
+    ],
+)
+def test_hashes_are_sent_to_openai_or_where_the_operator_says(
+    value: str, url: str, *, sends: bool
+) -> None:
+    settings = load({"REQUEST_HASHES": value, "OPENAI_BASE_URL": url})
+    assert settings.sends_hashes is sends

@@ -44,7 +44,7 @@ def remembered(
     ("origin", "is_exchange", "is_remembered"),
     [
         (Origin.MODEL, True, True),
-        (Origin.FALLBACK, True, True),
+        (Origin.FALLBACK, True, False),
         (Origin.FILTERED, True, False),
         (Origin.STAFF, True, True),
         (Origin.COMMAND, False, False),
@@ -66,6 +66,13 @@ def test_a_message_that_was_answered_anew_counts_once() -> None:
 def test_a_command_that_answered_anew_stands_for_the_message() -> None:
     stopped = turn(3, Origin.NOTICE, replaces=key(1).sort)
     assert numbers(exchanges([stopped, turn(2), turn(1)])) == [2]
+
+
+@pytest.mark.parametrize("origin", [Origin.FALLBACK, Origin.FILTERED])
+def test_a_retry_without_an_answer_does_not_hide_the_answer_from_the_model(origin: Origin) -> None:
+    failed = turn(3, origin, replaces=key(1).sort)
+    assert numbers(exchanges([failed, turn(2), turn(1)])) == [3, 2]
+    assert remembered(failed, turn(2), turn(1)) == [2, 1]
 
 
 def test_a_merged_message_is_in_the_turn_that_answers_it() -> None:

@@ -4,7 +4,6 @@
 import { Refused, Unavailable, readTurns } from "./api.js";
 import { ofTab } from "./storage.js";
 
-const PAGE = 50;
 const BEGINNING = "0000000000000.0"; // a cursor that sorts before every turn
 const FAST = 350;
 const WRITING = 700; // while an answer is streamed
@@ -87,7 +86,7 @@ export class Reader {
       this.offline = false;
       fresh.push(...turns.add(page.turns));
       after = page.cursor;
-    } while (!first && page.turns.length === PAGE);
+    } while (page.more);
     if (first) turns.older = page.earlier;
     turns.cursor = after > turns.cursor ? after : turns.cursor || BEGINNING;
     for (const { id } of outbox.all) if (turns.has(id)) outbox.remove(id);

@@ -16,7 +16,7 @@ from chatbot.conversation.context import Context
 from chatbot.conversation.images import Images
 from chatbot.conversation.progress import Progress
 from chatbot.conversation.refusals import Refusals
-from chatbot.core.completion import Completion, PromptLine, Spending
+from chatbot.core.completion import Completion, Spending
 from chatbot.core.errors import (
     ContentFiltered,
     ContextTooLong,
@@ -37,6 +37,7 @@ from chatbot.core.ports import (
     TurnExists,
     TurnWrites,
 )
+from chatbot.core.prompt import Prompt
 from chatbot.core.settings import Settings
 from chatbot.core.timeline import Timeline
 from chatbot.core.turn import Origin, Reply, Turn, Usage
@@ -209,9 +210,7 @@ class Answers:
         self._log_completion(turn, completion, (self._clock() - began) / 1000, len(lines))
         return turn
 
-    def _complete(
-        self, context: Context, lines: Sequence[PromptLine]
-    ) -> tuple[Completion, Sequence[PromptLine]]:
+    def _complete(self, context: Context, lines: Prompt) -> tuple[Completion, Prompt]:
         """Ask the model. A prompt that is too long for it is shortened until it fits.
 
         Returns the answer, and the prompt that it answers. Raises ModelRefused, ModelUnavailable.
@@ -254,7 +253,7 @@ def _refusal_turn(context: Context, refusal: Refusal) -> Turn:
     return context.notice(refusal.name, **refusal.facts)
 
 
-def _shorter(lines: Sequence[PromptLine], spending: Spending) -> Sequence[PromptLine]:
+def _shorter(lines: Prompt, spending: Spending) -> Prompt:
     """A shorter prompt: for the last request that is left, with nothing but the message itself."""
     shorter = prompt.shorter(lines)
     while spending.remaining == 1 and (again := prompt.shorter(shorter)) != shorter:
@@ -262,7 +261,7 @@ def _shorter(lines: Sequence[PromptLine], spending: Spending) -> Sequence[Prompt
     return shorter
 
 
-def _completed_turn(context: Context, completion: Completion, lines: Sequence[PromptLine]) -> Turn:
+def _completed_turn(context: Context, completion: Completion, lines: Prompt) -> Turn:
     """The turn with the model's answer, and with the sentence on what the model has not seen.
 
     Pictures that were not seen are not shown again with the next message.
@@ -270,7 +269,7 @@ def _completed_turn(context: Context, completion: Completion, lines: Sequence[Pr
     text = completion.text + ("…" if completion.cut or completion.stopped else "")
     estimate = 0 if context.pictures else prompt.estimate(lines)
     usage = Usage(completion.model, completion.tokens_in, completion.tokens_out, estimate)
-    turn = replace(context.turn(Reply(text), Origin.MODEL), usage=usage)
+    turn = replace(context.turn(Reply(text), Origin.MODEL), usage=usage, since=lines.since)
     if "image" not in completion.unseen or not context.message.media:
         return turn
     if not _PICTURE.sub("", context.message.full_text).strip():

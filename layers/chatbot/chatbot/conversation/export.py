@@ -36,6 +36,7 @@ def exported(turn: Turn) -> dict[str, Any]:
         "resumed": links.resumed,
         "replaces": links.replaces,
         "rating": turn.rating,
+        "since": turn.since,
         **asdict(usage),
         **_media(turn),
     }

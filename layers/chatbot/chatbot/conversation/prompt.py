@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from chatbot.conversation.context import Context
+from chatbot.conversation.window import Limits, window
 from chatbot.core.completion import PromptLine
-from chatbot.core.message import Author
+from chatbot.core.message import Author, Message
+from chatbot.core.prompt import Prompt, PromptTurn, quoted
 from chatbot.core.timeline import Timeline
 from chatbot.core.turn import Origin, Turn
 
@@ -15,50 +19,69 @@ LONGEST_QUOTE = 1_000
 """Characters that are quoted of the message that is replied to."""
 
 
-def build(context: Context, now: int) -> list[PromptLine]:
+def build(context: Context, now: int) -> Prompt:
     """The prompt for the message: system line, earlier turns with the oldest first, the message.
 
     `now` is in milliseconds since the epoch. Only turns with keys below the message's own are
     included, so that a message that is answered late or again sees the history of its time.
     """
     message, timeline, settings = context.message, context.timeline, context.settings
-    earlier: list[PromptLine] = []
-    budget = settings.history_tokens / _tokens_per_estimate(timeline)
-    oldest = min(now, message.key.occurred_at) - int(settings.history_max_age * 1000)
-    for turn in timeline.remembered(message.key, oldest, settings.history_turns):
-        lines = list(_turn_lines(turn, message.group))
-        budget -= estimate(lines)
-        if budget < 0:
-            break
-        earlier = lines + earlier
-    question = _with_name(message.full_text, message.author, message.group)
-    quoted = message.reply_to.text or _text_of(message.reply_to.id, timeline)
-    if quoted:
-        quoted = quoted if len(quoted) <= LONGEST_QUOTE else f"{quoted[:LONGEST_QUOTE]}…"
-        lines_quoted = "\n".join(f"> {line}" for line in quoted.splitlines())
-        question = f"{lines_quoted}\n\n{question}"
-    return [
-        PromptLine("system", _system(context, now)),
-        *earlier,
-        PromptLine("user", question, context.pictures),
+    limits = Limits(
+        settings.history_turns,
+        min(now, message.key.occurred_at) - int(settings.history_max_age * 1000),
+        settings.history_tokens / _tokens_per_estimate(timeline),
+    )
+    earlier = [
+        PromptTurn(turn.key.sort, tuple(_turn_lines(turn, message.group)))
+        for turn in window(timeline, message.key, limits, lambda turn: _cost(turn, message.group))
     ]
+    question = PromptLine("user", _question(message, timeline), context.pictures)
+    return Prompt(
+        PromptLine("system", _system(context, now)),
+        (*reversed(earlier), PromptTurn(message.key.sort, (question,))),
+        cache_key=_hash(f"chatbot prompt of {message.key.conversation}"),
+        author=_author_hash(message),
+    )
 
 
-def shorter(lines: Sequence[PromptLine]) -> list[PromptLine]:
-    """The prompt without the older half of the earlier turns; unchanged if there are none."""
-    system, *earlier, question = lines
-    kept = earlier[(len(earlier) + 1) // 2 :]
-    while kept and kept[0].role == "assistant":
-        kept = kept[1:]
-    return [system, *kept, question]
+def shorter(prompt: Prompt) -> Prompt:
+    """The prompt without the older half of the earlier turns; equal if there are none."""
+    *earlier, message = prompt.turns
+    return replace(prompt, turns=(*earlier[(len(earlier) + 1) // 2 :], message))
 
 
-def estimate(lines: Sequence[PromptLine]) -> int:
+def estimate(lines: Iterable[PromptLine]) -> int:
     """Estimate tokens by four bytes a token.
 
     Close for English, and rather too many for most other scripts.
     """
     return sum(len(line.content.encode("utf-8", "replace")) // 4 + 4 for line in lines)
+
+
+def _cost(turn: Turn, group: bool) -> int:
+    return estimate(_turn_lines(turn, group))
+
+
+def _question(message: Message, timeline: Timeline) -> str:
+    """The message's text, below a quote of the message that it replies to."""
+    text = _with_name(message.full_text, message.author, message.group)
+    replied_to = message.reply_to.text or _text_of(message.reply_to.id, timeline)
+    if not replied_to:
+        return text
+    if len(replied_to) > LONGEST_QUOTE:
+        replied_to = f"{replied_to[:LONGEST_QUOTE]}…"
+    return f"{quoted(replied_to)}\n\n{text}"
+
+
+def _author_hash(message: Message) -> str:
+    """A hash by which the server can tell the bot's users apart, but not who they are."""
+    author = message.author.id
+    return _hash(f"chatbot user {message.channel}:{author}") if author else ""
+
+
+def _hash(text: str) -> str:
+    """64 hexadecimal digits, which is the most that the OpenAI API takes for either hash."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def _tokens_per_estimate(timeline: Timeline) -> float:
@@ -102,5 +125,5 @@ def _turn_lines(turn: Turn, group: bool) -> Iterator[PromptLine]:
     yield PromptLine("user", _with_name(turn.full_text, turn.author, group))
     if turn.reply.file:
         yield PromptLine("assistant", f"[picture: {turn.reply.file.title}]")
-    elif turn.origin is Origin.MODEL and turn.reply.text:
+    elif turn.reply.text:
         yield PromptLine("assistant", turn.reply.text)

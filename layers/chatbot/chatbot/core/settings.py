@@ -35,6 +35,8 @@ _MOST_PERSONAS, _LONGEST_PERSONA = 12, 20
 
 _ADDRESS = r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an address such as https://example.com"
 _ADDRESS_WITH_QUERY = r"https?://[^\s/?#@]+(/[^\s?#]*)?(\?[^\s#]*)?", _ADDRESS[1]
+# With the hosts of its regions (OpenAI guide, "Your data": us.api.openai.com, eu.api.openai.com).
+_OPENAI = r"https://([a-z]+\.)?api\.openai\.com(:443)?(/|$)"
 _COLOR = r"#[0-9A-Fa-f]{6}", "a colour such as #3457d5"
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
@@ -103,9 +105,21 @@ class Settings:
     )
     temperature: float | None = _setting(None, "Sent only when set: reasoning models refuse it")
     top_p: float | None = _setting(None, "Sent only when set: reasoning models refuse it")
-    max_tokens: int = _setting(512, "Most tokens of one answer; a cut answer ends with “…”", min=1)
+    reasoning_effort: Literal["", "none", "minimal", "low", "medium", "high", "xhigh", "max"] = (
+        _setting("", "How long a reasoning model thinks, from `none` to `max`; sent only when set")
+    )
+    max_tokens: int = _setting(
+        2000,
+        "Most tokens of one answer, thinking included; a cut answer ends with “…”",
+        min=1,
+    )
     max_tokens_parameter: Literal["max_completion_tokens", "max_tokens"] = _setting(
         "max_completion_tokens", "`max_tokens` for servers that know only that name"
+    )
+    request_hashes: Literal["auto", "on", "off"] = _setting(
+        "auto",
+        "Send `prompt_cache_key` and `safety_identifier`, hashes of conversation and person: "
+        "`auto` only to api.openai.com",
     )
     omitted_parameters: tuple[str, ...] = _setting(
         (),
@@ -152,7 +166,7 @@ class Settings:
         "Other system prompts for /persona: a JSON object, name to prompt; `@FILE` where it is set",
         check=lambda value: _personas(value),
     )
-    history_turns: int = _setting(10, "Earlier turns shown to the model", min=0, max=100)
+    history_turns: int = _setting(10, "Most earlier turns shown to the model", min=0, max=100)
     history_max_age: Seconds = _setting(86400, "Older turns are not shown to the model")
     history_tokens: int = _setting(3000, "Most tokens of earlier turns, estimated", min=0)
     # Fixed answers
@@ -181,6 +195,18 @@ class Settings:
         90, "Days a turn is kept; a message can wait 28 in queue and dead letters", min=30
     )
     settings_ttl: Seconds = _setting(300, "Parameters are read again after this long")
+
+    @property
+    def sends_hashes(self) -> bool:
+        """Whether requests for answers name conversation and person, by hashes.
+
+        Not every server ignores fields that it does not know: Groq answers 400
+        (sipeed/picoclaw#1196), Fireworks "Extra inputs are not permitted"
+        (anomalyco/opencode#4386). So they go where they are known to be taken, or asked for.
+        """
+        if self.request_hashes == "auto":
+            return bool(re.match(_OPENAI, self.openai_base_url))
+        return self.request_hashes == "on"
 
     @property
     def persona_prompts(self) -> dict[str, str]:
@@ -262,7 +288,7 @@ def _as_text(value: Any) -> str:
 def _parse(name: str, raw: str, hint: Any, rules: Mapping[str, Any]) -> Any:
     if get_origin(hint) is Literal:
         if raw not in get_args(hint):
-            raise InvalidSetting(name, "one of " + ", ".join(get_args(hint)))
+            raise InvalidSetting(name, "one of " + ", ".join(filter(None, get_args(hint))))
         return raw
     if hint is str:
         form, expected = rules.get("form", (".*", ""))

@@ -17,6 +17,12 @@ EXCHANGES = (Origin.MODEL, Origin.FALLBACK, Origin.FILTERED, Origin.STAFF)
 
 The others are commands and notices (fixed sentences).
 """
+UNANSWERED = (Origin.FALLBACK, Origin.FILTERED)
+"""Origins of the exchanges that later prompts do not show: the model gave no answer.
+
+Whatever the reason was, the model or its server would stumble over such a message again, in the
+prompt of each message after it. /retry asks again.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +72,25 @@ class Timeline:
     def remembered(self, before: TurnKey, oldest: int, most: int) -> Iterator[Turn]:
         """The earlier exchanges for the prompt of a message at `before`, newest first.
 
-        At most `most`; only those since the last fresh start and /forget. Exchanges older than
+        At most `most`; only those since the last fresh start and /forget, and none that are
+        `UNANSWERED`: a /retry without an answer replaces nothing here. Exchanges older than
         `oldest` (milliseconds since the epoch) are left out unless the conversation was resumed
-        after them, and filtered ones always: they would be filtered again.
+        after them.
         """
-        shown = exchanges(until_break(self._candidates(before, oldest)))
-        return islice((turn for turn in shown if turn.origin is not Origin.FILTERED), most)
+        candidates = until_break(self._candidates(before, oldest))
+        answered = (turn for turn in candidates if turn.origin not in UNANSWERED)
+        return islice(exchanges(answered), most)
+
+    def prompt_start(self, before: TurnKey) -> str:
+        """Sort key of the oldest turn in the prompt of the newest answer below `before`.
+
+        "" where that is not known, and when the conversation was resumed since: then the prompt
+        must look back further.
+        """
+        for turn in until_break(self._candidates(before, 0)):
+            if turn.since or turn.links.resumed:
+                return turn.since
+        return ""
 
     def _candidates(self, before: TurnKey, oldest: int) -> Iterator[Turn]:
         resumed = False
@@ -84,6 +103,17 @@ class Timeline:
                 return
             resumed = resumed or turn.links.resumed
             yield turn
+
+
+@dataclass(frozen=True, slots=True)
+class TurnPage:
+    """Turns that follow each other, oldest first.
+
+    `more` is True when the table has further ones in the direction of reading.
+    """
+
+    turns: tuple[Turn, ...] = ()
+    more: bool = False
 
 
 def is_exchange(turn: Turn) -> bool:

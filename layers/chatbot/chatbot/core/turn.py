@@ -12,7 +12,8 @@ from chatbot.core.key import TurnKey
 from chatbot.core.message import Author, Media, Message
 
 LONGEST_TEXT = 50_000
-"""Characters that are stored of a message. DynamoDB limits an item to 400 KB."""
+"""Characters that are stored of a message; fewer where it and its answer are too large for an item
+of the table (adapters/dynamodb/fitting.py)."""
 MOST_PICTURES = 10
 """Pictures whose source is stored with a turn: as many as an album has."""
 _LONGEST_SOURCE = 2_000  # characters; a longer URL is not stored
@@ -63,7 +64,10 @@ class State(StrEnum):
 
 
 class Origin(StrEnum):
-    """Where an answer comes from. Only those of `MODEL` enter later prompts as answers."""
+    """Where an answer comes from. Only those of `MODEL` enter later prompts as answers.
+
+    `core.timeline` says which turns count at all.
+    """
 
     MODEL = "model"
     COMMAND = "command"
@@ -118,8 +122,10 @@ class Turn:
     `posted` are the platform's ids of the parts that surely arrived, in order; `opened_at` is when
     posting was first claimed, in milliseconds since the epoch. `quote` is the platform's id of the
     message that the reply quotes. `more` is the text of the messages that are merged into this
-    one. `rating` is the person's: 1, -1, or 0 for none. `media` are the pictures that the model was
-    shown with the message, by kind and source: the platform may still have them.
+    one. `rating` is the person's: 1, -1, or 0 for none. `since` is the sort key of the oldest turn
+    in the prompt that gave the answer, "" where there was no prompt or no version that stored it.
+    `media` are the pictures that the model was shown with the message, by kind and source: the
+    platform may still have them.
     """
 
     key: TurnKey
@@ -135,6 +141,7 @@ class Turn:
     quote: str = ""
     more: str = ""
     rating: int = 0
+    since: str = ""
     links: Links = Links()
     usage: Usage = Usage()
     media: tuple[Media, ...] = ()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
@@ -12,11 +13,17 @@ from chatbot.channels.web.inbound import conversation_of, event_id_of
 from chatbot.channels.web.session import session_of
 from chatbot.core.errors import Forged, Unreadable
 from chatbot.core.key import TURN_PREFIX, TurnKey, folder_of
+from chatbot.core.timeline import TurnPage
 from chatbot.core.turn import Origin, Turn
 from chatbot.edge.http import Request, Response
 
 PAGE_TURNS = 50
 """Most turns in one response."""
+PAGE_BYTES = 1_000_000
+"""Bytes of JSON after which a response has no further turn; one turn it always has.
+
+A response of a Lambda function has at most 6 MB (AWS Lambda guide, “Lambda quotas”).
+"""
 
 _FILE = re.compile(r"/web/files/([0-9a-f]{32}\.[a-z]{3,5})")
 _CURSOR = re.compile(r"(\d{13})\.([A-Za-z0-9_:-]{1,80})")
@@ -25,14 +32,14 @@ _CURSOR = re.compile(r"(\d{13})\.([A-Za-z0-9_:-]{1,80})")
 class TurnReader(Protocol):
     """The conversation table, as the page reads it. Every method may raise HistoryUnavailable."""
 
-    def turns_after(self, conversation: str, after: str, limit: int) -> tuple[Turn, ...]:
-        """Return the first `limit` turns whose sort key follows `after`, oldest first.
+    def turns_after(self, conversation: str, after: str, limit: int) -> TurnPage:
+        """Return the first turns whose sort key follows `after`, at most `limit`.
 
-        For `after` "" these are the newest `limit` turns.
+        For `after` "" these are the newest turns, and `more` is about those before them.
         """
 
-    def turns_before(self, conversation: str, before: str, limit: int) -> tuple[Turn, ...]:
-        """Return the newest `limit` turns whose sort key precedes `before`, oldest first."""
+    def turns_before(self, conversation: str, before: str, limit: int) -> TurnPage:
+        """Return the newest turns whose sort key precedes `before`, at most `limit`."""
 
     def draft_of(self, conversation: str) -> tuple[str, str] | None:
         """Return event id of the message being answered, and the answer so far, or None."""
@@ -63,17 +70,18 @@ def file(request: Request, key: str, links: FileLinks) -> Response | None:
 
 
 def messages(request: Request, key: str, reader: TurnReader, locked: bool = False) -> Response:
-    """Answer `GET /web/messages` with at most PAGE_TURNS turns, oldest first.
+    """Answer `GET /web/messages` with at most PAGE_TURNS turns, oldest first, and PAGE_BYTES.
 
-    `key` is WEB_SESSION_KEY. The response is `{"turns", "cursor", "earlier", "draft", "locked"}`. A
-    turn's `answer` is Markdown; its `html` is the same as safe HTML. `draft` is the answer being
-    written, `{"id", "html"}` or null.
+    `key` is WEB_SESSION_KEY. The response is `{"turns", "cursor", "more", "earlier", "draft",
+    "locked"}`. A turn's `answer` is Markdown; its `html` is the same as safe HTML. `draft` is the
+    answer being written, `{"id", "html"}` or null.
 
     A cursor is `<sent_at, 13 digits>.<event id>`. `?after=` asks for the turns after a cursor,
     `?before=` for those before it; without either come the newest. `cursor` is to be used as the
-    next `after`, `earlier` as the next `before`; it is "" when there are no earlier turns. A turn
-    appears once its answer is stored, sorted by `sent_at`: a page that waits for an answer must
-    read from before its message. While `locked`, the response has no turns.
+    next `after`, at once while `more` is true. `earlier` is to be used as the next `before`; it is
+    "" when there are no earlier turns, and in answers to `?after=`. A turn appears once its answer
+    is stored, sorted by `sent_at`: a page that waits for an answer must read from before its
+    message. While `locked`, the response has no turns.
 
     Raises Forged (401), Unreadable (400), HistoryUnavailable.
     """
@@ -82,23 +90,42 @@ def messages(request: Request, key: str, reader: TurnReader, locked: bool = Fals
         raise Forged("session")
     after, before = request.query.get("after", ""), request.query.get("before", "")
     start, end = _sort_key(after), _sort_key(before)
-    conversation, turns = conversation_of(session), tuple[Turn, ...]()
+    conversation, page = conversation_of(session), TurnPage()
     draft = None
     if not locked and before:
-        turns = reader.turns_before(conversation, end, PAGE_TURNS)
+        page = reader.turns_before(conversation, end, PAGE_TURNS)
     elif not locked:
         # Read before the turns: an answer stored in between then appears twice, rather than never.
         draft = reader.draft_of(conversation)
-        turns = reader.turns_after(conversation, start, PAGE_TURNS)
+        page = reader.turns_after(conversation, start, PAGE_TURNS)
+    forward = bool(after) and not before
+    turns, shown = _within_bytes(page.turns if forward else page.turns[::-1])
+    more = page.more or len(turns) < len(page.turns)
+    oldest_first = slice(None, None, 1 if forward else -1)
+    turns, shown = turns[oldest_first], shown[oldest_first]
     return Response.of_json(
         {
-            "turns": [_turn_json(turn) for turn in turns],
+            "turns": shown,
             "cursor": _cursor(turns[-1]) if turns else after,
-            "earlier": _cursor(turns[0]) if len(turns) == PAGE_TURNS else "",
+            "more": more and forward,
+            "earlier": _cursor(turns[0]) if turns and more and not forward else "",
             "draft": draft and {"id": _message_id(draft[0]), "html": safe_html(draft[1])},
             "locked": locked,
         }
     )
+
+
+def _within_bytes(turns: Sequence[Turn]) -> tuple[list[Turn], list[Mapping[str, Any]]]:
+    """Convert the first of `turns` to JSON objects, at least one, until PAGE_BYTES are reached."""
+    shown: list[Mapping[str, Any]] = []
+    left = PAGE_BYTES
+    for turn in turns:
+        item = _turn_json(turn)
+        left -= len(json.dumps(item))
+        if left < 0 and shown:
+            break
+        shown.append(item)
+    return list(turns[: len(shown)]), shown
 
 
 def _turn_json(turn: Turn) -> Mapping[str, Any]:

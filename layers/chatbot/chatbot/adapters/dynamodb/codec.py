@@ -88,6 +88,7 @@ def turn_to_item(turn: Turn) -> dict[str, AttributeValueTypeDef]:
         "resumed": int(links.resumed),
         "replaces": links.replaces,
         "rating": turn.rating,
+        "since": turn.since,
         "model": usage.model,
         "tokens_in": usage.tokens_in,
         "tokens_out": usage.tokens_out,
@@ -120,6 +121,7 @@ def item_to_turn(item: Item) -> Turn:
         quote=text(item, "quote"),
         more=text(item, "more"),
         rating=number(item, "rating"),
+        since=text(item, "since"),
         links=Links(
             fresh_start=text(item, "kind") == "break",
             lifted_by=text(item, "lifted_by"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatbot.adapters.dynamodb import codec
+from chatbot.adapters.dynamodb.fitting import MOST_TEXT, cut
 from chatbot.adapters.dynamodb.table import ConditionFailed, TableClient
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Stop
@@ -156,6 +157,7 @@ class StateItems:
     def save_draft(self, key: TurnKey, text: str) -> None:
         """Store the unfinished answer to `key` for the web page."""
         draft = TurnKey(key.conversation, DRAFT)
+        text = cut(text, MOST_TEXT)
         _put_for_a_day(self._client, draft, self._clock(), event=key.sort, text=text)
 
     def draft_of(self, conversation: str) -> tuple[str, str] | None:

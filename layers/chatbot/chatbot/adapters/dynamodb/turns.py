@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chatbot.adapters.dynamodb import codec
+from chatbot.adapters.dynamodb.fitting import fitted
 from chatbot.adapters.dynamodb.state import DAY, PROFILE, StateItems
 from chatbot.adapters.dynamodb.table import ConditionFailed
 from chatbot.core.key import TURN_PREFIX, TurnKey
 from chatbot.core.ports import TurnExists
-from chatbot.core.timeline import Timeline
+from chatbot.core.timeline import Timeline, TurnPage
 from chatbot.core.turn import Claim, Origin, State, Turn
 
 if TYPE_CHECKING:
@@ -61,32 +62,42 @@ class Table(StateItems):
         profile = next((item for item in found if codec.text(item, "sk") == PROFILE), {})
         return Timeline(codec.item_to_profile(profile), tuple(_turns(found)), complete)
 
-    def turns_after(self, conversation: str, after: str, limit: int) -> tuple[Turn, ...]:
-        """At most `limit` turns after the sort key `after`, the newest ones for "", oldest first.
+    def turns_after(self, conversation: str, after: str, limit: int) -> TurnPage:
+        """At most `limit` turns after the sort key `after`; the newest ones for "".
 
-        Empty when `after` is not a sort key of a turn.
+        Fewer when they are long: a query returns at most 1 MB. Empty when `after` is not a sort key
+        of a turn.
         """
         if not after:
             return self.turns_before(conversation, _AFTER_TURNS, limit)
-        return self._between(conversation, after, _AFTER_TURNS, limit, forward=True)
+        turns, more = self._between(conversation, after, _AFTER_TURNS, limit, forward=True)
+        return TurnPage(turns, more)
 
-    def turns_before(self, conversation: str, before: str, limit: int) -> tuple[Turn, ...]:
-        """The `limit` turns right before the sort key `before`, oldest first."""
-        return self._between(conversation, TURN_PREFIX, before, limit, forward=False)[::-1]
+    def turns_before(self, conversation: str, before: str, limit: int) -> TurnPage:
+        """At most `limit` turns right before the sort key `before`; fewer when they are long."""
+        turns, more = self._between(conversation, TURN_PREFIX, before, limit, forward=False)
+        return TurnPage(turns[::-1], more)
 
     def _between(
         self, conversation: str, low: str, high: str, limit: int, *, forward: bool
-    ) -> tuple[Turn, ...]:
-        """Turns between two sort keys, both exclusive, in the direction of reading."""
+    ) -> tuple[tuple[Turn, ...], bool]:
+        """Turns between two sort keys, both exclusive, in the direction of reading.
+
+        Also returns whether there may be more of them.
+        """
         if not all(
             TURN_PREFIX <= end <= _AFTER_TURNS and len(end.encode()) <= _LONGEST_SORT_KEY
             for end in (low, high)
         ):
-            return ()
-        # BETWEEN includes both ends, one of which may be a turn: hence one more.
-        pages = self._client.pages(conversation, (low, high), forward=forward, Limit=limit + 1)
-        found, _ = next(pages)
-        return tuple(turn for turn in _turns(found) if turn.key.sort not in (low, high))[:limit]
+            return (), False
+        # BETWEEN includes both ends, one of which may be a turn: hence one more to read, and one
+        # more to know whether there are others.
+        pages = self._client.pages(conversation, (low, high), forward=forward, Limit=limit + 2)
+        for page, last in pages:
+            turns = [turn for turn in _turns(page) if turn.key.sort not in (low, high)]
+            if turns or last:
+                return tuple(turns[:limit]), not last or len(turns) > limit
+        return (), False
 
     def find(self, key: TurnKey) -> Turn | None:
         """See ports.Turns."""
@@ -117,7 +128,7 @@ class Table(StateItems):
             self._client.put_all_new([self._new(turn) for turn in turns])
 
     def _new(self, turn: Turn) -> Item:
-        return codec.turn_to_item(turn) | {"expires_at": codec.value(self._expiry())}
+        return codec.turn_to_item(fitted(turn)) | {"expires_at": codec.value(self._expiry())}
 
     def take_over(self, found: Turn, claim: Claim, now: int) -> Turn:
         """See ports.TurnWrites."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from chatbot.core.completion import PromptLine
+from chatbot.core.prompt import Prompt
 from chatbot.core.settings import Settings
 
 _LIMITS = ("max_completion_tokens", "max_tokens")
@@ -25,7 +26,7 @@ def build(
             {"role": line.role, "content": _content(line) if pictures else line.content}
             for line in lines
         ],
-        **_optional(settings),
+        **_optional(settings, prompt),
     }
     if settings.streaming == "on" and "stream" not in refused:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
@@ -43,13 +44,18 @@ def instead_of(name: str, body: Mapping[str, Any]) -> str:
     return name
 
 
-def _optional(settings: Settings) -> dict[str, Any]:
+def _optional(settings: Settings, prompt: Sequence[PromptLine]) -> dict[str, Any]:
     """Parameters without which an answer is possible (classify.OPTIONAL lists them all)."""
     optional: dict[str, Any] = {settings.max_tokens_parameter: settings.max_tokens}
     if settings.temperature is not None:
         optional["temperature"] = settings.temperature
     if settings.top_p is not None:
         optional["top_p"] = settings.top_p
+    if settings.reasoning_effort:
+        optional["reasoning_effort"] = settings.reasoning_effort
+    if isinstance(prompt, Prompt) and settings.sends_hashes:
+        hashes = {"prompt_cache_key": prompt.cache_key, "safety_identifier": prompt.author}
+        optional |= {name: each for name, each in hashes.items() if each}
     return optional
 
 

@@ -1,0 +1,99 @@
+"""Cut the texts of a turn so that the table can hold it.
+
+DynamoDB refuses an item of more than 400 KB, its attributes' names and values in UTF-8 together
+(DynamoDB guide, "Item size"), every time again. A turn that it refuses would be answered again, and
+paid for again, so it is stored shorter than it is: the attempt that made it posts the whole.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect
+from dataclasses import replace
+
+from chatbot.core.turn import Turn
+
+LARGEST_ITEM = 409_600
+"""Bytes of an item, with the names of its attributes."""
+MOST_TEXT = 320_000
+"""Bytes that are stored of a turn's texts.
+
+The rest of an item is for what is added later: above all the platform's ids of its posts, which
+take 130 bytes for each 2,000 characters on Messenger.
+"""
+LEAST_QUESTION = 20_000
+"""Bytes that are stored of what people wrote, however long the answer is."""
+_LONGEST_NAME = 500  # characters of a model's name, which a server can choose freely
+_LOOK_BACK = 50_000  # characters before the end in which a good place for the cut is looked for
+
+# A paragraph, heading or code block after a blank line. What comes before it is formatted in the
+# same way without it, which is not sure of the items of a list, say (CommonMark, "loose" lists).
+_BLOCK = re.compile(r"\n[ \t]*\n(?![\s>*+|=_-]|\d+[.)])")
+_FENCE = re.compile(r"^ {0,3}(```|~~~)", re.MULTILINE)
+
+
+def fitted(turn: Turn) -> Turn:
+    """The turn with texts of at most MOST_TEXT bytes: first cut is what people wrote.
+
+    The parts into which a channel splits the shorter answer are those of the whole one, except for
+    the last: another attempt can continue with them. A cut text ends with "…". What cannot be
+    stored at all, half of a surrogate pair, becomes "?".
+    """
+    title = turn.reply.file.title if turn.reply.file else ""
+    texts = turn.text, turn.more, turn.reply.text
+    if not all(map(_is_unicode, texts)):
+        reply = replace(turn.reply, text=_as_unicode(turn.reply.text))
+        text, more = _as_unicode(turn.text), _as_unicode(turn.more)
+        return fitted(replace(turn, text=text, more=more, reply=reply))
+    if len(turn.usage.model) > _LONGEST_NAME:
+        usage = replace(turn.usage, model=turn.usage.model[:_LONGEST_NAME])
+        turn = replace(turn, usage=usage)
+    # A character has at most four bytes: nearly every turn ends here.
+    if 4 * (sum(map(len, texts)) + len(title)) <= MOST_TEXT:
+        return turn
+    text_size, more_size, answer_size = map(_size, texts)
+    most = MOST_TEXT - _size(title)
+    if text_size + more_size + answer_size <= most:
+        return turn
+    question = min(text_size + more_size, max(most - answer_size, LEAST_QUESTION))
+    text_size = min(text_size, max(question // 2, question - more_size))
+    return replace(
+        turn,
+        text=cut(turn.text, text_size),
+        more=cut(turn.more, question - text_size),
+        reply=replace(turn.reply, text=cut(turn.reply.text, most - question)),
+    )
+
+
+def cut(text: str, most: int) -> str:
+    """The beginning of a Markdown text within `most` bytes, cut at a good place, and "…"."""
+    if _size(text) <= most:
+        return text
+    room = max(0, most - len("\n\n…".encode()))
+    kept = text.encode("utf-8", "replace")[:room].decode("utf-8", "ignore")
+    earliest = max(0, len(kept) - _LOOK_BACK)
+    fences = [match.start() for match in _FENCE.finditer(kept)]
+    blocks = [match.start() for match in _BLOCK.finditer(kept, earliest)]
+    for end in reversed(blocks):
+        if bisect(fences, end) % 2 == 0:  # not within a code block
+            return f"{kept[:end]}\n\n…"
+    line = kept.rfind("\n", earliest)
+    return f"{kept[:line]}\n…" if line > 0 else f"{kept}…"
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether the text has a form in UTF-8, which half of a surrogate pair has not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _as_unicode(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _size(text: str) -> int:
+    """Bytes of a text in UTF-8."""
+    return len(text.encode("utf-8", "replace"))
