@@ -95,7 +95,7 @@ def _deployed(stack: str) -> Target:
         stacks = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ValidationError":
-            raise NotDeployed(f"no stack {stack} is deployed in this account and region") from None
+            raise NotDeployed(f"stack {stack}: not deployed in this account and region") from None
         raise NoTarget(f"stack {stack}: {error}") from error
     except BotoCoreError as error:
         raise NoTarget(f"stack {stack}: {error}") from error
