@@ -113,7 +113,7 @@ class Person:
         return self.telegram_update({"update_id": number, "message": message})
 
     def telegram_update(self, update: Mapping[str, Any]) -> Post:
-        """Post an Update (Bot API)."""
+        """Make the request with which Telegram posts `update`, an Update of the Bot API."""
         body = json.dumps(update).encode()
         return _post("/telegram", self.signer.telegram(), body, f"{update['update_id']:012d}")
 

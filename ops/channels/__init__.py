@@ -31,7 +31,7 @@ class Checked:
 
 
 class Checks(Protocol):
-    """The functions of each module of this package."""
+    """What a channel's module in this package has: the checks of its token and of its webhook."""
 
     def token(self, settings: Settings) -> Checked:
         """Check that the channel's token is valid, whose it is, and what it permits."""

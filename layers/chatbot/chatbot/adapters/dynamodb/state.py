@@ -49,7 +49,7 @@ class StateItems:
         self._retention = retention_days * _A_DAY
 
     def save_profile(self, conversation: str, profile: ConversationProfile) -> None:
-        """See ports.Profiles."""
+        """Write the profile into the item `~state` (ports.Profiles)."""
         self._client.update(
             TurnKey(conversation, PROFILE),
             "SET registered = :registered, asked = :asked, persona = :persona, "
@@ -67,7 +67,10 @@ class StateItems:
         )
 
     def raise_try(self, key: TurnKey) -> int:
-        """See ports.CrashCounter. Counting an event resets the count of the event before it."""
+        """Count a delivery of the event, and forget the count of the event before it.
+
+        See ports.CrashCounter.
+        """
         tries = TurnKey(key.conversation, TRIES)
         values: dict[str, Plain] = {":one": 1, ":expiry": self._expiry(), ":event": key.sort}
         try:
@@ -79,7 +82,7 @@ class StateItems:
         return codec.number(item, "n")
 
     def lower_try(self, key: TurnKey) -> None:
-        """See ports.CrashCounter."""
+        """Take back the count of a delivery (ports.CrashCounter)."""
         with suppress(ConditionFailed):  # the count is zero, or another event's by now
             self._client.update(
                 TurnKey(key.conversation, TRIES),
@@ -89,7 +92,10 @@ class StateItems:
             )
 
     def count_today(self, person: str, day: str, kind: str, event: str, most: int) -> Counted:
-        """See ports.Counters. One write; the first of a day needs a second one to reset them."""
+        """Count an event of a person's day, unless enough are counted (ports.Counters).
+
+        One write; the first of a day needs a second one to reset the counts.
+        """
         key, events = TurnKey(person, DAY), (event,) if event else ()
         limit, keep = "", ""
         values: dict[str, Plain] = {":day": day, ":one": 1}
@@ -134,7 +140,7 @@ class StateItems:
         return key.event_id, codec.text(draft, "text")
 
     def stop_requested(self, key: TurnKey, preview: str) -> bool:
-        """See ports.Stops."""
+        """Read whether the answer is to stop (ports.Stops)."""
         stop = self._client.get(TurnKey(key.conversation, STOP))
         event = codec.text(stop, "event")
         any_before = not event and codec.number(stop, "at") >= key.occurred_at

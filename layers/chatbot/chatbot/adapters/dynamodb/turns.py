@@ -39,7 +39,7 @@ class Table(StateItems):
     """
 
     def read(self, conversation: str, turns: int) -> Timeline:
-        """See ports.Turns."""
+        """Read the profile and the newest turns in one query or a few (ports.Turns)."""
         found: list[Item] = []
         complete = True
         pages = self._client.pages(conversation, forward=False, Limit=turns + _OTHER_ITEMS)
@@ -79,22 +79,22 @@ class Table(StateItems):
         return tuple(turn for turn in _turns(found) if turn.key.sort not in (low, high))[:limit]
 
     def find(self, key: TurnKey) -> Turn | None:
-        """See ports.Turns."""
+        """Read one turn, expired or not (ports.Turns)."""
         return _turn_or_none(self._client.get(key))
 
     def older(self, before: TurnKey) -> Iterator[Turn]:
-        """See ports.Turns."""
+        """Yield the turns below the key, newest first (ports.Turns)."""
         between = (TURN_PREFIX, before.sort)
         pages = self._client.pages(before.conversation, between, forward=False, Limit=_PAGE)
         return (turn for page, _ in pages for turn in _turns(page) if turn.key != before)
 
     def put(self, turn: Turn) -> None:
-        """See ports.TurnWrites."""
+        """Store a turn, unless there is one at its key (ports.TurnWrites)."""
         with _turn_exists():
             self._client.put_new(self._new(turn))
 
     def put_all(self, turns: Sequence[Turn]) -> None:
-        """See ports.TurnWrites."""
+        """Store all turns in a transaction, each unless its key is taken (ports.TurnWrites)."""
         with _turn_exists():
             self._client.put_all_new([self._new(turn) for turn in turns])
 
@@ -102,7 +102,7 @@ class Table(StateItems):
         return codec.turn_to_item(turn) | {"expires_at": codec.value(self._expiry())}
 
     def take_over(self, found: Turn, claim: Claim, now: int) -> Turn:
-        """See ports.TurnWrites."""
+        """Claim a turn for this attempt, unless another holds it (ports.TurnWrites)."""
         values: dict[str, Plain] = {
             ":found": found.state.value,
             ":answered": State.ANSWERED.value,
@@ -124,7 +124,7 @@ class Table(StateItems):
         )
 
     def save(self, turn: Turn) -> None:
-        """See ports.TurnWrites."""
+        """Write state, claim and posts of a turn that we have claimed (ports.TurnWrites)."""
         claim = turn.claim or Claim("", 0)
         # A write that arrives late, after the SDK has repeated it, must not reset the state.
         self._change(
@@ -141,7 +141,7 @@ class Table(StateItems):
         )
 
     def mark_delivered(self, key: TurnKey, posted: tuple[str, ...]) -> None:
-        """See ports.TurnWrites. Does nothing when the turn is gone."""
+        """Set a turn to `delivered`; nothing when it is gone (ports.TurnWrites)."""
         with suppress(TurnExists):
             self._change(
                 key,
@@ -151,12 +151,12 @@ class Table(StateItems):
             )
 
     def abandon(self, key: TurnKey, now: int) -> None:
-        """See ports.TurnWrites."""
+        """Remove the claim of a dead letter's turn when it is over (ports.TurnWrites)."""
         values: dict[str, Plain] = {":sending": State.SENDING.value, ":now": now}
         self._change(key, "REMOVE claim_token, claim_ends", _CLAIM_OVER, values)
 
     def hold(self, key: TurnKey, now: int) -> None:
-        """See ports.TurnWrites."""
+        """Change `sending` to `held` once the claim is over (ports.TurnWrites)."""
         self._change(
             key,
             "SET #s = :held",
@@ -165,7 +165,10 @@ class Table(StateItems):
         )
 
     def lift_break(self, before: TurnKey) -> None:
-        """See ports.Memory. Fresh starts with only commands in between are lifted together."""
+        """Mark the newest fresh start below the key as lifted (ports.Memory).
+
+        Fresh starts with only commands in between are lifted together.
+        """
         lifted = False
         for turn in self.older(before):
             if turn.links.fresh_start and turn.links.lifted_by in ("", before.sort):
@@ -175,7 +178,7 @@ class Table(StateItems):
                 return
 
     def erase(self, before: TurnKey) -> int:
-        """See ports.Memory.
+        """Delete a conversation's items up to the key (ports.Memory).
 
         `forgotten_before` is written first: if a delete fails, older events are still not answered.
         """
@@ -192,7 +195,7 @@ class Table(StateItems):
         return BACKUP_DAYS
 
     def rate(self, key: TurnKey, rating: int) -> None:
-        """See ports.Ratings."""
+        """Set a turn's rating; nothing when it is gone (ports.Ratings)."""
         with suppress(ConditionFailed):
             values: dict[str, Plain] = {":rating": rating}
             self._client.update(key, "SET rating = :rating", values, "attribute_exists(pk)")
