@@ -69,16 +69,14 @@ def run(chosen: argparse.Namespace) -> int:
     Returns the exit code: 1 when a check failed, 2 for an invalid setting. Raises NoTarget.
     """
     path, store, fixed = _place(chosen)
-    asking, place = (
-        _asks(chosen),
-        f"--path {chosen.path}" if chosen.path else target.options(chosen),
-    )
+    options = f"--path {chosen.path}" if chosen.path else target.options(chosen)
+    asking = _asks(chosen)
     try:
         stored = store.read()
         given, made = _collect(chosen, stored, asking)
         while True:
             findings, learned = _examine(load(fixed, stored | given | made), set(made))
-            code = show(findings, place)
+            code = show(findings, options)
             refused = {finding.name for finding in findings if finding.level is Level.BROKEN}
             present = given if _only_named(chosen) else stored | given
             again = secret_values.ask_again(refused, present) if asking else {}
