@@ -59,6 +59,7 @@ class Options:
     # Seconds, by logical id, in place of the template's; the queue's visibility timeout follows.
     timeouts: Mapping[str, int] = field(default_factory=dict)
     log: LogSink = print  # takes what functions print that run in processes
+    progress: LogSink = lambda text: None  # takes a line for each part that is being started
     poller: type[Poller] = Poller
     root: Path = ROOT  # the folder of template.yaml and `.env`
 
@@ -101,6 +102,7 @@ class Stack:
             self._app: WSGIApplication = _UNAVAILABLE
             app = lambda environ, start: self._app(environ, start)  # noqa: E731
             self.url = self._serve(app, self.options.port).url
+            self.options.progress("starting AWS (moto) ...")
             self.aws = Aws()
             self._closing.callback(self.aws.close)
             self._open()
@@ -155,6 +157,7 @@ class Stack:
 
     def _open(self) -> None:
         template = Template.read(self.options.root)
+        self.options.progress("creating the resources of template.yaml ...")
         self.aws.create(template, self.options.parameters)
         self.sqs = self.aws.sqs
         self._set_timeouts(template)
@@ -167,6 +170,7 @@ class Stack:
         self._apps: dict[str, WSGIApplication] = {
             "/_local/records": Request.application(self.recorder.page)
         }
+        self.options.progress("starting the functions and the servers that they call ...")
         endpoints = self._serve_dependencies(path)
         self.add_app("/_local/resources", self._resources(path, endpoints))
         self._start_functions(template, endpoints)

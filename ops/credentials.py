@@ -1,39 +1,52 @@
 """Check and store a stack's secrets and settings, without printing any of them.
 
 A value is taken from --file if given, otherwise from the environment, otherwise the stored one is
-kept. On a terminal, the command prompts for those still missing. Missing secrets that no platform
-issues (webhook secret, verify token, session key, access code) are generated.
+kept. On a terminal, the command prompts for secrets that are still missing, and again for those
+that their platform refuses. Missing secrets that no platform issues (webhook secret, verify token,
+session key, access code) are generated. --set and --replace without --file change only what they
+name.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import secrets
 import sys
 from collections.abc import Iterator, Mapping
-from getpass import getpass
 from pathlib import Path
 
 import boto3
-from dotenv import dotenv_values
 
 from chatbot.bootstrap.channels import CHANNELS
 from chatbot.channels.description import ChannelDescription
 from chatbot.core.errors import InvalidSetting
 from chatbot.core.settings import Settings, load
-from ops import channels, model, target
-from ops.findings import Finding, Level, broken, ok, show, warning
-from ops.stored import MEANINGS, SECRETS, Stored
+from ops import channels, model, secret_values, target
+from ops.findings import OPS, Finding, Level, broken, ok, show, warning
+from ops.stored import SECRETS, Stored
 
 SET = "set"
 """The text of a finding about a secret that is set."""
-_MODEL_KEY = "OPENAI_API_KEY"
+DEFAULT_PATH = "/chatbot"
+"""The template's default for ParameterPath."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--check", action="store_true", help="only report, store nothing")
+    parser.epilog = (
+        "Read from the environment, unless --file, --set or --replace is given: "
+        + ", ".join(secret_values.environment_names())
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="only report, store nothing")
+    what.add_argument(
+        "--replace",
+        action="append",
+        default=[],
+        choices=SECRETS,
+        metavar="SECRET",
+        help="store a new value of this secret, from --file, or asked for; one that no platform "
+        "issues is generated. May be repeated",
+    )
     parser.add_argument("--file", type=Path, metavar="ENV", help="a file with NAME=value lines")
     parser.add_argument(
         "--set",
@@ -42,9 +55,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="store a setting that is not a secret; @FILE as VALUE reads it from a file",
     )
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--path", default="/chatbot", help="the stack's ParameterPath (%(default)s)")
-    where.add_argument("--local", metavar="URL", help="URL of a running local stack")
+    where = target.arguments(parser)
+    where.add_argument(
+        "--path",
+        help="ParameterPath of a stack that is not deployed yet; without any of the three options, "
+        f"that of the stack {target.DEFAULT_STACK}, {DEFAULT_PATH} before its first deployment",
+    )
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -52,26 +68,28 @@ def run(chosen: argparse.Namespace) -> int:
 
     Returns the exit code: 1 when a check failed, 2 for an invalid setting. Raises NoTarget.
     """
-    stack = target.find(chosen) if chosen.local else None
-    ssm = stack.client("ssm") if stack else boto3.Session().client("ssm")
-    path = target.name_of(stack, "ParameterPath") if stack else chosen.path
-    store, fixed = Stored(ssm, path), stack.settings if stack else {}
+    path, store, fixed = _place(chosen)
+    options = f"--path {chosen.path}" if chosen.path else target.options(chosen)
+    asking = _asks(chosen)
     try:
         stored = store.read()
-        given = _given(chosen)
-        if not chosen.check and not chosen.file and sys.stdin.isatty():
-            given |= _asked(stored | given)
-        made = {} if chosen.check else _made(stored | given)
-        findings, learned = _examine(load(fixed, stored | given | made), set(made))
+        given, made = _collect(chosen, stored, asking)
+        while True:
+            findings, learned = _examine(load(fixed, stored | given | made), set(made))
+            code = show(findings, options)
+            refused = {finding.name for finding in findings if finding.level is Level.BROKEN}
+            present = given if _only_named(chosen) else stored | given
+            again = secret_values.ask_again(refused, present) if asking else {}
+            if not again:
+                break
+            given |= again
     except InvalidSetting as error:
         print(error, file=sys.stderr)
         return 2
-    code = show(findings)
     if chosen.check:
         return code
-    refused = {finding.name for finding in findings if finding.level is Level.BROKEN}
-    for name, value in learned.items():
-        given.setdefault(name, stored.get(name) or value)
+    if not _only_named(chosen):
+        given = {name: stored.get(name) or value for name, value in learned.items()} | given
     changed = {
         name: value
         for name, value in (given | made).items()
@@ -82,69 +100,63 @@ def run(chosen: argparse.Namespace) -> int:
     return code
 
 
-def _given(chosen: argparse.Namespace) -> dict[str, str]:
-    """Return the values of --file or the environment, and those of --set, by name.
+def _place(chosen: argparse.Namespace) -> tuple[str, Stored, Mapping[str, str]]:
+    """Return where the values are stored, and settings that a local stack's functions are given.
+
+    Raises NoTarget.
+    """
+    if not chosen.path:
+        try:
+            stack = target.find(chosen)
+        except target.NotDeployed as error:
+            if chosen.stack != target.DEFAULT_STACK:
+                hint = "before its first deployment, give --path with its ParameterPath"
+                raise target.NoTarget(f"{error}: {hint}") from None
+        else:
+            return target.name_of(stack, "ParameterPath"), Stored.of(stack), stack.settings
+    path = chosen.path or DEFAULT_PATH
+    return path, Stored(boto3.Session().client("ssm"), path), {}
+
+
+def _only_named(chosen: argparse.Namespace) -> bool:
+    """Whether only what --set and --replace name may change."""
+    return bool(chosen.set or chosen.replace) and not chosen.file
+
+
+def _asks(chosen: argparse.Namespace) -> bool:
+    """Whether to prompt: on a terminal, unless --file or --set alone gives all values."""
+    quiet = chosen.check or chosen.file or (chosen.set and not chosen.replace)
+    return not quiet and sys.stdin.isatty()
+
+
+def _collect(
+    chosen: argparse.Namespace, stored: dict[str, str], asking: bool
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the values that were given, and those that were generated, by name.
 
     Raises NoTarget, InvalidSetting.
     """
-    source: Mapping[str, str | None] = os.environ
+    given = secret_values.from_options(chosen.set)
     if chosen.file:
-        if not chosen.file.is_file():
-            raise target.NoTarget(f"{chosen.file}: no such file")
-        source = dotenv_values(chosen.file)
-    given = {name: value for name in MEANINGS if (value := source.get(name))}
-    for item in chosen.set:
-        name, _, value = item.partition("=")
-        if name in SECRETS or name not in MEANINGS:
-            raise InvalidSetting(name, "the name of a setting that is not a secret")
-        given[name] = _contents(value[1:]) if value.startswith("@") else value
-    return given
-
-
-def _contents(path: str) -> str:
-    """Return the text of a file. Raises NoTarget."""
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise target.NoTarget(f"{path}: {type(error).__name__}") from None
-
-
-def _asked(known: Mapping[str, str]) -> dict[str, str]:
-    """Prompt for missing secrets on the terminal. An empty answer leaves the channel off."""
-    answers: dict[str, str] = {}
-    for name, needs in _to_ask():
-        if known.get(name) or (needs and not (known.get(needs) or answers.get(needs))):
-            continue
-        answer = getpass(f"{name} ({MEANINGS[name]}; Enter to skip): ").strip()
-        if answer:
-            answers[name] = answer
-    return answers
-
-
-def _to_ask() -> Iterator[tuple[str, str]]:
-    """Yield each setting to prompt for, and the setting that must be known first ("": none).
-
-    All tokens come first, then the other values that each channel with a token needs.
-    """
-    yield _MODEL_KEY, ""
-    for channel in CHANNELS:
-        if channel.token:
-            yield channel.token.upper(), ""
-    for channel in CHANNELS:
-        yield from ((name.upper(), channel.token.upper()) for name in channel.platform_settings)
-
-
-def _made(known: Mapping[str, str]) -> dict[str, str]:
-    """Generate the missing secrets that no platform issues, of the channels that are on.
-
-    The access code is shorter than the others, since people type it.
-    """
-    return {
-        name.upper(): secrets.token_urlsafe(9 if name == "web_access_code" else 32)
-        for channel in CHANNELS
-        for name in channel.generated_secrets
-        if not known.get(name.upper()) and (not channel.token or known.get(channel.token.upper()))
-    }
+        given = secret_values.from_file(chosen.file) | given
+    elif not _only_named(chosen):
+        given = secret_values.from_environment()
+        if given:
+            print(f"from the environment: {', '.join(given)}")
+    generable = secret_values.generated_names()
+    replaced = [name for name in chosen.replace if name not in given]
+    to_ask = [name for name in replaced if name not in generable]
+    if to_ask and not asking:
+        names = ", ".join(to_ask)
+        raise target.NoTarget(f"{names}: give the new value in --file, or run this on a terminal")
+    given |= secret_values.ask_for(to_ask)
+    if asking and not _only_named(chosen):
+        given |= secret_values.ask_for_missing(stored | given)
+    wanted = {name for name in replaced if name in generable}
+    if not chosen.check and not _only_named(chosen):
+        known = stored | given
+        wanted |= {name for name in secret_values.generated_names(known) if not known.get(name)}
+    return given, {name: secret_values.generate(name) for name in generable if name in wanted}
 
 
 def _examine(settings: Settings, made: set[str]) -> tuple[list[Finding], dict[str, str]]:
@@ -172,7 +184,7 @@ def missing(
     `made` names secrets that were generated just now, `learned` settings that a platform's answer
     gave; both count as set.
     """
-    fix = "python -m ops secrets"
+    fix = f"{OPS} secrets"
     owners = {name.upper(): channel for channel in CHANNELS for name in _settings_of(channel)}
     for name in (*SECRETS, *(name for name in owners if name not in SECRETS)):
         owner = owners.get(name)

@@ -13,7 +13,7 @@ from chatbot import __version__
 from chatbot.core.errors import AmbiguousPost, InvalidSetting, PostRefused
 from chatbot.core.settings import Settings
 from ops import channels, credentials, model, resources, talk, target
-from ops.findings import Finding, broken, ok, show, warning
+from ops.findings import OPS, Finding, broken, ok, show, warning
 from ops.stored import settings_of
 from ops.target import Target
 
@@ -38,7 +38,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Run the command. Returns the exit code, 1 when something is broken; raises NoTarget."""
     stack = target.find(chosen)
-    return show(_examine(stack, None if chosen.no_message else chosen.patience))
+    patience = None if chosen.no_message else chosen.patience
+    return show(_examine(stack, patience), target.options(chosen))
 
 
 def _examine(stack: Target, patience: float | None) -> Iterator[Finding]:
@@ -46,7 +47,7 @@ def _examine(stack: Target, patience: float | None) -> Iterator[Finding]:
     try:
         settings = settings_of(stack)
     except InvalidSetting as error:
-        yield broken("settings", str(error), "python -m ops secrets --set NAME=VALUE")
+        yield broken("settings", str(error), f"{OPS} secrets --set NAME=VALUE")
         return
     url = target.name_of(stack, "ApiUrl")
     yield from (each for each in credentials.missing(settings) if each.text != credentials.SET)

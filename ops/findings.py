@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+OPS = ".venv/bin/python -m ops"
+"""How a fix names these commands: as they work in any shell whose folder is the repository's."""
+SAM = ".venv/bin/sam"
+"""The same for the SAM CLI."""
+_COMMAND = re.compile(rf"{re.escape(OPS)} \w+")
 
 
 class Level(StrEnum):
@@ -43,12 +50,16 @@ def broken(name: str, text: str, fix: str) -> Finding:
     return Finding(name, Level.BROKEN, text, fix)
 
 
-def show(findings: Iterable[Finding]) -> int:
-    """Print each finding as it comes. Returns the exit code, 1 when one is broken."""
+def show(findings: Iterable[Finding], options: str = "") -> int:
+    """Print each finding as it comes. Returns the exit code, 1 when one is broken.
+
+    `options` choose the stack (`--stack chatbot-prod`); each command in a fix is printed with them.
+    """
     worst = 0
     for finding in findings:
         print(f"{finding.level.value:<8} {finding.name:<24} {finding.text}", flush=True)
         if finding.fix and finding.level is not Level.OK:
-            print(f"{'':<8} {'':<24} → {finding.fix}", flush=True)
+            fix = _COMMAND.sub(lambda found: f"{found[0]} {options}".rstrip(), finding.fix)
+            print(f"{'':<8} {'':<24} → {fix}", flush=True)
         worst = max(worst, int(finding.level is Level.BROKEN))
     return worst

@@ -47,9 +47,12 @@ class LogPrinter:
         """Print a request between the parts of a local stack, after it ended.
 
         `record` is an item of `GET /_local/records`, that is the fields of
-        `local.http.recorder.Record`. Successful invocations are left out: the function logs them.
+        `local.http.recorder.Record`. Successful invocations are left out: the function logs them;
+        and so are its log lines, which `log_line` prints.
         """
         operation = record["operation"]
+        if record["server"] == "log":
+            return
         logged = record["server"] == "lambda" and record["status"] == 200
         if logged or operation in _NOT_SHOWN or operation.startswith("GET /assets/"):
             return

@@ -8,7 +8,7 @@ from chatbot.core.errors import AmbiguousPost, PostRefused
 from chatbot.core.settings import Settings
 from chatbot.net.post import Session, send
 from ops.channels import STORE_A_VALID_ONE
-from ops.findings import Finding, broken, ok, warning
+from ops.findings import OPS, Finding, broken, ok, warning
 
 
 def server(settings: Settings) -> Iterator[Finding]:
@@ -38,5 +38,5 @@ def server(settings: Settings) -> Iterator[Finding]:
         if wanted in known:
             yield ok("model", f"the server has {wanted}")
         else:
-            fix = "python -m ops secrets --set OPENAI_MODEL=…"
+            fix = f"{OPS} secrets --set OPENAI_MODEL=…"
             yield broken("model", f"the server does not have {wanted}", fix)

@@ -12,7 +12,7 @@ from chatbot.core.errors import InvalidSetting
 from chatbot.net.post import Session
 from ops import target
 from ops.channels import SECONDS
-from ops.findings import Finding, broken, ok, show
+from ops.findings import OPS, Finding, broken, ok, show
 from ops.stored import settings_of
 
 
@@ -33,10 +33,10 @@ def run(chosen: argparse.Namespace) -> int:
         raise target.NoTarget(str(error)) from error
     change = registration.unregister if chosen.undo else registration.register
     reports = change(settings, target.name_of(stack, "ApiUrl"), Session(), SECONDS)
-    return show(_finding(name, text) for name, text in reports.items())
+    return show((_finding(name, text) for name, text in reports.items()), target.options(chosen))
 
 
 def _finding(name: str, text: str) -> Finding:
     if text.startswith("failed"):
-        return broken(name, text, "for details: python -m ops doctor")
+        return broken(name, text, f"for details: {OPS} doctor")
     return ok(name, text)

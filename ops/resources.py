@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import requests
 
-from ops.findings import Finding, broken, ok, warning
+from ops.findings import OPS, SAM, Finding, broken, ok, warning
 from ops.target import Target, name_of
 
 MANY = 100
 """Messages that may wait in the queue before that is worth a warning."""
 OLD = 300
 """Seconds that the oldest message may wait."""
-_TAIL = "python -m ops tail"
+_TAIL = f"{OPS} tail"
 
 
 def queues(stack: Target) -> Iterator[Finding]:
@@ -29,7 +29,7 @@ def queues(stack: Target) -> Iterator[Finding]:
         waiting = int(answer["ApproximateNumberOfMessages"])
         held = int(answer["ApproximateNumberOfMessagesNotVisible"])
         if output == "DeadLetterQueueUrl" and waiting + held:
-            fix = "python -m ops redrive --dry-run, fix the cause, then redrive --all"
+            fix = f"{OPS} redrive --dry-run; fix the cause; then {OPS} redrive --all"
             yield broken(name, f"{waiting + held} messages failed for good", fix)
         elif waiting > MANY:
             yield warning(name, f"{waiting} messages wait, {held} are in progress", _TAIL)
@@ -60,7 +60,7 @@ def table(stack: Target) -> Iterator[Finding]:
     if answer["TimeToLiveStatus"] in ("ENABLED", "ENABLING"):
         yield ok("table's TTL", f"on {answer.get('AttributeName')}")
     else:
-        yield broken("table's TTL", "is off: stored conversations never expire", "sam deploy")
+        yield broken("table's TTL", "is off: stored conversations never expire", f"{SAM} deploy")
 
 
 def functions(stack: Target, url: str) -> Iterator[Finding]:

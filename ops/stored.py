@@ -33,7 +33,7 @@ class Stored:
 
     @classmethod
     def of(cls, target: Target) -> Stored:
-        """Return those of a stack."""
+        """Return the parameters of a stack, below its `ParameterPath`."""
         return cls(target.client("ssm"), name_of(target, "ParameterPath"))
 
     def read(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import requests
@@ -54,7 +54,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _follow_here(chosen: argparse.Namespace, since: float) -> None:
-    """Print the recorded requests of a local stack, whose functions log to its own terminal."""
+    """Print the requests that a local stack has recorded, and its functions' log lines."""
     printer, after = LogPrinter(sys.stdout), 0
     while True:
         wait = 0 if chosen.once else 5
@@ -62,12 +62,19 @@ def _follow_here(chosen: argparse.Namespace, since: float) -> None:
         url = f"{chosen.local.rstrip('/')}/_local/records"
         page = requests.get(url, params=query, timeout=30).json()
         for record in page["records"]:
-            bodies = record["request"] + record["response"]
-            if record["at"] >= since and chosen.conversation in bodies:
-                printer.request(record)
+            if record["at"] >= since:
+                _print_record(printer, record, chosen.conversation)
         after = page["last"]
         if chosen.once:
             return
+
+
+def _print_record(printer: LogPrinter, record: Mapping[str, Any], conversation: str) -> None:
+    if record["server"] == "log":
+        if _concerns(record["request"], conversation):
+            printer.log_line(record["request"])
+    elif conversation in record["request"] + record["response"]:
+        printer.request(record)
 
 
 def _follow(stack: Target, chosen: argparse.Namespace, since: float) -> None:

@@ -9,12 +9,12 @@ from email.utils import parsedate_to_datetime
 
 import requests
 
-from ops.findings import Finding, broken, ok, warning
+from ops.findings import OPS, Finding, broken, ok, warning
 
 TEXT = "Please answer with one word: are you there?"
 SKEW = 5.0
 """Seconds that two clocks may differ. The bot accepts messages dated up to 60 s ahead of it."""
-_TAIL = "python -m ops tail"
+_TAIL = f"{OPS} tail"
 
 
 def page(url: str, on: bool) -> Iterator[Finding]:

@@ -18,6 +18,10 @@ class NoTarget(Exception):
     """The stack cannot be reached or used. The text says why, in one line."""
 
 
+class NotDeployed(NoTarget):
+    """No stack of this name is deployed in the account and region."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A stack and how to reach it.
@@ -44,8 +48,8 @@ class Target:
         return self.endpoint is not None
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose the stack, `--stack` and `--local`."""
+def arguments(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+    """Add the options that choose the stack, `--stack` and `--local`. Returns their group."""
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--stack",
@@ -56,10 +60,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--local", metavar="URL", help="URL of a running local stack, such as http://127.0.0.1:8000"
     )
+    return which
+
+
+def options(chosen: argparse.Namespace) -> str:
+    """Return the options with which another command works on the same stack, "" for the default."""
+    if chosen.local:
+        return f"--local {chosen.local}"
+    return "" if chosen.stack == DEFAULT_STACK else f"--stack {chosen.stack}"
 
 
 def find(chosen: argparse.Namespace) -> Target:
-    """Return the stack that the parsed options choose. Raises NoTarget."""
+    """Return the stack that the parsed options choose. Raises NoTarget, of that NotDeployed."""
     return _local(chosen.local) if chosen.local else _deployed(chosen.stack)
 
 
@@ -81,7 +93,11 @@ def _deployed(stack: str) -> Target:
     session = boto3.Session()
     try:
         stacks = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    except (BotoCoreError, ClientError) as error:
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError":
+            raise NotDeployed(f"stack {stack}: not deployed in this account and region") from None
+        raise NoTarget(f"stack {stack}: {error}") from error
+    except BotoCoreError as error:
         raise NoTarget(f"stack {stack}: {error}") from error
     outputs = {item["OutputKey"]: item["OutputValue"] for item in stacks[0].get("Outputs", ())}
     return Target(session, None, outputs, stack=stack)

@@ -8,7 +8,6 @@ import sys
 import threading
 from contextlib import redirect_stdout
 from dataclasses import asdict
-from typing import TextIO
 
 import requests
 
@@ -35,11 +34,24 @@ def run(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     out = sys.stdout
-    printer = LogPrinter(out) if pretty else None
-    writer: TextIO | LineWriter = LineWriter(printer.log_line) if printer else out
-    options = Options(port, runtime, workers, log=lambda line: print(line, flush=True))
+    printer = LogPrinter(out)
+
+    def say(text: str) -> None:
+        print(text, file=out, flush=True)
+
+    log = lambda line: print(line, flush=True)  # noqa: E731
+    stack = Stack(Options(port, runtime, workers, log=log, progress=say))
+
+    def take(line: str) -> None:
+        """Keep a function's line for `ops tail`, and show it."""
+        stack.recorder.log(line)
+        if pretty:
+            printer.log_line(line)
+        else:
+            say(line)
+
     try:
-        with redirect_stdout(writer), Stack(options) as stack:
+        with redirect_stdout(LineWriter(take)), stack:
             page = requests.get(stack.url, timeout=30)
             if not page.ok:
                 print(f"the page answers {page.status_code}", file=sys.stderr)
@@ -48,11 +60,10 @@ def run(
             stack.add_app("/playground", Playground(stack))
             if poll_telegram:
                 start_polling(stack, take_over)
-            print(f"ready: {stack.url}", file=out, flush=True)
-            if printer:
-                print(_hints(stack), file=out, flush=True)
-                show = printer.request
-                stack.recorder.listen(lambda record: show(asdict(record)))
+            say(f"ready: {stack.url}")
+            if pretty:
+                say(_hints(stack))
+                stack.recorder.listen(lambda record: printer.request(asdict(record)))
             stop.wait()
     except Refused as error:
         print(error, file=sys.stderr)

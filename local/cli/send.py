@@ -17,11 +17,9 @@ from local.standins.people import Person, Post, Signer
 
 _PATIENCE = 60.0  # seconds until giving up
 _POLL = 5.0  # seconds that one request for records waits
-# By channel: the recorded server and operation of a posted answer, and the field of its recipient.
-_POSTS = {
-    "telegram": ("telegram", "sendMessage", "chat_id"),
-    "messenger": ("graph", "POST messages", "recipient"),
-}
+# Operations of the recorded servers that post an answer to a person.
+_TELEGRAM_POSTS = {"sendMessage", "sendPhoto", "sendDocument"}
+_MESSENGER_POST = "POST messages"
 
 
 class NoAnswer(Exception):
@@ -49,6 +47,7 @@ def answers(
 ) -> Iterator[str]:
     """Send `post`, then yield the text of each answer until the worker is done with the message.
 
+    A picture or another file is a line of its own, which says where it can be seen.
     `url` is the stack's, `patience` in seconds. Raises NoAnswer when the message is refused or the
     time is over, requests.RequestException when the stack does not answer.
     """
@@ -61,11 +60,10 @@ def answers(
         page = _records(url, last, min(_POLL, end - time.monotonic()))
         last = page["last"]
         for record in page["records"]:
-            if text_posted := _posted(record, channel, person):
-                yield text_posted
+            yield from _posted(record, channel, person, url)
             if _finished(record, post):
                 if channel == "web":
-                    yield _web_answer(url, post)
+                    yield from _web_answer(url, post)
                 return
     raise NoAnswer(f"no answer within {patience:g} seconds: see the output of `make run`")
 
@@ -78,21 +76,38 @@ def _records(url: str, after: int, wait: float) -> Mapping[str, Any]:
     return page
 
 
-def _posted(record: Mapping[str, Any], channel: str, person: Person) -> str:
-    """The text that was posted to the person in this request, or ""."""
-    server, operation, recipient = _POSTS.get(channel, ("", "", ""))
-    if (record["server"], record["operation"], record["status"]) != (server, operation, 200):
-        return ""
+def _posted(record: Mapping[str, Any], channel: str, person: Person, url: str) -> Iterator[str]:
+    """Yield what was posted to the person in this request: its text, and where its file is."""
+    if record["status"] != 200:
+        return
+    if channel == "telegram" and record["operation"] in _TELEGRAM_POSTS:
+        yield from _telegram_post(json.loads(record["response"])["result"], person, url)
+    elif channel == "messenger" and record["operation"] == _MESSENGER_POST:
+        yield from _messenger_post(record, person, url)
+
+
+def _telegram_post(message: Mapping[str, Any], person: Person, url: str) -> Iterator[str]:
+    """`message` is a Message of the Bot API: a text, or a photo or document with a caption."""
+    if message["chat"]["id"] != person.telegram_id:
+        return
+    yield from filter(None, (message.get("text"), message.get("caption")))
+    for kind, file in (
+        ("picture", message.get("photo", [{}])[-1]),
+        ("file", message.get("document")),
+    ):
+        if file:
+            yield f"[{kind}: {url}/playground/sent/{file['file_id']}]"
+
+
+def _messenger_post(record: Mapping[str, Any], person: Person, url: str) -> Iterator[str]:
+    if json.loads(record["response"]).get("recipient_id") != person.psid:
+        return
     try:
-        call = json.loads(record["request"])
-    except ValueError:
-        return ""  # a file, as multipart
-    to, message = call.get(recipient), call.get("message", call)
-    own = str(person.telegram_id) if channel == "telegram" else person.psid
-    if str(to["id"] if isinstance(to, dict) else to) != own:
-        return ""
-    text: str = message.get("text", "")
-    return text
+        text = json.loads(record["request"])["message"].get("text")
+    except ValueError:  # a file, as multipart
+        text = f"[file: shown at {url}/playground]"
+    if text:
+        yield str(text)
 
 
 def _finished(record: Mapping[str, Any], post: Post) -> bool:
@@ -105,9 +120,12 @@ def _finished(record: Mapping[str, Any], post: Post) -> bool:
     return bool(ours) and not any(failure["itemIdentifier"] in ours for failure in failures)
 
 
-def _web_answer(url: str, post: Post) -> str:
+def _web_answer(url: str, post: Post) -> Iterator[str]:
     reply = requests.get(f"{url}/web/messages", headers=dict(post.headers), timeout=30)
     for turn in reply.json()["turns"]:
         if turn["id"] == post.marker:
-            return str(turn["answer"])
+            yield str(turn["answer"])
+            if turn["made"]:
+                yield f"[file: {turn['made']['title']}, shown at {url}/playground]"
+            return
     raise NoAnswer("the message was accepted, but the page shows no answer to it")

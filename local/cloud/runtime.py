@@ -144,7 +144,7 @@ class InProcess:
         raise RuntimeError("only real Lambda processes can be killed: use the rie runtime")
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Do nothing: a module in this process holds no process of its own."""
 
 
 @contextmanager

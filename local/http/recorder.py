@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 KEPT_RECORDS = 2_000
 KEPT_BYTES = 256 * 1024  # of each body
 LONGEST_WAIT = 30.0  # seconds
+LOG = "log"
+"""The `server` of a record that is no request, but a line which a function printed: `request`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Record:
     n: int  # its number, from 1 in the order in which requests ended
     at: float  # epoch seconds when it began
     ms: int  # milliseconds until the response's last byte
-    server: str  # api, aws, telegram, graph, openai, or lambda for an invocation
+    server: str  # api, aws, telegram, graph, openai; lambda for an invocation, LOG for a log line
     operation: str  # "POST /telegram", "PutItem", "sendMessage", or the function's name
     status: int  # HTTP status; 0: the connection was closed without a response
     request_bytes: int
@@ -113,6 +115,11 @@ class Recorder:
             self._changed.notify_all()
         for listener in self._listeners:
             listener(record)
+
+    def log(self, line: str) -> None:
+        """Add a record of a line that a function printed, unless it holds metrics."""
+        if '"_aws"' not in line:
+            self.add(LOG, "", time.time(), 0, line.encode(), b"")
 
     def _readable(self, body: bytes) -> str:
         text = body[:KEPT_BYTES].decode(errors="replace")

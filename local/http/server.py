@@ -42,7 +42,7 @@ class Running:
         self._listener.bind((HOST, self.port))
 
     def listen(self) -> None:
-        """Answer again after `refuse`."""
+        """Accept connections on the port again, which `refuse` has refused until now."""
         self._listener.listen(_BACKLOG)
         self._start()
 

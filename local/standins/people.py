@@ -11,14 +11,12 @@ import json
 import threading
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chatbot.bootstrap import channels
 from chatbot.channels.web.session import set_cookie
-
-CHANNELS = tuple(channel.name for channel in channels.CHANNELS)
 
 
 @dataclass(frozen=True)
@@ -82,14 +80,11 @@ class Person:
 
     def conversation(self, channel: str) -> str:
         """The key of the person's private conversation on the channel: `telegram:42`."""
-        ids = {"telegram": self.telegram_id, "messenger": self.psid, "web": self.session}
-        return f"{channel}:{ids[channel]}"
+        return f"{channel}:{SIMULATED[channel].person_id(self)}"
 
     def write(self, channel: str, text: str, origin: str) -> Post:
         """Write a text, now. `origin` is the URL of the web page."""
-        if channel == "telegram":
-            return self.telegram(text)
-        return self.messenger(text) if channel == "messenger" else self.web(text, origin)
+        return SIMULATED[channel].write(self, text, origin)
 
     def send(self, channel: str, kind: str, source: str, caption: str = "", name: str = "") -> Post:
         """Send a photo, voice or document. `source` is what `local.stack.Stack.upload` returned."""
@@ -137,7 +132,7 @@ class Person:
         ]
 
     def telegram_update(self, update: Mapping[str, Any]) -> Post:
-        """Post an Update (Bot API)."""
+        """Make the request with which Telegram posts `update`, an Update of the Bot API."""
         body = json.dumps(update).encode()
         return _post("/telegram", self.signer.telegram(), body, f"{update['update_id']:012d}")
 
@@ -204,6 +199,30 @@ class Person:
             "new_reaction": emoji,
         }
         return self.telegram_update({"update_id": _rising(), "message_reaction": reaction})
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """How a person appears on a channel."""
+
+    person_id: Callable[[Person], object]
+    """Returns the person's id in the key of a private conversation."""
+    write: Callable[[Person, str, str], Post]
+    """Makes the request with a text, for the origin of the web page."""
+
+
+SIMULATED = {
+    "telegram": Simulated(
+        lambda person: person.telegram_id, lambda person, text, _: person.telegram(text)
+    ),
+    "messenger": Simulated(
+        lambda person: person.psid, lambda person, text, _: person.messenger(text)
+    ),
+    "web": Simulated(lambda person: person.session, Person.web),
+}
+"""How people appear on each channel on which `local send` and the playground can write."""
+CHANNELS = tuple(each.name for each in channels.CHANNELS if each.name in SIMULATED)
+"""Names of those channels, in the order of the list of channels."""
 
 
 def _post(path: str, headers: Mapping[str, str], body: bytes, marker: str) -> Post:

@@ -14,12 +14,12 @@ from typing import Protocol, cast
 from chatbot.bootstrap import channels
 from chatbot.channels.description import ChannelDescription
 from chatbot.core.settings import Settings
-from ops.findings import Finding
+from ops.findings import OPS, Finding
 
 SECONDS = 30.0
 """Longest time for all calls of one check."""
-STORE_A_VALID_ONE = "store a valid one: python -m ops secrets"
-REGISTER = "python -m ops register"
+STORE_A_VALID_ONE = f"store a valid one (it asks again): {OPS} secrets"
+REGISTER = f"{OPS} register"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Checked:
 
 
 class Checks(Protocol):
-    """The functions of each module of this package."""
+    """What a channel's module in this package has: the checks of its token and of its webhook."""
 
     def token(self, settings: Settings) -> Checked:
         """Check that the channel's token is valid, whose it is, and what it permits."""

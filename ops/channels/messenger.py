@@ -11,7 +11,7 @@ from chatbot.core.errors import AmbiguousPost, PostRefused
 from chatbot.core.settings import Settings
 from chatbot.net.post import Session
 from ops.channels import REGISTER, SECONDS, STORE_A_VALID_ONE, Checked
-from ops.findings import Finding, broken, ok, warning
+from ops.findings import OPS, Finding, broken, ok, warning
 
 SCOPES = {"pages_messaging", "pages_manage_metadata"}
 """Permissions that the page token must have."""
@@ -41,7 +41,8 @@ def token(settings: Settings) -> Checked:
         return Checked(broken(name, text, STORE_A_VALID_ONE), learned)
     if settings.messenger_page_id not in ("", page):
         text = "belongs to another page than MESSENGER_PAGE_ID"
-        return Checked(broken(name, text, "python -m ops secrets"), learned)
+        fix = f"{OPS} secrets --set MESSENGER_PAGE_ID={page}, or a token of the other page"
+        return Checked(broken(name, text, fix), learned)
     ends = info.get("expires_at") or 0
     if ends and ends < time.time() + _SOON:
         return Checked(warning(name, "expires within two weeks", STORE_A_VALID_ONE), learned)

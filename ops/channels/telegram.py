@@ -11,7 +11,7 @@ from chatbot.core.errors import AmbiguousPost, PostRefused
 from chatbot.core.settings import Settings
 from chatbot.net.post import Session
 from ops.channels import REGISTER, SECONDS, STORE_A_VALID_ONE, Checked
-from ops.findings import Finding, broken, ok, warning
+from ops.findings import OPS, Finding, broken, ok, warning
 
 MANY = 20
 """Updates that may wait at Telegram before that is worth a warning."""
@@ -29,7 +29,8 @@ def token(settings: Settings) -> Checked:
     learned = (("TELEGRAM_BOT_USERNAME", username),)
     if settings.telegram_bot_username.removeprefix("@").lower() not in ("", username.lower()):
         text = f"belongs to @{username}, but TELEGRAM_BOT_USERNAME names another bot"
-        return Checked(warning(name, text, "python -m ops secrets"), learned)
+        fix = f"{OPS} secrets --set TELEGRAM_BOT_USERNAME={username}"
+        return Checked(warning(name, text, fix), learned)
     return Checked(ok(name, f"valid: @{username}"), learned)
 
 
@@ -51,14 +52,14 @@ def webhook(settings: Settings, url: str) -> Iterator[Finding]:
         yield ok(name, "is registered at this address")
     waiting = info.get("pending_update_count", 0)
     if waiting > MANY:
-        fix = "the webhook refuses them or is slow: python -m ops tail"
+        fix = f"the webhook refuses them or is slow: {OPS} tail"
         yield warning("Telegram's queue", f"{waiting} updates wait", fix)
     else:
         yield ok("Telegram's queue", f"{waiting} updates wait")
     age = time.time() - info.get("last_error_date", 0)
     if age < _RECENT:
         text = without_secrets(settings, str(info.get("last_error_message", "")))
-        fix = "for 401: python -m ops register; for 5xx: python -m ops tail"
+        fix = f"for 401: {OPS} register; for 5xx: {OPS} tail"
         yield broken("Telegram's last error", f"{age / 60:.0f} min ago: {text}", fix)
     else:
         yield ok("Telegram's last error", "none within the last hour")

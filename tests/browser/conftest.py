@@ -68,7 +68,7 @@ def visitors(browser: Browser, stack: Stack) -> Iterator[Visit]:
         yield make
         stack.openai.first_token_s = stack.openai.token_s = 0
         for visitor in made:
-            assert visitor.troubles == []
+            assert visitor.errors == []
 
 
 @pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])

@@ -46,16 +46,16 @@ def playing() -> Iterator[Stack]:
 @dataclass
 class Player:
     page: Page
-    troubles: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.page.set_default_timeout(SECONDS)
         self.page.on("console", lambda line: self._hear(line.type, line.text))
-        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def _hear(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
-            self.troubles.append(text)
+            self.errors.append(text)
 
     def phone(self, channel: str) -> Locator:
         return self.page.locator(f".phone.{channel.lower()}")
@@ -112,7 +112,7 @@ def _open(browser: Browser, stack: Stack, screen: Screen) -> Iterator[Player]:
     expect(player.page.get_by_role("group", name="You are").locator("input")).to_have_count(3)
     try:
         yield player
-        assert player.troubles == []
+        assert player.errors == []
     finally:
         player.leave()
         context.close()
@@ -133,7 +133,7 @@ def scan(page: Page) -> None:
     ] == []
 
 
-def test_one_talks_on_every_channel_and_sees_each_hop(on_any: Player) -> None:
+def test_one_talks_on_every_channel_and_sees_each_step(on_any: Player) -> None:
     for channel in CHANNELS:
         text = some("hello")
         on_any.write(channel, text)
@@ -267,7 +267,7 @@ def test_what_messenger_took_without_saying_so_is_not_said_again(player: Player)
 
 
 @pytest.mark.parametrize(
-    ("label", "trouble", "well"),
+    ("label", "fault", "well"),
     [
         ("The model", "429", "answers"),
         ("The model", "is down", "answers"),
@@ -275,9 +275,9 @@ def test_what_messenger_took_without_saying_so_is_not_said_again(player: Player)
     ],
 )
 def test_when_it_is_over_the_answer_comes_once(
-    player: Player, label: str, trouble: str, well: str
+    player: Player, label: str, fault: str, well: str
 ) -> None:
-    player.choose(label, trouble)
+    player.choose(label, fault)
     text = some("patience")
     player.write("Telegram", text)
     expect(player.journey("Telegram", text).locator(".bar.bad").first).to_be_visible()

@@ -12,12 +12,13 @@ from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parents[2]
 CASES = json.loads((ROOT / "tests/timeline_cases.json").read_text())
-TURN = {"fresh_start": False, "lifted": False, "replaces": "", "merged_into": ""}
+TURN = {"origin": "model", "fresh_start": False, "lifted": False, "replaces": "", "merged_into": ""}
 PROGRAM = """(turns) => {
     const stretch = stretchesOf(turns).pop();
     const replaced = replacedIn(stretch);
     const ids = stretch.map(({ id }) => id);
-    return { stretch: ids, shown: ids.filter((id) => !replaced.has(id)) };
+    const exchanges = stretch.filter((turn) => isExchange(turn) && !replaced.has(turn.id));
+    return { stretch: ids, exchanges: exchanges.map(({ id }) => id) };
 }"""
 
 
@@ -27,5 +28,5 @@ def test_the_page_follows_the_rule(browser: Browser, case: dict[str, Any]) -> No
     page = browser.new_page()
     page.add_script_tag(content=re.sub("^export ", "", module, flags=re.MULTILINE))
     found = page.evaluate(PROGRAM, [{**TURN, **turn} for turn in case["turns"]])
-    assert found == {"stretch": case["stretch"], "shown": case["shown"]}
+    assert found == {"stretch": case["stretch"], "exchanges": case["exchanges"]}
     page.close()

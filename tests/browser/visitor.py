@@ -47,13 +47,13 @@ PHONE, DESKTOP = Screen(390, 844, "dark"), Screen(1280, 800, "light")
 
 @dataclass
 class Visitor:
-    """A browser with one conversation. `troubles` are errors in the console and in the page."""
+    """A browser with one conversation. `errors` are errors in the console and in the page."""
 
     stack: Stack
     context: BrowserContext
     screen: Screen
     page: Page = field(init=False)
-    troubles: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -65,17 +65,17 @@ class Visitor:
         """Open another tab with the page."""
         page = self.context.new_page()
         page.on("console", lambda line: self._hear(line.type, line.text))
-        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.goto(self.stack.url)
         return page
 
     def _hear(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
-            self.troubles.append(text)
+            self.errors.append(text)
 
     def forgive(self, words: str) -> None:
         """Ignore errors that a test causes on purpose."""
-        self.troubles[:] = [each for each in self.troubles if not re.search(words, each)]
+        self.errors[:] = [each for each in self.errors if not re.search(words, each)]
 
     @property
     def field(self) -> Locator:

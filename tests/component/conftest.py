@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 MADE = ("ConversationTable", "MessageQueue", "DeadLetterQueue", "FilesBucket")
-OUTPUTS = ("TableName", "QueueUrl", "DeadLetterQueueUrl")
+OUTPUTS = ("TableName", "QueueUrl", "DeadLetterQueueUrl", "ParameterPath")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from chatbot.adapters.telemetry import Telemetry
 from chatbot.bootstrap.channels import CHANNELS
+from chatbot.channels.description import ChannelDescription
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers" / "chatbot" / "chatbot"
@@ -306,6 +307,21 @@ def test_widgets_do_not_overlap(widgets: list[dict[str, Any]]) -> None:
 
 
 # --- What an alarm does -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.name)
+def test_every_channel_has_its_alarms(
+    channel: ChannelDescription, alarms: dict[str, dict[str, Any]]
+) -> None:
+    """Their names follow from the channel's: `TelegramRefusedAlarm`."""
+    wanted = {"Refused": ("webhook", "Refused"), "Silent": ("webhook", "Received")}
+    if channel.token:
+        wanted["Token"] = ("worker", "CredentialRefused")
+    for kind, (service, metric) in wanted.items():
+        alarm = alarms[f"{channel.name.title()}{kind}Alarm"]
+        assert alarm["MetricName"] == metric
+        dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+        assert dimensions == {"service": service, "channel": channel.name}
 
 
 def test_alarms_tell_the_topic(alarms: dict[str, dict[str, Any]]) -> None:

@@ -7,22 +7,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from chatbot.channels.messenger.inbound import MessengerInbound
-from chatbot.channels.telegram.inbound import TelegramInbound
-from chatbot.channels.web.inbound import WebInbound
+from chatbot.bootstrap import channels
+from chatbot.channels import description
 from chatbot.core.settings import load
-from chatbot.edge.http import Inbound, MakeInbound, Request
+from chatbot.edge.http import Inbound, Request
 from local import config
 from local.standins.people import CHANNELS, Person, Post, Signer
 
 ORIGIN = "http://127.0.0.1:8000"
 SETTINGS = config.DEVELOPMENT
 ADA = Person("ada", Signer(SETTINGS))
-INBOUNDS: dict[str, MakeInbound] = {
-    "telegram": TelegramInbound,
-    "messenger": MessengerInbound,
-    "web": WebInbound,
-}
+INBOUNDS = {each.name: each.inbound for each in channels.CHANNELS}
 
 
 def _request(post: Post) -> Request:
@@ -33,7 +28,7 @@ def _request(post: Post) -> Request:
 
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_what_a_person_writes_is_authentic_and_theirs(channel: str) -> None:
-    inbound: Inbound = INBOUNDS[channel](load(SETTINGS))
+    inbound: Inbound = description.load(INBOUNDS[channel])(load(SETTINGS))
     post = ADA.write(channel, "Hello", ORIGIN)
     (envelope,) = inbound.receive(_request(post)).envelopes
     assert envelope.conversation == ADA.conversation(channel)

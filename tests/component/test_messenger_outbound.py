@@ -136,14 +136,14 @@ def test_there_is_no_place_for_drafts(graph: GraphStandIn, channel: MessengerCha
     assert graph.accepted == []
 
 
-def test_courtesies(graph: GraphStandIn, channel: MessengerChannel) -> None:
+def test_typing_and_acknowledgement(graph: GraphStandIn, channel: MessengerChannel) -> None:
     channel.acknowledge(MESSAGE)
     channel.show_typing(MESSAGE)
     assert [call.params["sender_action"] for call in graph.accepted] == ["mark_seen", "typing_on"]
 
 
 @pytest.mark.parametrize("kind", ["status", "hang_up_before", "malformed"])
-def test_a_lost_courtesy_raises_nothing(
+def test_a_failed_typing_action_raises_nothing(
     kind: str, graph: GraphStandIn, channel: MessengerChannel, journal: FakeJournal
 ) -> None:
     graph.faults.add(Fault(kind, times=2))  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
+from chatbot.bootstrap.channels import CHANNELS
 from local.config import DEVELOPMENT
 from local.http.server import serve
 from local.standins.graph import GraphStandIn
@@ -29,10 +30,13 @@ GIVEN = (
     "OPENAI_API_KEY",
     "OPENAI_MODEL",
 )
-MADE = (
-    *("TELEGRAM_WEBHOOK_SECRET", "MESSENGER_VERIFY_TOKEN"),
-    *("WEB_SESSION_KEY", "WEB_ACCESS_CODE"),
+MADE = tuple(
+    name.upper()
+    for channel in CHANNELS
+    if not channel.token or channel.token.upper() in GIVEN
+    for name in channel.generated_secrets
 )
+OF_THE_PAGE = {"WEB_SESSION_KEY", "WEB_ACCESS_CODE"}
 Run = Callable[..., int]
 
 
@@ -101,7 +105,7 @@ def test_all_is_stored_and_what_can_be_made_is_made(run: Run, addresses: dict[st
         MADE
     )
     made = {found[name]["Value"] for name in MADE}
-    assert len(made) == 4
+    assert len(made) == len(MADE) >= 4
     for value in made:
         assert re.fullmatch(r"[A-Za-z0-9_-]{43}|[A-Za-z0-9_-]{12}", value)
 
@@ -183,26 +187,162 @@ def test_a_setting_that_makes_no_sense_stores_nothing(
     assert setting.partition("=")[2] not in shown.err
 
 
+class Terminal(io.StringIO):
+    """A terminal at which `answers` are typed, by name in this order; others are skipped."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: tuple[str, str]) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        self._answers = list(answers)
+        monkeypatch.setattr("sys.stdin", self)
+        monkeypatch.setattr("ops.secret_values.getpass", self._answer)
+
+    def _answer(self, prompt: str) -> str:
+        name = prompt.partition(" ")[0]
+        self.asked.append(name)
+        if self._answers and self._answers[0][0] == name:
+            return self._answers.pop(0)[1]
+        return ""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def right(name: str) -> tuple[str, str]:
+    return name, DEVELOPMENT[name]
+
+
+@pytest.fixture
+def pointed(run: Run, addresses: dict[str, str]) -> list[str]:
+    """Options that set where the stand-ins are; they are stored below /other already."""
+    options = [f"--set={name}={value}" for name, value in addresses.items()]
+    assert main(["secrets", "--path", "/other", *options, "--set=OPENAI_MODEL=local-model"]) == 1
+    return options
+
+
 def test_on_a_terminal_it_asks_for_what_is_missing(
-    aws: Aws, addresses: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    pointed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
-
-    def answer(prompt: str) -> str:
-        asked.append(prompt.partition(" ")[0])
-        return "" if "MESSENGER" in prompt else DEVELOPMENT[asked[-1]]
-
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    monkeypatch.setattr("sys.stdin", Terminal())
-    monkeypatch.setattr("ops.credentials.getpass", answer)
-    for name, value in {**addresses, "OPENAI_MODEL": "local-model"}.items():
-        monkeypatch.setenv(name, value)
+    terminal = Terminal(monkeypatch, right("OPENAI_API_KEY"), right("TELEGRAM_BOT_TOKEN"))
     assert main(["secrets", "--path", "/other"]) == 0
-    assert asked == ["OPENAI_API_KEY", "TELEGRAM_BOT_TOKEN", "MESSENGER_PAGE_TOKEN"]
+    assert terminal.asked == ["OPENAI_API_KEY", "TELEGRAM_BOT_TOKEN", "MESSENGER_PAGE_TOKEN"]
     assert stored("/other")["OPENAI_API_KEY"]["Value"] == DEVELOPMENT["OPENAI_API_KEY"]
+
+
+def test_on_a_terminal_it_asks_again_for_what_a_platform_refuses(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run() == 0
+    boto3.client("ssm").put_parameter(
+        Name="/chatbot/TELEGRAM_BOT_TOKEN", Value="1:revoked", Type="SecureString", Overwrite=True
+    )
+    terminal = Terminal(
+        monkeypatch, ("TELEGRAM_BOT_TOKEN", "1:mistyped"), right("TELEGRAM_BOT_TOKEN")
+    )
+    assert main(["secrets"]) == 0
+    assert terminal.asked == ["TELEGRAM_BOT_TOKEN"] * 2
+    assert stored()["TELEGRAM_BOT_TOKEN"]["Value"] == DEVELOPMENT["TELEGRAM_BOT_TOKEN"]
+
+
+def test_with_a_refused_token_it_asks_for_what_belongs_to_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run() == 0
+    boto3.client("ssm").put_parameter(
+        Name="/chatbot/MESSENGER_APP_SECRET", Value="old", Type="SecureString", Overwrite=True
+    )
+    terminal = Terminal(monkeypatch, right("MESSENGER_APP_SECRET"))
+    assert main(["secrets"]) == 0
+    assert terminal.asked == ["MESSENGER_PAGE_TOKEN", "MESSENGER_APP_ID", "MESSENGER_APP_SECRET"]
+    assert stored()["MESSENGER_APP_SECRET"]["Value"] == DEVELOPMENT["MESSENGER_APP_SECRET"]
+
+
+def test_replace_asks_for_a_new_value(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(OPENAI_API_KEY="", TELEGRAM_BOT_TOKEN="") == 1
+    before = stored()
+    terminal = Terminal(monkeypatch, ("OPENAI_API_KEY", "wrong"), right("OPENAI_API_KEY"))
+    assert main(["secrets", "--replace", "OPENAI_API_KEY"]) == 0
+    assert terminal.asked == ["OPENAI_API_KEY"] * 2
+    after = stored()
+    assert after.pop("OPENAI_API_KEY")["Value"] == DEVELOPMENT["OPENAI_API_KEY"]
+    assert after == before  # nothing else was asked for, learned or generated
+
+
+def test_replace_generates_what_no_platform_issues(run: Run) -> None:
+    assert run() == 0
+    before = {name: each["Value"] for name, each in stored().items()}
+    assert main(["secrets", *(f"--replace={name}" for name in OF_THE_PAGE)]) == 0
+    after = {name: each["Value"] for name, each in stored().items()}
+    assert {name for name in after if after[name] != before[name]} == OF_THE_PAGE
+
+
+def test_replace_takes_the_value_from_a_file_or_says_how_to_give_it(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run() == 0
+    assert run("--replace", "WEB_ACCESS_CODE", WEB_ACCESS_CODE="chosen-by-hand") == 0
+    assert stored()["WEB_ACCESS_CODE"]["Value"] == "chosen-by-hand"
+    before = stored()
+    assert main(["secrets", "--replace", "OPENAI_API_KEY"]) == 1
+    assert "OPENAI_API_KEY: give the new value in --file" in capsys.readouterr().err
+    assert stored() == before
+
+
+def test_of_the_environment_only_what_it_names_is_taken(
+    pointed: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"LANGUAGE": "de_DE:de", "ACCESS": "start", "WEB_TITLE": "shell"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv(*right("TELEGRAM_BOT_TOKEN"))
+    before = stored("/other")
+    main(["secrets", "--path", "/other"])
+    assert "from the environment: TELEGRAM_BOT_TOKEN\n" in capsys.readouterr().out
+    assert stored("/other")["TELEGRAM_BOT_TOKEN"]["Value"] == DEVELOPMENT["TELEGRAM_BOT_TOKEN"]
+    settings = json.loads(stored("/other")["SETTINGS"]["Value"])
+    learned = {"TELEGRAM_BOT_USERNAME": "local_bot"}
+    assert settings == json.loads(before["SETTINGS"]["Value"]) | learned
+    with pytest.raises(SystemExit):
+        main(["secrets", "--help"])
+    shown = capsys.readouterr().out
+    assert [name for name in ("TELEGRAM_BOT_TOKEN", *MADE) if name not in shown] == []
+
+
+def test_set_changes_only_what_it_names(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(*right("OPENAI_API_KEY"))
+    terminal = Terminal(monkeypatch)
+    main(["secrets", "--set", "HISTORY_TURNS=5"])
+    assert terminal.asked == []
+    assert {name: each["Value"] for name, each in stored().items()} == {
+        "SETTINGS": '{"HISTORY_TURNS": "5"}'
+    }
+
+
+def deployed(name: str, path: str) -> None:
+    """Deploy a stack that has the output that `ops secrets` asks for."""
+    topic = {"Type": "AWS::SNS::Topic"}
+    template = {"Resources": {"Topic": topic}, "Outputs": {"ParameterPath": {"Value": path}}}
+    boto3.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
+
+
+def test_a_deployed_stack_says_where_its_parameters_are(
+    aws: Aws, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    delete = boto3.client("cloudformation").delete_stack
+    request.addfinalizer(lambda: delete(StackName="chatbot-prod"))
+    deployed("chatbot-prod", "/of-production")
+    main(["secrets", "--stack", "chatbot-prod", "--set", "HISTORY_TURNS=5"])
+    assert stored("/of-production").keys() == {"SETTINGS"}
+    assert "-m ops secrets --stack chatbot-prod\n" in capsys.readouterr().out
+
+
+def test_a_stack_that_is_not_deployed_needs_its_path(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["secrets", "--stack", "none", "--set", "HISTORY_TURNS=5"]) == 1
+    assert "before its first deployment, give --path" in capsys.readouterr().err
+    monkeypatch.setattr("ops.target.DEFAULT_STACK", "new")  # as in an account that has no stack
+    main(["secrets", "--set", "HISTORY_TURNS=5"])
+    assert stored("/chatbot").keys() == {"SETTINGS"}
 
 
 def test_a_file_that_is_not_there_is_one_line(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

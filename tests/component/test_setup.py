@@ -47,7 +47,7 @@ class Context:
 class Site:
     """The stack's page and CloudFormation's response URL; each answers 503 `down` times first."""
 
-    door_down: int = 0
+    refusals_left: int = 0
     answer_down: int = 0
     answers: list[dict[str, Any]] = field(default_factory=list)
     types: list[str | None] = field(default_factory=list)
@@ -63,8 +63,8 @@ class Site:
             self.types.append(request.headers.get("Content-Type"))
             self.answers.append(json.loads(request.get_data()))
             return Response()
-        if self.door_down:
-            self.door_down -= 1
+        if self.refusals_left:
+            self.refusals_left -= 1
             return Response("not yet", 503)
         assert request.path.endswith("/messenger")
         assert request.args["hub.verify_token"] == DEVELOPMENT["MESSENGER_VERIFY_TOKEN"]
@@ -284,17 +284,17 @@ def test_a_deletion_never_fails(world: World) -> None:
     assert all(text.startswith("failed: ") for text in answer["Data"].values())
 
 
-def test_messenger_is_asked_once_our_own_door_answers(world: World) -> None:
-    world.site.door_down = 3
+def test_meta_is_asked_once_our_own_webhook_answers(world: World) -> None:
+    world.site.refusals_left = 3
     assert world.ask("Create")["Data"] == BOTH
-    assert world.site.door_down == 0
+    assert world.site.refusals_left == 0
 
 
-def test_a_door_that_never_answers_is_not_given_to_messenger(
+def test_a_webhook_that_never_answers_is_not_registered_at_meta(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: 31_000)
-    world.site.door_down = 10**6
+    world.site.refusals_left = 10**6
     answer = world.ask("Create")
     assert answer["Data"]["Messenger"] == "failed: our own address does not answer yet"
     assert answer["Data"]["Telegram"] == BOTH["Telegram"]

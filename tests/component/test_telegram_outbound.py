@@ -123,7 +123,7 @@ def test_parts_are_of_the_length_that_telegram_takes(
     assert len(telegram.accepted) == 3
 
 
-def test_courtesies(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
+def test_typing_and_acknowledgement(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
     channel.acknowledge(message())
     channel.acknowledge(message(callback="c1"))
     channel.show_typing(message("telegram:-100:3"))
@@ -134,7 +134,7 @@ def test_courtesies(telegram: TelegramStandIn, channel: TelegramChannel) -> None
 
 
 @pytest.mark.parametrize("kind", ["status", "hang_up_before", "malformed"])
-def test_a_lost_courtesy_raises_nothing(
+def test_a_failed_typing_action_raises_nothing(
     kind: str, telegram: TelegramStandIn, channel: TelegramChannel, journal: FakeJournal
 ) -> None:
     telegram.faults.add(Fault(kind, times=2))  # type: ignore[arg-type]

@@ -373,7 +373,7 @@ def test_functions_may_read_their_own_secrets_only(
     assert sorted(names) == sorted([*secrets_of(function), "SETTINGS"])
 
 
-def test_the_platforms_are_told_when_the_door_is_open(translated: dict[str, Any]) -> None:
+def test_webhooks_are_registered_when_the_routes_are_deployed(translated: dict[str, Any]) -> None:
     registration = translated["Resources"]["Registration"]
     assert registration["Type"] == "AWS::CloudFormation::CustomResource"
     assert set(registration["DependsOn"]) <= set(translated["Resources"])

@@ -23,6 +23,7 @@ from local.cli.invoke import with_receipts
 from local.cloud.aws import CREDENTIALS
 from local.cloud.runtime import InProcess, Result
 from local.stack import Options, Stack
+from local.standins.people import Person, Signer
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
@@ -56,6 +57,7 @@ def running(*arguments: str) -> Iterator[Running]:
     assert process.stdout
     try:
         url = ""
+        assert process.stdout.readline() == "starting AWS (moto) ...\n"
         for line in process.stdout:
             ready = re.fullmatch(r"ready: (http://127\.0\.0\.1:\d+)\n", line)
             if ready:
@@ -73,6 +75,11 @@ def _local(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         _command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
+
+
+def _ops(*arguments: str) -> str:
+    command = [sys.executable, "-m", "ops", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def _descendants(pid: int) -> set[int]:
@@ -117,6 +124,24 @@ def test_it_starts_answers_and_ends_without_a_trace() -> None:
         ):
             sent = _local("send", "telegram", words, "--as", "somebody", "--port", port)
             assert (sent.returncode, sent.stdout, sent.stderr) == (0, f"{answer}\n", "")
+
+        for channel, line in (
+            ("telegram", "a fox"),
+            ("telegram", rf"\[picture: {local.url}/playground/sent/\S+\]"),
+            ("messenger", rf"\[file: shown at {local.url}/playground\]"),
+            ("web", rf"\[file: a fox, shown at {local.url}/playground\]"),
+        ):
+            drawn = _local("send", channel, "/image a fox", "--as", "somebody", "--port", port)
+            assert drawn.returncode == 0
+            assert [each for each in drawn.stdout.splitlines() if re.fullmatch(line, each)]
+
+        conversation = Person("somebody", Signer({})).conversation("telegram")
+        logs = _ops("tail", "--local", local.url, "--once", "--conversation", conversation)
+        assert re.search(r"  webhook   queued ", logs)
+        assert re.search(r"  worker    delivered ", logs)
+        assert "PutItem" in logs
+        assert "Ada" not in logs
+        assert "worker" not in _ops("tail", "--local", local.url, "--once", "--conversation", "x:1")
 
         children = local.children()
         assert children

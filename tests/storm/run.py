@@ -15,8 +15,8 @@ from local.standins.people import Signer
 from tests.storm import processes
 from tests.storm.judge import Verdict, judge
 from tests.storm.load import Senders, people, streams
+from tests.storm.random_faults import RandomFaults
 from tests.storm.watch import Watch
-from tests.storm.weather import Weather
 
 POST_TIMEOUT = 2.5
 """Seconds, far longer than a busy machine stalls: otherwise successful posts would be repeated."""
@@ -124,7 +124,7 @@ class _Storm:
         self._stack = stack
         self._say = say
         self._dice = random.Random(plan.seed)
-        self._weather = Weather(stack, plan.faults, random.Random(plan.seed + 1))
+        self._faults = RandomFaults(stack, plan.faults, random.Random(plan.seed + 1))
         self._watch = Watch(POST_TIMEOUT, MODEL_TIMEOUT)
         stack.recorder.listen(self._watch.see)
         self._depth = 0
@@ -145,14 +145,14 @@ class _Storm:
 
     def run(self) -> Report:
         began = time.monotonic()
-        self._weather.begin()
+        self._faults.begin()
         self._senders.start()
         try:
             self._until_quiet()
         finally:
             self._senders.stop()
         seconds = time.monotonic() - began
-        self._weather.end()
+        self._faults.end()
         return Report(
             plan=self._plan,
             sent=self._sent,
@@ -160,8 +160,8 @@ class _Storm:
             requests=self._senders.requests,
             refused=len(self._senders.refused),
             repeated=self._repeated,
-            faults=self._weather.faults,
-            kills=self._weather.kills,
+            faults=self._faults.faults,
+            kills=self._faults.kills,
             dead_invocations=self._watch.dead_invocations,
             memory=self._memory,
             verdict=judge(self._stack, self._talks, self._watch),
@@ -182,7 +182,7 @@ class _Storm:
             quiet = quiet + 1 if self._senders.done and not self._depth else 0
             self._weigh(sent - self._depth)
             if self._plan.kills and now >= kill_at and not self._senders.done:
-                self._weather.kill()
+                self._faults.kill()
                 kill_at = now + self._dice.uniform(*_KILL_EVERY)
             if now - told >= _SAY_EVERY:
                 told = now
@@ -221,6 +221,6 @@ class _Storm:
         answered = max(0, sent - self._depth)
         return (
             f"{answered / total:4.0%}  {seconds:4.0f} s  {sent} sent  {self._depth} under way"
-            f"  {answered / seconds:.1f}/s  {self._weather.faults} faults"
-            f"  {self._weather.kills} kills"
+            f"  {answered / seconds:.1f}/s  {self._faults.faults} faults"
+            f"  {self._faults.kills} kills"
         )

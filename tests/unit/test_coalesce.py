@@ -288,7 +288,7 @@ def test_a_second_delivery_of_all_does_nothing() -> None:
 
 
 @pytest.mark.parametrize("receive_count", [1, 2])
-def test_a_pointer_alone_brings_its_leader_to_its_end(receive_count: int) -> None:
+def test_a_pointer_alone_completes_the_turn_it_was_merged_into(receive_count: int) -> None:
     """The post of the turn that it was merged into is unknown, and that turn's record is gone."""
     world = World()
     one, two = envelopes(world, "one", "two")
@@ -302,7 +302,7 @@ def test_a_pointer_alone_brings_its_leader_to_its_end(receive_count: int) -> Non
     assert world.state(one) is State.DELIVERED
 
 
-def test_a_pointer_whose_leader_surely_was_not_posted_posts_it() -> None:
+def test_a_pointer_posts_the_turn_it_was_merged_into_if_that_was_surely_not_posted() -> None:
     world = World()
     one, two = envelopes(world, "one", "two")
     world.channel.outcomes.append(PostRefused("429", 60))
@@ -312,7 +312,7 @@ def test_a_pointer_whose_leader_surely_was_not_posted_posts_it() -> None:
     assert world.channel.received == ["You said: one\ntwo"]
 
 
-def test_leader_and_pointer_leave_for_the_dead_letters_together() -> None:
+def test_a_merged_turn_and_its_pointer_become_dead_letters_together() -> None:
     world = World()
     one, two = envelopes(world, "one", "two")
     world.channel.outcomes.append(AmbiguousPost("cut"))
@@ -326,7 +326,7 @@ def test_leader_and_pointer_leave_for_the_dead_letters_together() -> None:
     assert world.channel.received == ["You said: one\ntwo"]
 
 
-def test_a_pointer_whose_leader_is_gone_is_done() -> None:
+def test_a_pointer_to_a_deleted_turn_is_done() -> None:
     world = World()
     one, two = envelopes(world, "one", "two")
     handle(world, one, two)
@@ -335,7 +335,7 @@ def test_a_pointer_whose_leader_is_gone_is_done() -> None:
     assert len(world.channel.received) == 1
 
 
-def test_a_leader_beyond_the_window_is_looked_up() -> None:
+def test_a_merged_turn_beyond_the_window_is_looked_up() -> None:
     world = World(history_turns=0)
     one, two = envelopes(world, "one", "two")
     world.channel.outcomes.append(AmbiguousPost("cut"))
@@ -365,7 +365,7 @@ class Rival(FakeModel):
         return Completion("ours", "m")
 
 
-def test_a_leader_that_was_answered_alone_meanwhile_counts_for_itself() -> None:
+def test_a_message_that_was_answered_alone_meanwhile_counts_for_itself() -> None:
     world = World()
     one, two = envelopes(world, "one", "two")
     world.conversation._answers._model = Rival(world, one)

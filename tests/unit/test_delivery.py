@@ -364,7 +364,7 @@ def test_undeliverable_is_acknowledged_and_counted() -> None:
     assert world.journal.counted("Undeliverable") == 1
 
 
-def test_a_dead_token_is_told_retried_and_ends_in_the_dead_letters() -> None:
+def test_a_refused_token_is_logged_retried_and_ends_in_the_dead_letters() -> None:
     world = World("Hi.")
     hello = world.envelope("Hello")
     world.channel.outcomes.append(CredentialRefused("401"))

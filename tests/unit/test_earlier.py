@@ -73,7 +73,7 @@ def test_what_is_stored_already_is_no_hindrance() -> None:
     assert [line.content for line in world.model.prompts[0][1:]] == ["Open?", "At nine.", "Hello"]
 
 
-def test_a_table_that_is_away_hands_back() -> None:
+def test_an_unavailable_table_returns_the_record() -> None:
     world = Telling("A")
 
     def away(step: str, moment: str) -> None:

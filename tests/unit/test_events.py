@@ -159,7 +159,7 @@ def ends(received: Received) -> list[Said | str]:
     return [*((where, what.kind, what.text) for where, what in said), *received.ignored, *stops]
 
 
-def test_every_sample_has_its_row() -> None:
+def test_every_sample_is_in_the_table() -> None:
     rows: dict[str, Iterable[str]] = {
         "telegram": TELEGRAM,
         "messenger": MESSENGER,

@@ -238,4 +238,4 @@ def test_no_preview_follows_the_answer() -> None:
         threading.Timer(0.05, slow.go.set).start()
     assert slow.ended
     assert slow.greeted == [KEY]
-    assert not any(thread.name == "live" for thread in threading.enumerate())
+    assert not any(thread.name == "progress" for thread in threading.enumerate())

@@ -49,7 +49,7 @@ def test_the_hosts_workflow_runs_the_script_that_runs_everywhere() -> None:
     assert [step["run"] for step in steps if "run" in step] == ["bash .ci/run"]
 
 
-def test_hooks_call_what_the_gate_calls() -> None:
+def test_hooks_run_commands_of_make_check() -> None:
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]

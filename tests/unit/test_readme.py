@@ -90,6 +90,16 @@ def test_every_command_that_is_named_exists(page: Path, monkeypatch: pytest.Monk
             assert left.value.code == 0, name
 
 
+@every_page
+def test_commands_work_in_a_fresh_shell(page: Path) -> None:
+    """They say where `python` and `sam` are, unless the page has activated the environment."""
+    before, _, _ = page.read_text(encoding="utf-8").partition(". .venv/bin/activate")
+    bare = re.findall(
+        r"(?<!\.venv/bin/)\b(?:python -m |sam )(?:ops|local|deploy|delete)\b.*", before
+    )
+    assert bare == []
+
+
 def anchors(page: Path) -> set[str]:
     """The anchors of the page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)

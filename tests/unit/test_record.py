@@ -66,7 +66,7 @@ def test_a_forgotten_event_is_acknowledged_silently() -> None:
     assert world.history.find(hello.key) is None
 
 
-def test_the_model_away_hands_back_and_the_try_does_not_count() -> None:
+def test_an_unavailable_model_returns_the_record_without_counting_the_try() -> None:
     world = World(ModelUnavailable("503"), ModelUnavailable("503"), "Hi.")
     hello = world.envelope("Hello")
     assert world.handle(hello) == HandBack(1)
@@ -191,7 +191,7 @@ def test_a_lost_lease_stops_before_the_model_is_asked() -> None:
     assert world.model.prompts == []
 
 
-def test_a_table_that_is_away_hands_back() -> None:
+def test_an_unavailable_table_returns_the_record() -> None:
     world = World()
 
     def away(name: str, when: str) -> None:

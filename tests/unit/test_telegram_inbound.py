@@ -71,7 +71,7 @@ def test_the_update_travels_untouched() -> None:
 
 
 @pytest.mark.parametrize("secret", ["", "A-secret", "a-secret ", "ä-secret", "\ud800", None])
-def test_only_the_secret_opens_the_door(secret: str | None) -> None:
+def test_only_the_right_secret_is_accepted(secret: str | None) -> None:
     headers = {} if secret is None else {"x-telegram-bot-api-secret-token": secret}
     request = Request("POST", "/telegram", headers=headers, body=b"not even read")
     with pytest.raises(Forged) as refused:
@@ -79,7 +79,7 @@ def test_only_the_secret_opens_the_door(secret: str | None) -> None:
     assert refused.value.status == 401
 
 
-def test_no_secret_set_opens_no_door() -> None:
+def test_without_a_stored_secret_nothing_is_accepted() -> None:
     with pytest.raises(Forged):
         receive(update(), Settings(), **{"x-telegram-bot-api-secret-token": ""})
 

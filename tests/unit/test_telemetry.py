@@ -22,22 +22,22 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_a_hop_is_a_json_line(telemetry: Telemetry, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_event_is_a_json_line(telemetry: Telemetry, capsys: pytest.CaptureFixture[str]) -> None:
     telemetry.begin(Context())
     telemetry.info("queued", channel="web", bytes=12)
     telemetry.warning("refused", channel="web")
-    hop, trouble = lines(capsys)
-    assert (hop["message"], hop["level"], hop["channel"], hop["bytes"]) == (
+    event, warning = lines(capsys)
+    assert (event["message"], event["level"], event["channel"], event["bytes"]) == (
         "queued",
         "INFO",
         "web",
         12,
     )
-    assert hop["request_id"] == "request-1"
-    assert "test_telemetry" not in hop["service"]
-    assert "test_a_hop_is_a_json_line" in hop["location"]
-    assert trouble["level"] == "WARNING"
-    assert "bytes" not in trouble
+    assert event["request_id"] == "request-1"
+    assert "test_telemetry" not in event["service"]
+    assert "test_an_event_is_a_json_line" in event["location"]
+    assert warning["level"] == "WARNING"
+    assert "bytes" not in warning
 
 
 def test_facts_named_like_attributes_of_a_log_record(
@@ -68,10 +68,10 @@ def test_threads_do_not_mix_facts_or_lose_metrics(
         thread.join()
     telemetry.flush()
     written = lines(capsys)
-    hops = [line for line in written if line.get("message") == "step"]
-    assert len(hops) == 400
-    for hop in hops:
-        assert [key for key in hop if key.startswith("own")] == [f"own{hop['worker']}"]
+    steps = [line for line in written if line.get("message") == "step"]
+    assert len(steps) == 400
+    for step in steps:
+        assert [key for key in step if key.startswith("own")] == [f"own{step['worker']}"]
     assert sum(sum(line.get("Received", [])) for line in written) == 400
 
 

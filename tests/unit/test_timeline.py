@@ -1,4 +1,4 @@
-"""Which past turns count: one rule for the prompt, the commands, the page and the export."""
+"""Which past turns count: one rule for the prompt, the commands and the page."""
 
 from __future__ import annotations
 
@@ -117,6 +117,8 @@ def test_the_page_and_the_prompt_follow_one_rule(case: dict[str, Any]) -> None:
     turns = [
         turn(
             places[each["id"]],
+            Origin(each.get("origin", "model")),
+            merged_into=key(places[each["merged_into"]]).sort if "merged_into" in each else "",
             fresh_start=each.get("fresh_start", False),
             lifted_by="x" if each.get("lifted") else "",
             replaces=key(places[each["replaces"]]).sort if "replaces" in each else "",
@@ -128,8 +130,8 @@ def test_the_page_and_the_prompt_follow_one_rule(case: dict[str, Any]) -> None:
     start = len(turns) - len(after_break) - 1  # the fresh start itself opens the stretch
     stretch = [*([turns[start]] if start >= 0 else []), *reversed(after_break)]
     assert [ids[number] for number in numbers(stretch)] == case["stretch"]
-    shown = exchanges(reversed(stretch))
-    assert [ids[number] for number in numbers(shown)][::-1] == case["shown"]
+    found = numbers(exchanges(reversed(stretch)))
+    assert [ids[number] for number in reversed(found)] == case["exchanges"]
 
 
 def test_a_timeline_knows_how_far_it_reaches() -> None:

@@ -16,6 +16,12 @@ export function stretchesOf(turns) {
   return stretches;
 }
 
+const EXCHANGES = new Set(["model", "fallback", "filtered", "staff"]);
+
+/** Whether it is a message with its answer, not a command, a notice or one that was merged.
+ *  @param {Turn} turn */
+export const isExchange = ({ origin, merged_into }) => EXCHANGES.has(origin) && !merged_into;
+
 /** The ids of those whose message a later one answers anew. @param {Turn[]} turns */
 export const replacedIn = (turns) =>
   new Set(turns.map(({ replaces }) => replaces).filter((id) => id !== ""));

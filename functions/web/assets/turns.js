@@ -1,6 +1,6 @@
 // The turns as the server has them, by id, and the conversations between fresh starts.
 
-import { stretchesOf } from "./timeline.js";
+import { isExchange, stretchesOf } from "./timeline.js";
 
 const LONGEST_TITLE = 80;
 
@@ -52,13 +52,11 @@ export class Turns {
   }
 }
 
-/** @param {Turn} turn */
-const isCommand = ({ text }) => text.startsWith("/");
 /** @param {Turn[]} turns */
-const isTalk = (turns) => turns.some((turn) => !isCommand(turn) || turn.made);
+const isTalk = (turns) => turns.some((turn) => isExchange(turn) || turn.made);
 
 /** @param {Turn[]} turns */
 function described(turns) {
-  const first = turns.find((turn) => !isCommand(turn)) || turns.find(({ made }) => made);
+  const first = turns.find(isExchange) || turns.find(({ made }) => made);
   return { turns, title: (first?.text || "").slice(0, LONGEST_TITLE), at: first?.sent_at || 0 };
 }

@@ -22,17 +22,20 @@ class ToyChannel(BaseChannel):
     name = NAME
 
     def __init__(self, services: Services) -> None:
+        """Take the time that a post may last from the settings."""
         self._timeout = services.settings.post_timeout
         self._session = Session()
 
     def read(self, envelope: Envelope) -> Message:
+        """Parse a stored message (ports.Channel). Raises Malformed."""
         return read(envelope)
 
     def split(self, reply: Reply) -> Sequence[Part]:
+        """Split a reply into parts of at most TEXT_LIMIT characters (ports.Channel)."""
         return [Part(text) for text in split_text(reply.text, TEXT_LIMIT)]
 
     def post(self, turn: Turn, part: Part) -> str:
-        """See ports.Channel."""
+        """Post a part; the id of the toy's message is returned (ports.Channel)."""
         fields = {"text": part.text}
         answer = send(self._session, "POST", turn.quote, timeout=self._timeout, fields=fields)
         if not answer.good:

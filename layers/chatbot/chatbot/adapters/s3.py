@@ -37,7 +37,7 @@ class Bucket:
         self._client = client
 
     def keep(self, name: str, file: File) -> None:
-        """See ports.Files. Files other than pictures are marked for download."""
+        """Store a file; all but pictures are marked for download (ports.Files)."""
         disposition = "inline" if file.type.startswith("image/") else "attachment"
         with _s3("PutObject"):
             self._client().put_object(
@@ -49,13 +49,13 @@ class Bucket:
             )
 
     def load(self, name: str) -> File | None:
-        """See ports.Files."""
+        """Read a file, None when it has expired (ports.Files)."""
         with _s3("GetObject"):
             answer = _unless_absent(self._client().get_object, Bucket=self._name, Key=name)
             return answer and File(answer["Body"].read(), answer["ContentType"])
 
     def delete(self, names: Iterable[str]) -> None:
-        """See ports.Files."""
+        """Delete files, in as few requests as possible (ports.Files)."""
         keys = list(names)
         for start in range(0, len(keys), 1000):  # limit of DeleteObjects
             objects = [{"Key": name} for name in keys[start : start + 1000]]

@@ -175,17 +175,17 @@ class WorkerQueue:
         self._dead_letter_queue_url = dead_letter_queue_url
 
     def hide(self, records: Sequence[Record], seconds: float) -> set[str]:
-        """See ports.Queue. `seconds` are rounded up; with 0 the records are visible at once."""
+        """Hide records for `seconds`, rounded up; 0 shows them at once (ports.Queue)."""
         timeout = min(MAX_HIDDEN, max(0, math.ceil(seconds)))
         call = self._sqs.change_message_visibility_batch
         return self._settle(call, records, VisibilityTimeout=timeout)
 
     def delete(self, records: Sequence[Record]) -> set[str]:
-        """See ports.Queue."""
+        """Delete records in batches (ports.Queue)."""
         return self._settle(self._sqs.delete_message_batch, records)
 
     def dead_letter(self, record: Record) -> None:
-        """See ports.Queue.
+        """Copy a record to the dead-letter queue (ports.Queue).
 
         Deduplicated by the message id: repeated after a crash between copying and deleting, it
         adds nothing. A redrive gives the message a new id, so it can become a dead letter again.

@@ -59,11 +59,11 @@ class Telemetry:
             self.count("ColdStart", channel="")
 
     def info(self, name: str, **facts: str | float) -> None:
-        """See ports.Journal."""
+        """Log an event as a JSON line (ports.Journal)."""
         self._logger.info(name, extra=_renamed(facts), stacklevel=3)
 
     def warning(self, name: str, **facts: str | float) -> None:
-        """See ports.Journal."""
+        """Log an event at the level WARNING (ports.Journal)."""
         self._logger.warning(name, extra=_renamed(facts), stacklevel=3)
 
     def crash(self, error: BaseException) -> None:
@@ -77,7 +77,10 @@ class Telemetry:
         self._logger.error("crash", extra=facts, stacklevel=3)
 
     def count(self, metric: str, value: float = 1, *, channel: str) -> None:
-        """See ports.Journal. The unit is seconds if the name ends with "Seconds", else a count."""
+        """Keep a value of a metric until `flush` (ports.Journal).
+
+        The unit is seconds if the name ends with "Seconds", else a count.
+        """
         with self._lock:
             self._values.setdefault(channel, defaultdict(list))[metric].append(value)
 

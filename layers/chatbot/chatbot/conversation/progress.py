@@ -44,7 +44,7 @@ class Progress:
         self._can_preview, self._previewed_at = True, -math.inf
         self._text = self._previewed = ""
         self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="live", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()

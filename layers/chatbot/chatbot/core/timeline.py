@@ -1,6 +1,8 @@
 """A conversation's profile and past turns, and the rule which of these turns count.
 
-Prompt, commands, page and export use the same rule: `exchanges` and `until_break`.
+The prompt and the commands use `exchanges` and `until_break`; /export lists every turn. The web
+page has the same rule in JavaScript (`functions/web/assets/timeline.js`), and
+`tests/timeline_cases.json` holds both to it.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class StateItems:
         self._retention = retention_days * _A_DAY
 
     def save_profile(self, conversation: str, profile: ConversationProfile) -> None:
-        """See ports.Profiles."""
+        """Write the profile into the item `~state` (ports.Profiles)."""
         update = (
             "SET registered = :registered, asked = :asked, persona = :persona, "
             "#n = :name, #l = :language, #m = :mode, expires_at = :expiry"
@@ -71,7 +71,10 @@ class StateItems:
         self._client.update(TurnKey(conversation, PROFILE), update, values, names=names)
 
     def raise_try(self, key: TurnKey) -> Tries:
-        """See ports.CrashCounter. Counting an event replaces the item of the event before it."""
+        """Count a delivery of the event, and replace the item of the event before it.
+
+        See ports.CrashCounter.
+        """
         tries = TurnKey(key.conversation, TRIES)
         values: dict[str, Plain] = {":one": 1, ":expiry": self._expiry(), ":event": key.sort}
         try:
@@ -88,7 +91,7 @@ class StateItems:
         )
 
     def note_try(self, key: TurnKey, before: Tries, after: Tries) -> bool:
-        """See ports.CrashCounter.
+        """Note what the deliveries of the event have cost (ports.CrashCounter).
 
         Not conditional on `paid` and `heard`: neither changes without `n` or `asked`.
         """
@@ -123,7 +126,10 @@ class StateItems:
         return True
 
     def count_today(self, person: str, day: str, kind: str, event: str, most: int) -> Counted:
-        """See ports.Counters. One write; the first of a day needs a second one to reset them."""
+        """Count an event of a person's day, unless enough are counted (ports.Counters).
+
+        One write; the first of a day needs a second one to reset the counts.
+        """
         key, events = TurnKey(person, DAY), (event,) if event else ()
         limit, keep = "", ""
         values: dict[str, Plain] = {":day": day, ":one": 1}
@@ -169,7 +175,7 @@ class StateItems:
         return key.event_id, codec.text(draft, "text")
 
     def stop_requested(self, key: TurnKey, preview: str) -> bool:
-        """See ports.Stops."""
+        """Read whether the answer is to stop (ports.Stops)."""
         stop = self._client.get(TurnKey(key.conversation, STOP))
         event = codec.text(stop, "event")
         any_before = not event and codec.number(stop, "at") >= key.occurred_at

@@ -41,7 +41,10 @@ class Table(StateItems):
     """
 
     def read(self, conversation: str, turns: int) -> Timeline:
-        """See ports.Turns. A conversation with an earlier id may need a query for either."""
+        """Read the profile and the newest turns in one query or a few (ports.Turns).
+
+        A conversation with an earlier id may need a query for either.
+        """
         timeline = self._read(conversation, turns)
         moved_from = timeline.profile.moved_from
         own = sum(not turn.links.merged_into for turn in timeline.turns)
@@ -100,11 +103,11 @@ class Table(StateItems):
         return (), False
 
     def find(self, key: TurnKey) -> Turn | None:
-        """See ports.Turns."""
+        """Read one turn, expired or not (ports.Turns)."""
         return _turn_or_none(self._client.get(key))
 
     def older(self, before: TurnKey) -> Iterator[Turn]:
-        """See ports.Turns."""
+        """Yield the turns below the key, newest first (ports.Turns)."""
         yield from self._older(before)
         if moved_from := self._moved_from(before.conversation):
             yield from self._older(TurnKey(moved_from, before.sort))
@@ -118,12 +121,12 @@ class Table(StateItems):
         return codec.text(self._client.get(TurnKey(conversation, PROFILE)), "moved_from")
 
     def put(self, turn: Turn) -> None:
-        """See ports.TurnWrites."""
+        """Store a turn, unless there is one at its key (ports.TurnWrites)."""
         with _turn_exists():
             self._client.put_new(self._new(turn))
 
     def put_all(self, turns: Sequence[Turn]) -> None:
-        """See ports.TurnWrites."""
+        """Store all turns in a transaction, each unless its key is taken (ports.TurnWrites)."""
         with _turn_exists():
             self._client.put_all_new([self._new(turn) for turn in turns])
 
@@ -131,7 +134,7 @@ class Table(StateItems):
         return codec.turn_to_item(fitted(turn)) | {"expires_at": codec.value(self._expiry())}
 
     def take_over(self, found: Turn, claim: Claim, now: int) -> Turn:
-        """See ports.TurnWrites."""
+        """Claim a turn for this attempt, unless another holds it (ports.TurnWrites)."""
         values: dict[str, Plain] = {
             ":found": found.state.value,
             ":answered": State.ANSWERED.value,
@@ -153,7 +156,7 @@ class Table(StateItems):
         )
 
     def save(self, turn: Turn) -> None:
-        """See ports.TurnWrites."""
+        """Write state, claim and posts of a turn that we have claimed (ports.TurnWrites)."""
         claim = turn.claim or Claim("", 0)
         # A write that arrives late, after the SDK has repeated it, must not reset the state.
         self._change(
@@ -170,7 +173,7 @@ class Table(StateItems):
         )
 
     def mark_delivered(self, key: TurnKey, posted: tuple[str, ...]) -> None:
-        """See ports.TurnWrites. Does nothing when the turn is gone."""
+        """Set a turn to `delivered`; nothing when it is gone (ports.TurnWrites)."""
         with suppress(TurnExists):
             self._change(
                 key,
@@ -180,12 +183,12 @@ class Table(StateItems):
             )
 
     def abandon(self, key: TurnKey, now: int) -> None:
-        """See ports.TurnWrites."""
+        """Remove the claim of a dead letter's turn when it is over (ports.TurnWrites)."""
         values: dict[str, Plain] = {":sending": State.SENDING.value, ":now": now}
         self._change(key, "REMOVE claim_token, claim_ends", _CLAIM_OVER, values)
 
     def hold(self, key: TurnKey, now: int) -> None:
-        """See ports.TurnWrites."""
+        """Change `sending` to `held` once the claim is over (ports.TurnWrites)."""
         self._change(
             key,
             "SET #s = :held",
@@ -194,7 +197,10 @@ class Table(StateItems):
         )
 
     def lift_break(self, before: TurnKey) -> None:
-        """See ports.Memory. Fresh starts with only commands in between are lifted together."""
+        """Mark the newest fresh start below the key as lifted (ports.Memory).
+
+        Fresh starts with only commands in between are lifted together.
+        """
         lifted = False
         for turn in self.older(before):
             if turn.links.fresh_start and turn.links.lifted_by in ("", before.sort):
@@ -204,7 +210,9 @@ class Table(StateItems):
                 return
 
     def erase(self, before: TurnKey) -> int:
-        """See ports.Memory. What is stored under the conversation's earlier id is erased first.
+        """Delete a conversation's items up to the key (ports.Memory).
+
+        What is stored under the conversation's earlier id is erased first.
 
         `forgotten_before` is written first: if a delete fails, older events are still not answered.
         """
@@ -226,7 +234,7 @@ class Table(StateItems):
         )
 
     def rate(self, key: TurnKey, rating: int) -> None:
-        """See ports.Ratings."""
+        """Set a turn's rating; nothing when it is gone (ports.Ratings)."""
         with suppress(ConditionFailed):
             values: dict[str, Plain] = {":rating": rating}
             self._client.update(key, "SET rating = :rating", values, "attribute_exists(pk)")

@@ -33,7 +33,7 @@ _LOCALES = {"en": "en_US", "de": "de_DE"}  # Messenger Platform, Supported Local
 
 
 class MessengerRegistration:
-    """registering.Registration for Messenger."""
+    """Registers webhook, subscriptions and menu (registering.Registration)."""
 
     needs = (
         "messenger_app_id",

@@ -24,7 +24,7 @@ _CONNECTIONS = 40
 
 
 class TelegramRegistration:
-    """registering.Registration for Telegram."""
+    """Registers the stack's webhook and the commands' menu (registering.Registration)."""
 
     needs = ("telegram_webhook_secret",)
 

@@ -36,7 +36,7 @@ class Bot:
 
     @classmethod
     def of(cls, settings: Settings) -> Bot:
-        """Read it from the settings: the token begins with the bot's id."""
+        """Return the settings' bot: its id begins the token, its username is a setting."""
         number = settings.telegram_bot_token.partition(":")[0]
         username = settings.telegram_bot_username.removeprefix("@")
         return cls(int(number) if number.isdecimal() else 0, username)

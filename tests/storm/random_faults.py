@@ -43,7 +43,7 @@ _MODEL = (*_PLATFORM, (1.0, Fault("cut")))
 
 
 @dataclass(frozen=True)
-class Gust(Fault):
+class RandomFault(Fault):
     """A fault that hits each matching request with a probability (`chance`), until cleared."""
 
     chance: float = 0.0
@@ -53,7 +53,7 @@ class Gust(Fault):
         return self.dice.random() < self.chance and super().concerns(operation, body)
 
 
-class Weather:
+class RandomFaults:
     """Makes a share of all requests to AWS, platforms and model fail, in the ways listed above."""
 
     def __init__(self, stack: Stack, share: float, dice: random.Random) -> None:
@@ -76,7 +76,7 @@ class Weather:
         for faults, ways in zip(
             self._boundaries, (_AWS, _PLATFORM, _PLATFORM, _MODEL), strict=True
         ):
-            faults.add(*_gusts(ways, self._share, self._dice))
+            faults.add(*_random_faults(ways, self._share, self._dice))
 
     def end(self) -> None:
         for faults in self._boundaries:
@@ -93,14 +93,16 @@ class Weather:
             self.kills += 1
 
 
-def _gusts(ways: tuple[tuple[float, Fault], ...], share: float, dice: random.Random) -> list[Gust]:
+def _random_faults(
+    ways: tuple[tuple[float, Fault], ...], share: float, dice: random.Random
+) -> list[RandomFault]:
     """Make the rules. They are tried one after another, so later ones need a higher probability."""
     total = sum(weight for weight, _ in ways)
     gusts, passed = [], 1.0
     for weight, fault in ways:
         part = share * weight / total
         gusts.append(
-            Gust(
+            RandomFault(
                 kind=fault.kind,
                 match=fault.match,
                 times=0,
