@@ -31,7 +31,7 @@ def check_nesting(entities: Sequence[Mapping[str, Any]]) -> None:
 
     Of two entities with common characters, one is inside the other. Bold, italic, underline,
     strikethrough and spoiler may contain and be in any other entity but pre and code. A quote may
-    not be in a quote. All others may not contain each other.
+    not be in a quote. All others may not contain each other, and none another of its kind.
     """
     around: list[tuple[int, str]] = []  # end and type of each entity that contains the next
     for entity in sorted(entities, key=lambda each: (each["offset"], -each["length"])):
@@ -47,6 +47,8 @@ def check_nesting(entities: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _may_be_in(inner: str, outer: str) -> bool:
+    if inner == outer:
+        return False  # Telegram would join them
     if {inner, outer} & _CODE:
         return bool({inner, outer} & _QUOTES)
     if {inner, outer} <= _QUOTES:

@@ -24,6 +24,7 @@ from chatbot.core.errors import (
     PostRefused,
     Unfetchable,
 )
+from chatbot.core.markdown import escaped, unfinished
 from chatbot.core.message import Author, Kind, Message, log_fields
 from chatbot.core.ports import (
     Channel,
@@ -194,9 +195,10 @@ class Answers:
             return replace(context.notice("picture_filtered"), origin=Origin.FILTERED)
         except ModelRefused as refused:
             return self._refusals.turn(context, refused)
+        text = escaped(caption)
         if context.image_mode:
-            caption += f"\n\n{context.say('next_picture')}"
-        return context.turn(Reply(caption, file=picture), Origin.MODEL)
+            text += f"\n\n{context.say('next_picture')}"
+        return context.turn(Reply(text, file=picture), Origin.MODEL)
 
     def _ask(self, context: Context) -> Turn:
         began = self._clock()
@@ -266,7 +268,8 @@ def _completed_turn(context: Context, completion: Completion, lines: Prompt) -> 
 
     Pictures that were not seen are not shown again with the next message.
     """
-    text = completion.text + ("…" if completion.cut or completion.stopped else "")
+    cut = completion.cut or completion.stopped
+    text = unfinished(completion.text) if cut else completion.text
     estimate = 0 if context.pictures else prompt.estimate(lines)
     usage = Usage(completion.model, completion.tokens_in, completion.tokens_out, estimate)
     turn = replace(context.turn(Reply(text), Origin.MODEL), usage=usage, since=lines.since)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +10,6 @@ from typing import Any
 # and Groq (reasoning, reasoning_details), and others (thinking).
 _THINKING = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 _DEEPEST = 5
-_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
 
 
 def error_in(name: str, piece: dict[str, Any]) -> object | None:
@@ -51,21 +49,6 @@ def count_of(value: object) -> int:
     if isinstance(value, float) and not math.isfinite(value):
         return 0
     return max(0, min(int(value), 1_000_000_000))
-
-
-def visible(text: str) -> str:
-    """The text without white space around it; "" if no character of it can be seen."""
-    text = text.strip()
-    return text if any(map(_can_be_seen, text)) else ""
-
-
-def _can_be_seen(character: str) -> bool:
-    """Whether a character shows something by itself (Unicode, general categories).
-
-    Not joiners, marks, variation selectors, private ones, and the fillers that count as letters.
-    """
-    category = unicodedata.category(character)
-    return category[0] in "LNPS" and character not in _FILLERS
 
 
 def thought_in(message: dict[str, Any]) -> str:

@@ -19,12 +19,12 @@ from chatbot.adapters.openai.pieces import (
     error_in,
     text_of,
     thought_in,
-    visible,
     whole_characters,
 )
 from chatbot.adapters.openai.thinking import Separator
 from chatbot.core.completion import Completion
 from chatbot.core.ports import Show
+from chatbot.core.text import shows_nothing
 
 MOST_TEXT = 400_000
 """Most characters of an answer; it counts as cut there."""
@@ -117,7 +117,7 @@ class Answer:
         finish = self._finish
         cut = finish in _CUT
         self.separator.finish(cut)
-        text = visible(self.text)
+        text = "" if shows_nothing(self.text) else self.text.strip()
         if finish in _FILTERED or self._refused:
             raise Failure(Kind.FILTERED, "content_filter", paid=True)
         if finish in _BROKEN or not self._complete(not broken):

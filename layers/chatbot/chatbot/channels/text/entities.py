@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from functools import cache
 from itertools import accumulate
 
-from telegramify_markdown import MessageEntity, RenderConfig, convert
-
-from chatbot.channels.text.repair import TABLE_ROW, keeps_words, paragraphs, repaired
+from chatbot.channels.text.guard import keeps_words, paragraphs
+from chatbot.channels.text.render import render
 from chatbot.channels.text.split import hide_spaces, show_spaces, split_spans, utf16_length
+from chatbot.channels.text.writer import Span
+from chatbot.core.text import shows_nothing
 from chatbot.core.turn import Part
 
-# The converter would drop HTML, hide text between `||` (a spoiler), and read prices in dollars as
-# mathematics: these characters are replaced by others that have no meaning, until it is done.
-# Escapes and autolinks are not replaced.
-_MISREAD = re.compile(r"\\.|(?<!\]\()<(?!https?://[^\s<>]*>)|\$|\|\|", re.DOTALL)
-_SUBSTITUTES = {ord("<"): "\ufdd3", ord("$"): "\ufdd4", ord("|"): "\ufdd5"}
-_ORIGINALS = {ord(stand_in): chr(char) for char, stand_in in _SUBSTITUTES.items()}
-_CELL = re.compile(r"(`+[^`]*`+)|<br\s*/?>|\[([^][]*)\]\((https?://[^)\s]*)\)", re.IGNORECASE)
-_LINK = re.compile(r"https?://[^\s/?#]+\.\S+", re.IGNORECASE)
-_SUPPORTED = "bold italic underline strikethrough code pre text_link blockquote".split()
+MOST_ENTITIES = 100
+"""Entities that Telegram shows of a message; it ignores all others (python-telegram-bot,
+telegram.constants.MessageLimit.MESSAGE_ENTITIES)."""
 
 
 def parts_of(
@@ -33,117 +25,111 @@ def parts_of(
 
     With `formatting` the parts have entities, which continue in the next part where they were cut;
     without it they are plain text. A link that an entity cannot hold becomes `words (address)`. A
-    paragraph that would lose words in the conversion stays as Markdown.
+    paragraph that would lose words in the conversion stays as Markdown. Characters that nobody can
+    see have no part of their own.
     """
-    text, entities = _convert(markdown, formatting)
-    shown = _cut(text, entities, limit, length)
-    return [part if formatting else Part(part.text) for part in shown]
+    if shows_nothing(markdown):
+        return []
+    text, spans = _convert(markdown, formatting)
+    return list(_cut(text, spans, _nested(spans, text) if formatting else [], limit, length))
 
 
-@cache
-def _config() -> RenderConfig:
-    """Headings without emoji, round bullets, checkboxes, quotes that are not collapsed."""
-    config = RenderConfig.isolated()
-    config.cite_expandable = False
-    symbol = config.markdown_symbol
-    for level in (1, 2, 3, 4):
-        setattr(symbol, f"heading_level_{level}", "")
-    symbol.unordered_list_item, symbol.image = "•", "🖼 "
-    symbol.task_completed, symbol.task_uncompleted = "☑", "☐"
-    return config
-
-
-def _convert(markdown: str, links: bool) -> tuple[str, list[MessageEntity]]:
-    """Convert to text and entities, whose offsets are in characters until `_cut`."""
-    source = _MISREAD.sub(_substitute, TABLE_ROW.sub(_plain_row, repaired(markdown)))
+def _convert(markdown: str, links: bool) -> tuple[str, list[Span]]:
+    """Convert to text and spans of its characters."""
     try:
-        text, entities = convert(source, latex_escape=False, config=_config())
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException:  # noqa: BLE001 - the parser's panics are no Exception; plain text is safe
-        text, entities = "", []
-    text, kept = _from_converter(text, entities, links)
-    addresses = [(each.offset + each.length, each.url) for each in kept if each.url]
-    if keeps_words(markdown, _with_notes(text, [], sorted(addresses))[0]):
-        return text, kept
+        written = render(markdown, links)
+        text, spans, witness = written.text, written.spans, written.witness
+    except Exception:  # noqa: BLE001 - whatever is odd about the Markdown, plain text is safe
+        text, spans, witness = "", [], ""
+    if keeps_words(markdown, witness):
+        return text, spans
     pieces = paragraphs(markdown)
     if len(pieces) == 1:
         return markdown, []
-    text, kept = "", []
+    texts, spans, begin = [], [], 0
     for piece in pieces:
-        more, entities = _convert(piece, links)
-        kept += [replace(entity, offset=entity.offset + len(text)) for entity in entities]
-        text += more.rstrip() + "\n\n"
-    return text, kept
+        text, added = _convert(piece, links)
+        spans += [each._replace(begin=each.begin + begin, end=each.end + begin) for each in added]
+        texts.append(text.rstrip() + "\n\n")
+        begin += len(texts[-1])
+    return "".join(texts), spans
 
 
-def _from_converter(
-    text: str, entities: Sequence[MessageEntity], links: bool
-) -> tuple[str, list[MessageEntity]]:
-    """Restore replaced characters and turn the converter's UTF-16 offsets into characters."""
-    units = [0, *accumulate(map(utf16_length, text))]
-    text = text.translate(_ORIGINALS)
-    kept, notes = [], []
-    for entity in entities:
-        begin = bisect_left(units, entity.offset)
-        end = bisect_left(units, entity.offset + entity.length)
-        url = (entity.url or "").translate(_ORIGINALS)
-        words = text[begin:end]
-        if entity.type == "text_link" and not (links and _LINK.fullmatch(url)):
-            address = url.removeprefix("mailto:")
-            notes.append((end, f" ({address})" if address not in ("", words) else ""))
-        elif entity.type in _SUPPORTED:
-            language = (entity.language or "").translate(_ORIGINALS).partition(" ")[0] or None
-            entity = replace(entity, offset=begin, length=end - begin)
-            kept.append(replace(entity, url=url or None, language=language))
-    return _with_notes(text, kept, sorted(notes))
+def _nested(spans: Sequence[Span], text: str) -> list[Span]:
+    """Return the spans that may be within each other (Bot API, Formatting options), by begin.
+
+    A link cannot contain code: the address counts more. What is bold, italic, underlined or struck
+    through cannot contain code: it is interrupted there.
+    """
+    links = [span for span in spans if span.kind == "text_link"]  # by begin: no link is in another
+    quotes = [span for span in spans if span.kind == "blockquote"]
+    code = [span for span in spans if span.kind in ("code", "pre") and not _within(span, links)]
+    code.sort(key=lambda span: span.begin)
+    begins = [span.begin for span in code]
+    styled: list[Span] = []
+    for span in spans:
+        if span.kind in ("bold", "italic", "underline", "strikethrough"):
+            at = span.begin
+            for each in code[bisect_right(begins, span.begin - 1) : bisect_right(begins, span.end)]:
+                styled.append(span._replace(begin=at, end=min(each.begin, span.end)))
+                at = each.end
+            styled.append(span._replace(begin=at))
+    kept = [*links, *quotes, *code, *styled]
+    shown = [span for span in kept if text[span.begin : span.end].strip()]
+    return sorted(shown, key=lambda span: (span.begin, -span.end))
 
 
-def _substitute(match: re.Match[str]) -> str:
-    return match[0] if match[0][0] == "\\" else match[0].translate(_SUBSTITUTES)
-
-
-def _plain_row(row: re.Match[str]) -> str:
-    return row["code"] or _CELL.sub(
-        lambda cell: cell[1] or (f"{cell[2]} ({cell[3]})" if cell[3] else " "), row[0]
-    )
-
-
-def _with_notes(
-    text: str, entities: Sequence[MessageEntity], notes: Sequence[tuple[int, str]]
-) -> tuple[str, list[MessageEntity]]:
-    """Insert each note at its offset; move the entities accordingly."""
-    places = [place for place, _ in notes]
-    grown = [0, *accumulate(len(note) for _, note in notes)]
-    edges = zip([0, *places], [*places, len(text)], ["", *(note for _, note in notes)], strict=True)
-    moved = []
-    for entity in entities:
-        end = entity.offset + entity.length
-        begin = entity.offset + grown[bisect_right(places, entity.offset)]
-        end += grown[bisect_left(places, end)]
-        moved.append(replace(entity, offset=begin, length=end - begin))
-    return "".join(note + text[begin:end] for begin, end, note in edges), moved
+def _within(span: Span, links: Sequence[Span]) -> bool:
+    index = bisect_right(links, span.begin, key=lambda link: link.begin) - 1
+    return index >= 0 and links[index].end > span.begin
 
 
 def _cut(
-    text: str, entities: Sequence[MessageEntity], limit: int, length: Callable[[str], int]
+    text: str,
+    written: Sequence[Span],
+    spans: Sequence[Span],
+    limit: int,
+    length: Callable[[str], int],
 ) -> Iterator[Part]:
-    for entity in entities:
-        if entity.type == "pre":
-            begin, end = entity.offset, entity.offset + entity.length
-            text = text[:begin] + hide_spaces(text[begin:end], limit) + text[end:]
-    for begin, end in split_spans(text, limit, length):
+    """Cut the text and the spans that are shown; code is cut at the ends of its lines only."""
+    text = _with_hidden_spaces(text, [span for span in written if span.kind == "pre"], limit)
+    begins, ends = [span.begin for span in spans], sorted(span.end for span in spans)
+
+    def furthest(start: int) -> int:
+        """Return how far a part may go that begins at `start`, for its entities."""
+        last = bisect_right(ends, start) + MOST_ENTITIES
+        return begins[last] if last < len(begins) else len(text)
+
+    waiting, current = iter([*spans, Span("", len(text), len(text))]), list[Span]()
+    upcoming = next(waiting)
+    for begin, end in split_spans(text, limit, length, furthest):
+        while upcoming.begin < end:
+            current.append(upcoming)
+            upcoming = next(waiting)
+        current = [span for span in current if span.end > begin]
         part = show_spaces(text[begin:end])
-        if part.strip():
-            yield Part(part, tuple(_entities_within(entities, part, begin)))
+        if not shows_nothing(part):
+            yield Part(part, tuple(_entities_within(current, part, begin)))
+
+
+def _with_hidden_spaces(text: str, code: Sequence[Span], limit: int) -> str:
+    pieces, at = [], 0
+    for span in code:
+        pieces += [text[at : span.begin], hide_spaces(text[span.begin : span.end], limit)]
+        at = span.end
+    return "".join([*pieces, text[at:]])
 
 
 def _entities_within(
-    entities: Sequence[MessageEntity], part: str, start: int
+    spans: Sequence[Span], part: str, start: int
 ) -> Iterator[dict[str, str | int]]:
-    for entity in entities:
-        begin = max(entity.offset - start, 0)
-        end = min(entity.offset + entity.length - start, len(part))
+    """Yield the entities of a part that begins at `start`, with offsets in UTF-16 units."""
+    units = [0, *accumulate(map(utf16_length, part))]
+    for span in spans:
+        begin, end = max(span.begin - start, 0), min(span.end - start, len(part))
         if begin < end:
-            offset, length = utf16_length(part[:begin]), utf16_length(part[begin:end])
-            yield replace(entity, offset=offset, length=length).to_dict()
+            entity: dict[str, str | int] = {"type": span.kind}
+            entity |= {"offset": units[begin], "length": units[end] - units[begin]}
+            if span.value:
+                entity["url" if span.kind == "text_link" else "language"] = span.value
+            yield entity

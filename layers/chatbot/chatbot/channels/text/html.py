@@ -3,69 +3,36 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape, unescape
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from chatbot.channels.text.repair import keeps_words, paragraphs, repaired
+from chatbot.channels.text.guard import keeps_words, paragraphs
+from chatbot.channels.text.markdown import parse, parser
 
 _ADDRESS = re.compile("(https?|mailto):", re.IGNORECASE)
 _LINK_ATTRIBUTES = {"rel": "nofollow noopener noreferrer", "target": "_blank"}
-# The only tag that models write: in tables, where Markdown has no line break.
-_LINE_BREAK = re.compile(r"(<code.*?</code>)|&lt;br\s*/?&gt;", re.DOTALL | re.IGNORECASE)
-_ANCHOR = re.compile(r'<a href="([^"]*)"[^>]*>(?!\s*</a>)(.*?)</a>', re.DOTALL)
+_ANCHOR = re.compile(r'<a href="([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
 _TAG = re.compile("<[^>]*>")
-# The parser would drop deeper levels; with this limit, Python raises RecursionError before that.
-_MAX_NESTING = 10_000
-
-
-class _Parser(MarkdownIt):
-    """CommonMark with tables, strikethrough and task lists. Threads may share it."""
-
-    def __init__(self) -> None:
-        options = {"html": False, "xhtmlOut": False, "breaks": True, "tasklists": True}
-        super().__init__("commonmark", {**options, "maxNesting": _MAX_NESTING})
-        self.enable(["table", "strikethrough"])
-        self.render("rules are compiled at first use, which threads must not do at once")
-
-    def validateLink(self, url: str) -> bool:  # noqa: N802
-        """Whether a link to `url` is allowed (markdown-it-py, validateLink)."""
-        return _ADDRESS.match(url) is not None
-
-
-@cache
-def _parser() -> _Parser:
-    return _Parser()
 
 
 def safe_html(markdown: str) -> str:
     """Convert a model's Markdown to HTML that can be inserted into the page as it is.
 
-    A paragraph that would lose words in the conversion is shown as Markdown. Never raises.
+    Formulas keep their source, delimiters included, in elements of the class `math`. A paragraph
+    that would lose words in the conversion is shown as Markdown. Never raises.
     """
     try:
-        tokens = _parser().parse(repaired(markdown))
-        for token in tokens:
-            token.attrs.pop("style", None)  # forbidden by the page's Content-Security-Policy
-            token.children = [
-                shown for child in token.children or () for shown in _without_pictures(child)
-            ]
-        rendered = str(_parser().renderer.render(tokens, _parser().options, {}))
+        made: list[str] = []
+        tokens = [_safe(token, made) for token in parse(markdown)]
+        rendered = str(parser().renderer.render(tokens, parser().options, {}))
     except Exception:  # noqa: BLE001 - whatever is odd about the Markdown, escaped text is safe
-        rendered = ""
-    if keeps_words(markdown, _visible_text(rendered)):
-        return _LINE_BREAK.sub(lambda match: match[1] or "<br>", rendered)
+        rendered, made = "", []
+    if keeps_words(markdown, _visible_text(rendered, made)):
+        return rendered
     pieces = paragraphs(markdown)
     return "".join(map(safe_html, pieces)) if len(pieces) > 1 else plain_html(markdown)
-
-
-def _visible_text(html: str) -> str:
-    """Text of the HTML, with each link's address after its words, as it is and as written."""
-    read = _parser().normalizeLinkText
-    addressed = _ANCHOR.sub(lambda link: f"{link[2]}{link[1]}{read(link[1])}", html)
-    return unescape(_TAG.sub("", addressed))
 
 
 def plain_html(text: str) -> str:
@@ -73,17 +40,87 @@ def plain_html(text: str) -> str:
     return f"<p>{escape(text)}</p>".replace("\n", "<br>")
 
 
-def _without_pictures(token: Token) -> list[Token]:
-    """Replace a picture by a link to it: the page must not load what a model names."""
-    if token.type == "link_open":
-        token.attrs = _link_attributes(str(token.attrs["href"]))
-    if token.type != "image":
-        return [token]
-    source = str(token.attrs["src"])
-    label = Token("text", "", 0, content=token.content or source)
-    opening = Token("link_open", "a", 1, attrs=_link_attributes(source))
-    return [opening, label, Token("link_close", "a", -1)]
+def _visible_text(html: str, made: Iterable[str]) -> str:
+    """Text of the HTML, with each link's address after its words, as `made` has it."""
+    addresses = iter(made)
+    addressed = _ANCHOR.sub(lambda link: f"{link[2]} {escape(next(addresses, ''))} ", html)
+    return unescape(_TAG.sub("", addressed))
 
 
-def _link_attributes(address: str) -> dict[str, str | int | float]:
-    return {"href": address, **_LINK_ATTRIBUTES} if _ADDRESS.match(address) else {}
+def _safe(token: Token, made: list[str]) -> Token:
+    """Return a block's token in the form in which the renderer writes what the page needs.
+
+    For each link that the page makes, its address is added to `made` as it was written; "" for one
+    whose words are its address.
+    """
+    alignment = str(token.attrs.pop("style", "")).rpartition(":")[2]
+    if alignment:  # the page's Content-Security-Policy forbids the attribute `style`
+        token.attrs["class"] = f"align-{alignment}"
+    if token.type == "math_block":
+        return Token("html_block", "", 0, content=f'<p class="math">{escape(token.content)}</p>\n')
+    if token.children:
+        token.children = list(_safe_inline(token.children, made))
+    return token
+
+
+def _safe_inline(tokens: Sequence[Token], made: list[str]) -> Iterator[Token]:
+    """Yield the tokens with safe links, which are never empty.
+
+    A picture is a link to it: the page must not load what a model names. Of a link that the page
+    does not make, the address follows the words.
+    """
+    link: Token | None = None
+    words = False
+    for token in tokens:
+        if token.type == "link_open":
+            link, words = token, False
+            yield from _opening(token, made)
+        elif token.type == "link_close" and link is not None:
+            yield from _closing(link, token, words)
+            link = None
+        elif token.type == "image":
+            words = True
+            yield from _picture(token, made, within=link is not None)
+        elif token.type == "math_inline":
+            words = True
+            formula = f'<span class="math">{escape(token.content)}</span>'
+            yield Token("html_inline", "", 0, content=formula)
+        else:
+            words = words or bool(token.content.strip())
+            yield token
+
+
+def _opening(link: Token, made: list[str]) -> Iterator[Token]:
+    address = _address(link)
+    if _ADDRESS.match(address):
+        encoded = parser().encoded(address)
+        made.append("" if link.info == "auto" else address)
+        yield Token("link_open", "a", 1, attrs={"href": encoded, **_LINK_ATTRIBUTES})
+
+
+def _closing(link: Token, token: Token, words: bool) -> Iterator[Token]:
+    address = _address(link)
+    made = _ADDRESS.match(address)
+    if not words:
+        yield _text(address)
+    elif not made and address and link.info != "auto":
+        yield _text(f" ({address})")
+    if made:
+        yield token
+
+
+def _picture(image: Token, made: list[str], within: bool) -> Iterator[Token]:
+    address = _address(image)
+    label = _text("".join(child.content for child in image.children or ()) or address)
+    if within or not _ADDRESS.match(address):
+        yield from (label, _text(f" ({address})"))
+    else:
+        yield from (*_opening(image, made), label, Token("link_close", "a", -1))
+
+
+def _text(content: str) -> Token:
+    return Token("text", "", 0, content=content)
+
+
+def _address(token: Token) -> str:
+    return str(token.attrs.get("href") or token.attrs.get("src") or "")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
+
+from chatbot.core.graphemes import continues_character
 
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _LINE = re.compile(r"\n")
@@ -48,13 +49,21 @@ def split_text(text: str, limit: int, length: Callable[[str], int] = len) -> lis
 
 
 def split_spans(
-    text: str, limit: int, length: Callable[[str], int] = len
+    text: str,
+    limit: int,
+    length: Callable[[str], int] = len,
+    furthest: Callable[[int], int] | None = None,
 ) -> Iterator[tuple[int, int]]:
-    """Yield start and end of each part of `split_text`."""
+    """Yield start and end of each part of `split_text`.
+
+    `furthest` returns where a part that begins at `start` has to end for another reason than its
+    length; that must be after `start`.
+    """
     start = len(text) - len(text.lstrip())
     text = text.rstrip()
     while start < len(text):
         end = _longest_piece(text, start, limit, length)
+        end = min(end, furthest(start)) if furthest else end
         cut = len(text) if end == len(text) else _best_cut(text, start, end)
         yield start, start + len(text[start:cut].rstrip())
         space = _SPACE.match(text, cut)
@@ -81,16 +90,6 @@ def _best_cut(text: str, start: int, end: int) -> int:
         if cut:
             return cut
     cut = end
-    while cut > start and _continues_character(text, cut):
+    while cut > start and continues_character(text, cut, start):
         cut -= 1
     return cut if cut > start else end
-
-
-def _continues_character(text: str, index: int) -> bool:
-    """Whether the character at `index` is displayed as one with the character before it."""
-    char = text[index]
-    return (
-        unicodedata.category(char) in ("Mn", "Mc", "Me", "Cf")
-        or "\U0001f3fb" <= char <= "\U0001f3ff"  # skin tones
-        or text[index - 1] == "\u200d"
-    )

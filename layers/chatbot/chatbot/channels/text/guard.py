@@ -1,0 +1,61 @@
+"""Check that a conversion lost nothing of unusual Markdown, and divide it where it did."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from markdown_it.common.utils import unescapeAll
+
+from chatbot.channels.text.addresses import addresses_in
+from chatbot.core.text import shows_nothing
+
+_CODE = r"(?P<code>^(?:[ >]|[-*+] |\d+[.)] )*(?P<fence>`{3,}|~{3,}).*?(?:^[ >]*(?P=fence)|\Z))"
+_PARAGRAPHS = re.compile(rf"{_CODE}|(?<=\S)[^\S\n]*\n\s*\n(?=\S)", re.DOTALL | re.MULTILINE)
+_SEPARATOR = "\ufdd6"  # a noncharacter: no text contains it
+# What a conversion may drop: numbers of lists, which it counts itself, the language of code blocks,
+# HTML entities, `<br>`, check marks, white space and ASCII punctuation.
+_SYNTAX = re.compile(
+    r"^(?:(?:[^\w\n]|(?<=\[)x(?=\]))*\d+[.)](?=\s))+|(?:`{3}|~{3})[a-z\d+#.-]+[ \t]*$|&#?\w+;"
+    r"|(?P<gap><br\s*/?>|\s)|\[x\]|mailto:|[\x00-/:-@[-`{-\x7f]",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+def keeps_words(markdown: str, shown: str) -> bool:
+    """Whether `shown` has all words and addresses of the Markdown in their order, and is not blank.
+
+    Words that have white space between them must have something between them in `shown`, too.
+    There, a link's address must follow its words, and lists have no numbers.
+    """
+    return (
+        not shows_nothing(shown)
+        and _has_words(markdown, shown)
+        and _has_addresses(addresses_in(markdown), shown)
+    )
+
+
+def _has_words(markdown: str, shown: str) -> bool:
+    words = _SYNTAX.sub(lambda match: " " if match["gap"] else "", markdown).split()
+    rest = iter(shown)
+    for number, word in enumerate(words):
+        if number and next(rest, "") == word[0]:  # nothing between the words
+            return False
+        if not all(char in rest for char in word):
+            return False
+    return True
+
+
+def _has_addresses(addresses: Sequence[str], shown: str) -> bool:
+    at = 0
+    for address in addresses:
+        places = (shown.find(form, at) for form in (address, unescapeAll(address)))
+        at = next((place for place in places if place >= 0), -1)
+        if at < 0:
+            return False
+    return True
+
+
+def paragraphs(markdown: str) -> list[str]:
+    """Split Markdown at blank lines outside of code; each piece can be converted by itself."""
+    return _PARAGRAPHS.sub(lambda match: match["code"] or _SEPARATOR, markdown).split(_SEPARATOR)
