@@ -75,12 +75,17 @@ class World:
         self.clock = FakeClock()
         self.journal = FakeJournal()
         self.history = MemoryHistory()
-        self.model = FakeModel(*script)
         self.files = MemoryFiles()
         self.channel = FakeChannel(self.clock, settling=settling, limit=limit)
         self.queue = FakeQueue(self.clock)
         self.settings = replace(Settings(), **settings)  # type: ignore[arg-type]
         self.credentials_refused = 0
+        self._events = 0
+        self.use(FakeModel(*script))
+
+    def use(self, model: FakeModel) -> None:
+        """Have `model` answer from now on."""
+        self.model = model
         delivery = Delivery(
             self.history,
             self.settings,
@@ -109,7 +114,6 @@ class World:
         self.batch = Batch(
             self.conversation, self.queue, self.settings, self.journal, self.clock, _end
         )
-        self._events = 0
 
     def envelope(self, text: str, conversation: str = CONVERSATION, **payload: object) -> Envelope:
         """Make a new event, dated a second after the one before."""

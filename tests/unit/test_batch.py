@@ -102,7 +102,7 @@ class _SlowForOne(FakeModel):
 def test_a_quick_conversation_does_not_wait_for_a_slow_neighbour() -> None:
     world = World()
     model = _SlowForOne(world)
-    world.conversation._answers._model = model
+    world.use(model)
     world.queue.send(world.envelope("slow", "telegram:1"))
     world.queue.send(world.envelope("quick", "telegram:2"))
     assert world.invoke() == []
@@ -176,7 +176,7 @@ def test_a_thread_that_works_past_the_deadline_ends_the_process() -> None:
         release.set()
         raise ProcessEnded
 
-    world.conversation._answers._model = Stuck()
+    world.use(Stuck())
     world.batch.end = end  # type: ignore[assignment]
     world.queue.send(world.envelope("Hello"))
     records = world.queue.receive()

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from chatbot.conversation.attempt import REQUESTS_AT_ONCE
-from chatbot.conversation.brought import Brought
 from chatbot.conversation.ledger import LONGEST_HEARD
 from chatbot.core.completion import (
     MOST_PAID,
@@ -58,10 +56,7 @@ class Server(FakeModel):
         self.paid: Counter[str] = Counter()
         self.times: list[float] = []
         self.asked: list[str] = []
-        answers = world.conversation._answers
-        answers._model = self
-        answers._attachments = replace(answers._attachments, model=self)
-        answers._brought = Brought(answers._attachments)
+        world.use(self)
 
     def answer(
         self, prompt: Sequence[PromptLine], seconds: float, show: Show, spending: Spending

@@ -195,8 +195,8 @@ def test_an_address_that_is_too_long_is_not_stored() -> None:
     assert world.turn(sent).media == ()
 
 
-def slow_pictures(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each picture takes 20 of the 46 seconds that an answer has."""
+def slow_downloads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each attachment takes 20 of the 46 seconds that an answer has."""
     plain = world.channel.load
 
     def load(media: Media) -> File:
@@ -208,11 +208,34 @@ def slow_pictures(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_pictures_that_come_too_slowly_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     world = world_of()
-    slow_pictures(world, monkeypatch)
+    slow_downloads(world, monkeypatch)
     album = world.envelope("[picture] [picture] [picture] What?", media=[PHOTO] * 3)
     assert world.handle(album) == Done()
     assert question(world) == ("[picture] [picture] [picture, which could not be read] What?", 2)
     assert world.channel.received[0].startswith(say("gone", "en"))
+
+
+def test_documents_that_come_too_slowly_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_of(file=File(b"Milk", "text/plain"))
+    slow_downloads(world, monkeypatch)
+    album = world.envelope("[document] [document] [document]", media=[("document", "here")] * 3)
+    assert world.handle(album) == Done()
+    read = "[document]\nMilk\n"
+    assert question(world)[0] == f"{read} {read} [document, which could not be read]"
+
+
+def test_recordings_that_come_too_slowly_wait_for_the_next_delivery(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = world_of()
+    sent = world.envelope("[recording]" * 3, media=[("audio", str(n)) for n in range(3)])
+    for number in range(3):
+        world.channel.files[str(number)] = File(f"word {number} ".encode(), "audio/ogg")
+    slow_downloads(world, monkeypatch)
+    assert isinstance(world.handle(sent), HandBack)
+    monkeypatch.undo()
+    assert world.handle(sent, 2) == Done()
+    assert question(world)[0] == "word 0 word 1 word 2 "
 
 
 def test_pictures_of_the_turn_before_do_not_take_all_the_time(
@@ -220,7 +243,7 @@ def test_pictures_of_the_turn_before_do_not_take_all_the_time(
 ) -> None:
     world = world_of()
     world.handle(world.envelope("[picture] [picture] [picture]", media=[PHOTO] * 3))
-    slow_pictures(world, monkeypatch)
+    slow_downloads(world, monkeypatch)
     assert world.handle(world.envelope("And now?")) == Done()
     assert question(world) == ("And now?", 2)
 

@@ -355,12 +355,12 @@ class Rival(FakeModel):
 
     def __init__(self, world: World, *sent: Envelope) -> None:
         super().__init__()
-        self.world, self.sent = world, sent
+        self.world, self.sent, self.usual = world, sent, world.model
 
     def answer(
         self, prompt: Sequence[PromptLine], seconds: float, show: Show, spending: Spending
     ) -> Completion:
-        self.world.conversation._answers._model = self.world.model
+        self.world.use(self.usual)
         handle(self.world, *self.sent)
         return Completion("ours", "m")
 
@@ -368,7 +368,7 @@ class Rival(FakeModel):
 def test_a_message_that_was_answered_alone_meanwhile_counts_for_itself() -> None:
     world = World()
     one, two = envelopes(world, "one", "two")
-    world.conversation._answers._model = Rival(world, one)
+    world.use(Rival(world, one))
     assert handle(world, one, two) == Done()
     assert world.channel.received == ["You said: one"]
     assert world.history.find(two.key) is None
@@ -377,7 +377,7 @@ def test_a_message_that_was_answered_alone_meanwhile_counts_for_itself() -> None
 def test_another_message_answered_meanwhile_hands_all_back() -> None:
     world = World()
     one, two = envelopes(world, "one", "two")
-    world.conversation._answers._model = Rival(world, two)
+    world.use(Rival(world, two))
     assert handle(world, one, two) == HandBack(1)
     assert world.history.find(one.key) is None
     assert handle(world, one, two, receive_count=2) == Done()

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from chatbot.conversation import commands, prompt
+from chatbot.conversation import commands
 from chatbot.conversation.access import Access, AccessHistory, Refusal
 from chatbot.conversation.attachments import Attachments, sentence, with_unread
 from chatbot.conversation.attempt import Deadline
 from chatbot.conversation.brought import Brought
 from chatbot.conversation.context import Context
 from chatbot.conversation.images import Images
+from chatbot.conversation.model_answers import ModelAnswers
 from chatbot.conversation.progress import Progress
 from chatbot.conversation.refusals import Refusals
-from chatbot.core.completion import Completion, Spending
+from chatbot.core.completion import Spending
 from chatbot.core.errors import (
     ContentFiltered,
-    ContextTooLong,
     ModelRefused,
     PostRefused,
     Unfetchable,
 )
-from chatbot.core.markdown import escaped, unfinished
-from chatbot.core.message import Author, Kind, Message, log_fields
+from chatbot.core.markdown import escaped
+from chatbot.core.message import Author, Kind, Message
 from chatbot.core.ports import (
     Channel,
     Clock,
@@ -38,12 +37,9 @@ from chatbot.core.ports import (
     TurnExists,
     TurnWrites,
 )
-from chatbot.core.prompt import Prompt
 from chatbot.core.settings import Settings
 from chatbot.core.timeline import Timeline
-from chatbot.core.turn import Origin, Reply, Turn, Usage
-
-_PICTURE = re.compile(r"\[picture(?:, which could not be read)?\]")
+from chatbot.core.turn import Origin, Reply, Turn
 
 
 class AnswersHistory(AccessHistory, Memory, Stops, TurnWrites, Protocol):
@@ -68,8 +64,8 @@ class Answers:
         self._brought = Brought(self._attachments)
         self._images = Images(model, files, settings, journal, clock)
         self._refusals = Refusals(settings, journal)
+        self._model_answers = ModelAnswers(model, self._refusals, settings, journal, clock)
         self._history = history
-        self._model = model
         self._files = files
         self._settings = settings
         self._journal = journal
@@ -155,7 +151,7 @@ class Answers:
                 if refusal := self._access.count_use(context.message, "messages"):
                     return _refusal_turn(context, refusal)
                 context = replace(context, message=message)
-                turn = self._ask(self._brought.show(context, message.media))
+                turn = self._model_answers.make_turn(self._brought.show(context, message.media))
                 return replace(turn, key=key, links=links)
 
     def _reply(self, context: Context) -> Turn:
@@ -178,7 +174,7 @@ class Answers:
             self._journal.warning("attachment_unreadable", channel=message.channel, reason=reason)
         if context.image_mode and not context.pictures:
             return with_unread(context, self._draw(context, context.message.full_text))
-        return with_unread(context, self._ask(context))
+        return with_unread(context, self._model_answers.make_turn(context))
 
     def _draw(self, context: Context, description: str) -> Turn:
         message = context.message
@@ -200,82 +196,9 @@ class Answers:
             text += f"\n\n{context.say('next_picture')}"
         return context.turn(Reply(text, file=picture), Origin.MODEL)
 
-    def _ask(self, context: Context) -> Turn:
-        began = self._clock()
-        try:
-            completion, lines = self._complete(context, prompt.build(context, began))
-        except ModelRefused as refused:
-            return self._refusals.turn(context, refused)
-        if completion.stopped and not completion.text:
-            return context.notice("stopped")
-        turn = _completed_turn(context, completion, lines)
-        self._log_completion(turn, completion, (self._clock() - began) / 1000, len(lines))
-        return turn
-
-    def _complete(self, context: Context, lines: Prompt) -> tuple[Completion, Prompt]:
-        """Ask the model. A prompt that is too long for it is shortened until it fits.
-
-        Returns the answer, and the prompt that it answers. Raises ModelRefused, ModelUnavailable.
-        """
-        deadline = context.deadline.within(self._settings.model_timeout)
-        show, spending = context.progress.show, context.spending
-        while True:
-            try:
-                return self._model.answer(lines, deadline.left(), show, spending), lines
-            except ContextTooLong:
-                shorter = _shorter(lines, spending)
-                if shorter == lines:
-                    raise
-                lines = shorter
-
-    def _log_completion(
-        self, turn: Turn, completion: Completion, seconds: float, lines: int
-    ) -> None:
-        tokens = {"tokens_in": completion.tokens_in, "tokens_out": completion.tokens_out}
-        for metric, value in (
-            ("ModelSeconds", seconds),
-            ("TokensIn", completion.tokens_in),
-            ("TokensOut", completion.tokens_out),
-        ):
-            self._journal.count(metric, value, channel=turn.channel)
-        self._journal.info(
-            "model",
-            **log_fields(turn),
-            seconds=seconds,
-            model=completion.model,
-            prompt_lines=lines,
-            **tokens,
-        )
-
 
 def _refusal_turn(context: Context, refusal: Refusal) -> Turn:
     """The turn for a refusal, with an empty reply when the refusal has no sentence."""
     if not refusal.name:
         return context.turn(Reply(""), Origin.NOTICE)
     return context.notice(refusal.name, **refusal.facts)
-
-
-def _shorter(lines: Prompt, spending: Spending) -> Prompt:
-    """A shorter prompt: for the last request that is left, with nothing but the message itself."""
-    shorter = prompt.shorter(lines)
-    while spending.remaining == 1 and (again := prompt.shorter(shorter)) != shorter:
-        shorter = again
-    return shorter
-
-
-def _completed_turn(context: Context, completion: Completion, lines: Prompt) -> Turn:
-    """The turn with the model's answer, and with the sentence on what the model has not seen.
-
-    Pictures that were not seen are not shown again with the next message.
-    """
-    cut = completion.cut or completion.stopped
-    text = unfinished(completion.text) if cut else completion.text
-    estimate = 0 if context.pictures else prompt.estimate(lines)
-    usage = Usage(completion.model, completion.tokens_in, completion.tokens_out, estimate)
-    turn = replace(context.turn(Reply(text), Origin.MODEL), usage=usage, since=lines.since)
-    if "image" not in completion.unseen or not context.message.media:
-        return turn
-    if not _PICTURE.sub("", context.message.full_text).strip():
-        return replace(context.notice("no_pictures"), media=())  # nothing else was answered
-    reply = Reply(f"{context.say('no_pictures')}\n\n{text}")
-    return replace(turn, reply=reply, media=())

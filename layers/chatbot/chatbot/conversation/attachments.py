@@ -55,9 +55,10 @@ class Attachments:
         left = self.settings.max_input - len(rest)
         text, pictures, something = "", list(context.pictures), False
         shown: list[Media] = []
-        for media in message.media:
+        for number, media in enumerate(message.media):
             try:
-                if pictures and not has_room(context, pictures):
+                # A recording that there is no time for is transcribed by the next delivery.
+                if number and media.kind != "audio" and not has_room(context, pictures):
                     raise Unfetchable("no_room")
                 content, picture = self.read_one(media, context)
                 if picture:
