@@ -1,7 +1,7 @@
 """Cases in which the model server says something odd, refuses, or says nothing of use.
 
 Their verdict comes from the table: whatever the model said, the posts must be what is stored there.
-The bodies are those of servers that are named beside them.
+What it says is what real servers say: `local/standins/shapes.py` and `refusals.json`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any, cast
 from chatbot.core.translations import sentences
 from local.stack import Stack
 from local.standins.faults import Fault
+from local.standins.refusals import REFUSALS
+from local.standins.shapes import body_of
 from tests.faults import cases, processes
 from tests.faults.bill import bill_of
 from tests.faults.cases import Case
@@ -27,7 +29,6 @@ SETTINGS = {"OPENAI_FALLBACK_MODELS": SECOND_MODEL}
 _HIT = 2  # the message under test
 _PAID = {cases.USELESS_ONCE: 2, cases.USELESS: 3}  # once otherwise
 _STREAM = "text/event-stream"
-_NO_PIECE: dict[str, Any] = {"choices": [{"index": 0, "delta": None, "finish_reason": None}]}
 
 
 def run_answer(case: Case, stack: Stack) -> Finding:
@@ -105,34 +106,26 @@ def _faults(case: Case, talk: Talk) -> Iterator[Fault]:
     """
     alone = _end_of(talk.text(_HIT))
     asked = _end_of(f"{talk.text(_HIT)}\n{talk.text(_HIT + 1)}") if case.merged else alone
-    said = Fault("malformed", match="chat/completions", contains=asked, content_type=_STREAM)
-    refused = Fault("status", match="chat/completions", contains=asked, status=400)
-    odd = list(_answer_pieces(_answer(talk)))
+    rule: dict[str, Any] = {"match": "chat/completions", "contains": asked}
+    said = Fault("malformed", **rule, content_type=_STREAM)
     match case.fault:
         case cases.USELESS_ONCE:
-            yield replace(said, body=_stream(*_answer_pieces("")))
+            yield replace(said, body=body_of("empty", ""))
         case cases.USELESS:
-            yield replace(said, body=_stream(*_answer_pieces("")), times=0)
+            yield replace(said, body=body_of("empty", ""), times=0)
             if case.merged:
-                yield replace(said, body=_stream(*_answer_pieces("")), contains=alone, times=0)
-        case cases.ODD_BEFORE:  # Azure: pieces without choices and without a delta
-            yield replace(said, body=_stream({"choices": []}, odd[0], _NO_PIECE, *odd[1:]))
-        case cases.ODD_AFTER:  # pieces behind the finish reason, and a usage of nothing
-            *answer, usage = odd
-            nothing = {"choices": None, "usage": {"prompt_tokens": None}}
-            yield replace(said, body=_stream(*answer, _NO_PIECE, nothing, usage))
-        case cases.NOT_HAD:  # Groq, "Model deprecations"
-            body = _error("The model `x` has been decommissioned.", "model_decommissioned")
-            yield replace(refused, body=body)
-        case cases.TOO_LONG:  # vLLM
-            words = (
-                "This model's maximum context length is 1024 tokens. However, you requested 1500"
-            )
-            yield replace(refused, body=_error(words, None))
+                yield replace(said, body=body_of("empty", ""), contains=alone, times=0)
+        case cases.ODD_BEFORE:
+            yield replace(said, body=body_of("delta_missing", _answer(talk)))
+        case cases.ODD_AFTER:
+            yield replace(said, body=body_of("delta_null_after", _answer(talk)))
+        case cases.NOT_HAD:
+            yield REFUSALS["Groq: decommissioned"].fault(**rule)
+        case cases.TOO_LONG:
+            yield REFUSALS["vLLM: context length"].fault(**rule)
         case cases.PARAMETER:
-            words = "Unrecognized request argument supplied: stream_options"
-            body, asks = _error(words, "unknown_parameter"), (asked, "stream_options")
-            yield replace(refused, body=body, contains=asks, times=0)
+            asks = {**rule, "contains": (asked, "stream_options")}
+            yield REFUSALS["Azure: stream_options"].fault(**asks, times=0)
 
 
 def _answer(talk: Talk) -> str:
@@ -142,23 +135,3 @@ def _answer(talk: Talk) -> str:
 def _end_of(text: str) -> str:
     """How a prompt ends whose last message is `text`, as it is transmitted."""
     return json.dumps(text)[1:] + "}]"
-
-
-def _answer_pieces(text: str) -> Iterator[dict[str, Any]]:
-    """An answer as OpenAI streams it (API reference, Chat Completions, streaming)."""
-    for word in text.split(" "):
-        delta = {"content": f"{word} " if word else ""}
-        yield {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
-    yield {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-    counts = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
-    yield {"choices": [], "usage": counts}
-
-
-def _stream(*pieces: dict[str, Any]) -> str:
-    events = (f"data: {json.dumps({'model': 'm', **piece})}\n\n" for piece in pieces)
-    return "".join([*events, "data: [DONE]\n\n"])
-
-
-def _error(message: str, code: str | None) -> str:
-    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
-    return json.dumps({"error": error})
