@@ -212,3 +212,11 @@ def test_an_album_of_which_nothing_can_be_read_gets_one_sentence() -> None:
     assert handle(world, *sent, receive_count=2) == Done(1)
     assert world.channel.received == [say("gone", "en")]
     assert not world.model.prompts
+
+
+def test_an_album_edited_while_it_waits_stays_one_message() -> None:
+    world = World("Foxes.")
+    sent = [part(world, 1, id="m1"), part(world, 2, id="m2")]
+    changed = part(world, 2, caption="Which one?", edits="m2")
+    assert handle(world, *sent, changed, receive_count=2) == Done(2)
+    assert prompted(world) == [("[picture] [picture] Which one?", 2)]

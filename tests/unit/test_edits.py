@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chatbot.conversation.merged import REST_ARRIVES
-from chatbot.core.errors import ModelUnavailable
+from chatbot.core.errors import ContentFiltered, ModelUnavailable
 from chatbot.core.message import Envelope, Kind
 from chatbot.core.work import Done, HandBack
 from tests.unit.test_coalesce import handle
@@ -150,3 +150,15 @@ def test_given_up_it_gets_one_fallback(number: int) -> None:
     for envelope in sent[number:]:
         assert handle(world, envelope, age=age) == Done()
     assert world.channel.received == [world.settings.fallback_text][number:]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_messages_that_are_answered_apart_are_answered_as_edited(number: int) -> None:
+    world = World(ContentFiltered("filter"))
+    for envelope in [said(world, "a", 1), said(world, "b", 2), edited(world, "c", number)]:
+        world.queue.send(envelope)
+    assert world.invoke() == []
+    answered = ["c" if each == number else "ab"[each - 1] for each in (1, 2)]
+    assert world.channel.received == [f"You said: {text}" for text in answered]
+    assert len(world.model.prompts) == 3
+    assert world.queue.letters == []
