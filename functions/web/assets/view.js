@@ -56,7 +56,7 @@ const draw = {
     element.dataset.origin = row.origin || "";
     const content = document.createElement("template");
     content.innerHTML = row.html; // the server sends safe HTML: formatting only
-    if (row.made) content.content.prepend(made(row.made, row.answer));
+    if (row.made) content.content.prepend(made(row.made));
     improve(content.content);
     morph(find(".prose", element), content.content);
     const old = /** @type {Element} */ (element.lastElementChild);
@@ -82,15 +82,15 @@ function meta({ id, at, state, error }) {
   return line;
 }
 
-/** @param {Made} made @param {string} [answer] */
-function made({ url, type, title }, answer) {
+/** @param {Made} made */
+function made({ url, type, title }) {
   const name = title || text("image");
   if (!type.startsWith("image/")) {
     const label = make("span", {}, make("b", {}, name), make("small", {}, text("download")));
     const link = { className: "file", href: url, target: "_blank", rel: "noopener" };
     return make("a", link, icon("file"), label, icon("save"));
   }
-  const picture = make("img", { src: url, alt: answer || name, className: "picture" });
+  const picture = make("img", { src: url, alt: name, className: "picture" });
   return make("a", { href: url, target: "_blank", rel: "noopener", className: "frame" }, picture);
 }
 

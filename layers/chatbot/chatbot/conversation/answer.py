@@ -22,6 +22,7 @@ from chatbot.core.errors import (
     PostRefused,
     Unfetchable,
 )
+from chatbot.core.markdown import escaped, unfinished
 from chatbot.core.message import Author, Kind, Message
 from chatbot.core.ports import (
     Channel,
@@ -172,9 +173,10 @@ class Answers:
             return replace(context.notice("picture_filtered"), origin=Origin.FILTERED)
         except ModelRefused as refused:
             return self._refused_turn(message, refused)
+        text = escaped(caption)
         if context.image_mode:
-            caption += f"\n\n{context.say('next_picture')}"
-        return context.turn(Reply(caption, file=picture), Origin.MODEL)
+            text += f"\n\n{context.say('next_picture')}"
+        return context.turn(Reply(text, file=picture), Origin.MODEL)
 
     def _ask(self, context: Context) -> Turn:
         message, began = context.message, self._clock()
@@ -196,7 +198,8 @@ class Answers:
             return self._refused_turn(message, refused)
         if completion.stopped and not completion.text:
             return context.notice("stopped")
-        text = completion.text + ("…" if completion.cut or completion.stopped else "")
+        cut = completion.cut or completion.stopped
+        text = unfinished(completion.text) if cut else completion.text
         estimate = 0 if context.pictures else prompt.estimate(lines)
         usage = Usage(completion.model, completion.tokens_in, completion.tokens_out, estimate)
         turn = replace(context.turn(Reply(text), Origin.MODEL), usage=usage)

@@ -15,6 +15,7 @@ from chatbot.conversation.context import Context
 from chatbot.conversation.export import exported, exported_profile
 from chatbot.core.files import File, StoredFile
 from chatbot.core.key import TurnKey
+from chatbot.core.markdown import begins_block, defines, escaped, shortened, shortened_markdown
 from chatbot.core.message import Author, Command, Kind, Message
 from chatbot.core.ports import Turns
 from chatbot.core.timeline import exchanges, is_exchange, until_break
@@ -225,14 +226,30 @@ def _first_key(history: Turns, turn: Turn) -> TurnKey:
 def _shown(context: Context, turn: Turn) -> str:
     you, me = context.say("you"), context.say("me")
     if turn.origin is Origin.STAFF:
-        return f"{me}: {_short(turn.text)}"
-    picture = "🖼 " if turn.reply.file else ""
-    answer = f"\n{me}: {picture}{_short(turn.reply.text)}" if turn.reply.text else ""
-    return f"{you}: {_short(turn.full_text)}{answer}"
+        return f"{me}: {_as_written(turn.text)}"
+    return f"{you}: {_as_written(turn.full_text)}{_shown_answer(turn, me)}"
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+def _shown_answer(turn: Turn, me: str) -> str:
+    """The answer as Markdown, as the model wrote it; a picture begins with its description."""
+    if not turn.reply.text:
+        return ""
+    if turn.reply.file:
+        return f"\n{me}: 🖼 {_with_caption(turn.reply.text, turn.reply.file.title)}"
+    if defines(turn.reply.text):
+        return f"\n{me}: {_as_written(turn.reply.text)}"
+    answer = shortened_markdown(turn.reply.text, LONGEST_SHOWN)
+    return f"\n{me}:\n\n{answer}" if begins_block(answer) else f"\n{me}: {answer}"
+
+
+def _with_caption(text: str, caption: str) -> str:
+    """The text of a picture, which begins with the caption; earlier versions did not escape it."""
+    after = text.removeprefix(escaped(caption)).removeprefix(caption)
+    return _as_written(caption) + shortened_markdown(after, LONGEST_SHOWN)
+
+
+def _as_written(words: str) -> str:
+    return escaped(shortened(words, LONGEST_SHOWN))
 
 
 def _list_of_commands(context: Context) -> str:

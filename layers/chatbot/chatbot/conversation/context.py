@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from chatbot.conversation.attempt import Deadline
 from chatbot.conversation.progress import Progress
 from chatbot.core.completion import Spending
+from chatbot.core.markdown import escaped
 from chatbot.core.message import Message
 from chatbot.core.ports import Channel, Files, Memory
 from chatbot.core.settings import Settings
@@ -49,8 +50,14 @@ class Context:
         return self.timeline.profile.mode == "image"
 
     def say(self, name: str, /, **facts: str | int) -> str:
-        """The sentence `name` of `translations` with its fields filled."""
-        return say(name, self.language, **facts)
+        """The sentence `name` of `translations` with its fields filled, as Markdown.
+
+        Fields that are text, such as names, are shown as they are.
+        """
+        shown = {
+            key: escaped(each) if isinstance(each, str) else each for key, each in facts.items()
+        }
+        return say(name, self.language, **shown)
 
     def button(self, name: str, payload: str) -> Button:
         """A button labelled with a sentence of `translations`."""

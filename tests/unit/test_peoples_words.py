@@ -1,0 +1,143 @@
+"""Wherever people's own words enter a reply, they are shown as they are on every channel."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from html import unescape
+
+import pytest
+
+from chatbot.channels.text.entities import parts_of
+from chatbot.channels.text.html import safe_html
+from chatbot.channels.text.split import utf16_length
+from chatbot.core.completion import Completion
+from chatbot.core.files import StoredFile
+from chatbot.core.key import TurnKey
+from chatbot.core.message import Author
+from chatbot.core.turn import Origin, Reply, State, Turn
+from chatbot.core.work import Done
+from tests.fakes import NOON
+from tests.world import CONVERSATION, World
+
+WORDS = "**[x](https://evil.example)** _a_ `b` # > - | ~ $"
+PERSONA = "*[x](y)* _a_ `b` |~$"  # names of personas are short
+PERSONAS = json.dumps({PERSONA: "You are somebody."})
+
+
+def reply_to(world: World, text: str, **payload: str) -> str:
+    envelope = world.envelope(text, **payload)
+    assert isinstance(world.handle(envelope), Done)
+    turn = world.history.find(envelope.key)
+    assert turn
+    return turn.reply.text
+
+
+def stored(text: str, reply: Reply, origin: Origin = Origin.MODEL) -> World:
+    """A conversation with one earlier turn."""
+    world = World("Fine.")
+    key = TurnKey.of(CONVERSATION, NOON - 86_400_000, "old:message")
+    author = Author("7")
+    world.history.put(Turn(key, "telegram", author, text, reply, State.DELIVERED, origin))
+    return world
+
+
+def start() -> str:
+    return reply_to(World(), "/start", name=WORDS)
+
+
+def not_allowed() -> str:
+    world = World(access="allowlist")
+    return reply_to(world, "Hello", author=WORDS)
+
+
+def persona_chosen() -> str:
+    return reply_to(World(personas=PERSONAS), f"/persona {PERSONA}")
+
+
+def persona_listed() -> str:
+    world = World(personas=PERSONAS)
+    reply_to(world, f"/persona {PERSONA}")
+    return reply_to(world, "/persona")
+
+
+def caption() -> str:
+    return reply_to(World(), f"/image {WORDS}")
+
+
+def caption_in_image_mode() -> str:
+    world = World()
+    reply_to(world, "/image")
+    return reply_to(world, WORDS)
+
+
+def history_of_messages() -> str:
+    return reply_to(stored(WORDS, Reply("Well.")), "/history")
+
+
+def history_of_staff() -> str:
+    return reply_to(stored(WORDS, Reply(""), Origin.STAFF), "/history")
+
+
+def history_of_pictures() -> str:
+    picture = StoredFile("folder/name.png", "image/png", WORDS)
+    return reply_to(stored("draw", Reply(f"{WORDS}\n\nNext?", file=picture)), "/history")
+
+
+def history_of_documents() -> str:
+    return reply_to(stored(f"[document: {WORDS}]\nread it", Reply("Yes.")), "/history")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *(start, not_allowed, persona_chosen, persona_listed, caption, caption_in_image_mode),
+        *(history_of_messages, history_of_staff, history_of_pictures, history_of_documents),
+    ],
+)
+def test_words_are_shown_as_they_are(place: Callable[[], str]) -> None:
+    markdown, words = place(), PERSONA if place in (persona_chosen, persona_listed) else WORDS
+    telegram = parts_of(markdown, 4096, utf16_length, formatting=True)
+    assert [part.formatting for part in telegram] == [()]
+    assert words in telegram[0].text
+    assert words in parts_of(markdown, 2000, len, formatting=False)[0].text
+    html = safe_html(markdown)
+    assert set(re.findall(r"</?(\w+)", html)) <= {"p", "br", "a"}
+    assert set(re.findall('href="([^"]*)"', html)) <= {"https://evil.example"}
+    assert words in unescape(re.sub("<[^>]*>", "", html))
+
+
+@pytest.mark.parametrize(
+    "answer", ["```py\nx = 1", "\\[\nx", "- ```\n  x", f"```\n{'x ' * 400}\n```"]
+)
+def test_what_an_answer_left_open_does_not_take_the_next_message_in(answer: str) -> None:
+    world = stored("show me", Reply(answer))
+    reply_to(world, "and *now*?")
+    text = parts_of(reply_to(world, "/history"), 4096, utf16_length, formatting=True)[0]
+    units = text.text.encode("utf-16-le")
+    for entity in text.formatting:
+        begin, end = entity["offset"], entity["offset"] + entity["length"]
+        assert "now" not in units[2 * begin : 2 * end].decode("utf-16-le")
+    assert "You: and *now*?" in text.text
+
+
+def test_a_definition_in_an_answer_makes_no_links_of_peoples_words() -> None:
+    world = stored(
+        "see [here] or [1]", Reply("No.\n\n[here]: https://evil.example\n> [1]: https://e.e")
+    )
+    [part] = parts_of(reply_to(world, "/history"), 4096, utf16_length, formatting=True)
+    assert part.formatting == ()
+    assert "You: see [here] or [1]" in part.text
+
+
+def test_an_answer_in_history_keeps_its_blocks() -> None:
+    world = stored("show me", Reply("```py\nx = 1\n```\nand\n- y"))
+    [part] = parts_of(reply_to(world, "/history"), 4096, utf16_length, formatting=True)
+    assert [entity["type"] for entity in part.formatting] == ["pre"]
+    assert "I:\n\nx = 1\nand\n• y" in part.text
+
+
+def test_an_answer_that_was_cut_within_code_says_so_after_it() -> None:
+    world = World(Completion("Look:\n```py\nx = 1", "model", cut=True))
+    assert reply_to(world, "show me") == "Look:\n```py\nx = 1\n```\n…"
