@@ -166,10 +166,11 @@ def _keep(measured: Measured, tally: Tally) -> None:
 def _page_weight() -> Row:
     """Add up the page and the files that it names, compressed as they are served."""
     site, settings = Website(ROOT / "functions" / "web"), Settings(web_session_key="key")
-    page = b64decode(site.page(Request("GET", "/"), settings).body)
+    headers = {"accept-encoding": "gzip"}
+    page = b64decode(site.page(Request("GET", "/", headers), settings).body)
     packed = {"index.html": len(page)}
     for path in sorted(re.findall(r"/assets/[\w.]+", gzip.decompress(page).decode())):
-        asset = site.asset(Request("GET", path), settings)
+        asset = site.asset(Request("GET", path, headers), settings)
         assert asset, path
         packed[path.rpartition("/")[2]] = len(b64decode(asset.body))
     note = ", ".join(f"{name} {size / 1024:.1f}" for name, size in packed.items())

@@ -101,3 +101,30 @@ def test_half_a_surrogate_pair_is_replaced(escaped: bytes) -> None:
 
 def test_a_whole_surrogate_pair_is_read() -> None:
     assert parse_json(rb'{"\ud83d\ude00": "\\ud800"}') == {"😀": "\\ud800"}
+
+
+@pytest.mark.parametrize(
+    ("header", "accepted"),
+    [
+        (None, False),
+        ("", False),
+        ("gzip", True),
+        ("x-gzip", True),
+        ("GZIP;Q=0.5", True),
+        ("deflate, gzip ; q=1.0, *;q=0.5", True),
+        ("*", True),
+        ("br", False),
+        ("gzip;q=0", False),
+        ("gzip;q=0.000, *", False),
+        ("*;q=0", False),
+        ("identity", False),
+        ("identity;q=1, gzip;q=0.5", False),
+        ("identity;q=0.1, *;q=0.5", True),
+        ("identity;q=0, gzip", True),
+        ("gzip;q=x", False),
+        ("gzip;q=-1, ,;", False),
+    ],
+)
+def test_gzip_is_for_those_who_want_it(header: str | None, accepted: bool) -> None:
+    headers = {} if header is None else {"accept-encoding": header}
+    assert Request("GET", "/", headers).accepts("gzip") is accepted

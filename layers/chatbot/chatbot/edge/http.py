@@ -27,6 +27,7 @@ STRICT_HEADERS = {
     "x-content-type-options": "nosniff",
 }
 """Headers of every response, also of errors; a response may override single ones."""
+_WEIGHT = re.compile(r"\s*(?:q\s*=\s*(0(?:\.\d*)?|1(?:\.0*)?)\s*)?")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -63,6 +64,22 @@ class Request:
             query=dict(event.get("queryStringParameters") or {}),
             cookies=cookies,
             body=body,
+        )
+
+    def accepts(self, coding: str) -> bool:
+        """Whether the client wants the content coding, such as "gzip" (RFC 9110, 12.5.3).
+
+        A client that names no codings, such as curl, gets none, although it would have to accept
+        all of them.
+        """
+        weights = {}
+        for item in self.headers.get("accept-encoding", "").lower().split(","):
+            name, _, parameters = item.partition(";")
+            match = _WEIGHT.fullmatch(parameters)
+            weights[name.strip().removeprefix("x-")] = float(match[1] or 1) if match else 0.0
+        any_other = weights.get("*", 0.0)
+        return weights.get(coding, any_other) > 0.0 and (
+            weights.get(coding, any_other) >= weights.get("identity", 0.0)
         )
 
     @property

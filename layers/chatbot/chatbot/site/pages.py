@@ -6,8 +6,10 @@ import base64
 import gzip
 import hashlib
 import re
+from dataclasses import replace
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 from chatbot.channels.web.session import new_session, session_of, set_cookie
 from chatbot.core.settings import Settings
@@ -31,6 +33,17 @@ _MAIN = "chat.js"
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
 
+class _Served(NamedTuple):
+    """A file as text and gzipped, since the HTTP API does not compress."""
+
+    text: Response
+    packed: Response
+
+    def to(self, request: Request) -> Response:
+        """Return the response in the form that the client accepts."""
+        return self.packed if request.accepts("gzip") else self.text
+
+
 class Website:
     """Serves `index.html` and `assets/` of `folder`, with title and colours of the settings.
 
@@ -49,17 +62,17 @@ class Website:
         )
         self._rendered_for: tuple[str, str] | None = None
         self._version = ""
-        self._served: dict[str, Response] = {}
+        self._served: dict[str, _Served] = {}
 
     def page(self, request: Request, settings: Settings) -> Response:
         """Return the page, with a cookie for a new conversation if the browser has no valid one."""
-        page = self._responses(settings)["index.html"]
+        page = self._responses(settings)["index.html"].to(request)
         if session_of(request.cookies, settings.web_session_key) is not None:
             return page
         cookie = set_cookie(
             new_session(), settings.web_session_key, secure=request.scheme == "https"
         )
-        return Response(page.status, page.body, {**page.headers, "set-cookie": cookie}, True)
+        return replace(page, headers={**page.headers, "set-cookie": cookie})
 
     def asset(self, request: Request, settings: Settings) -> Response | None:
         """Return the asset of the requested path, or None when there is no such file.
@@ -68,14 +81,18 @@ class Website:
         file of this version, and must not cache it.
         """
         match = _ASSET.fullmatch(request.path)
-        found = self._responses(settings).get(f"{match[1]}.{match[3]}") if match else None
-        if match is None or found is None or match[2] == self._version:
-            return found
-        headers = {**found.headers, "cache-control": "no-store"}
-        return Response(found.status, found.body, headers, found.base64)
+        if match is None:
+            return None
+        found = self._responses(settings).get(f"{match[1]}.{match[3]}")
+        if found is None:
+            return None
+        response = found.to(request)
+        if match[2] == self._version:
+            return response
+        return replace(response, headers={**response.headers, "cache-control": "no-store"})
 
-    def _responses(self, settings: Settings) -> dict[str, Response]:
-        """Return the response for each file name, rendered again only when the settings change."""
+    def _responses(self, settings: Settings) -> dict[str, _Served]:
+        """Return what is served by file name, rendered again only when the settings change."""
         values_key = (settings.web_title, settings.web_color)
         if values_key != self._rendered_for:
             values = {"title": escape(settings.web_title), **colors_of(settings.web_color)}
@@ -86,17 +103,17 @@ class Website:
             self._rendered_for = values_key
         return self._served
 
-    def _file(self, name: str, text: str) -> Response:
-        """Return a gzipped response: browsers accept gzip, and the HTTP API does not compress."""
+    def _file(self, name: str, text: str) -> _Served:
         headers = {
             **_HEADERS,
             "content-security-policy": self._policy,
             "content-type": _MEDIA_TYPES[name.rpartition(".")[2]],
-            "content-encoding": "gzip",
+            "vary": "accept-encoding",
             "cache-control": "no-store" if name == "index.html" else _IMMUTABLE,
         }
-        packed = gzip.compress(text.encode(), 9, mtime=0)
-        return Response(200, base64.b64encode(packed).decode(), headers, True)
+        packed = base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+        encoded = {**headers, "content-encoding": "gzip"}
+        return _Served(Response(200, text, headers), Response(200, packed, encoded, True))
 
 
 def _read(file: Path) -> str:
