@@ -216,6 +216,12 @@ def test_events_that_come_again_meet_their_turns(deploy: Deploy) -> None:
     assert changed(ITEMS, deployment.items()) == again["changed"]
 
 
+def as_recorded(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The items without the backslashes before stars: people's words were not escaped then."""
+    recorded_form: list[dict[str, Any]] = json.loads(json.dumps(items).replace(r"\\*", "*"))
+    return recorded_form
+
+
 def test_conversations_go_on(deploy: Deploy) -> None:
     """Prompts, /history, /export and everything written meanwhile are as before.
 
@@ -229,7 +235,7 @@ def test_conversations_go_on(deploy: Deploy) -> None:
         for prompt, before in zip(played.pop("prompts"), step.pop("prompts"), strict=True):
             assert shows_part_of(prompt, before)
         assert apart_from_prompts(played) == apart_from_prompts(step)
-    items = changed(ITEMS, deployment.items())
+    items = as_recorded(changed(ITEMS, deployment.items()))
     assert apart_from_prompts(items) == apart_from_prompts(goes_on["changed"])
     assert apart_from_prompts(deployment.files()) == apart_from_prompts(goes_on["files"])
 

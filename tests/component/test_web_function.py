@@ -243,13 +243,15 @@ def test_the_turns_of_the_cookies_conversation(call: Call, aws: Aws, table: str)
     assert [turn["id"] for turn in read(call, session=stranger)["turns"]] == ["m3"]
 
 
-def test_every_answer_is_markdown(call: Call, aws: Aws, table: str) -> None:
+def test_only_the_model_writes_markdown(call: Call, aws: Aws, table: str) -> None:
     put(aws, table, 1, answer="*a* <b>")
-    put(aws, table, 2, answer=f"*a* {escaped('*b* <c>')}", origin=Origin.COMMAND)
-    assert [turn["html"] for turn in read(call)["turns"]] == [
+    put(aws, table, 2, answer=f"*a* {escaped('*b* [c] <d>')}", origin=Origin.COMMAND)
+    turns = read(call)["turns"]
+    assert [turn["html"] for turn in turns] == [
         "<p><em>a</em> &lt;b&gt;</p>\n",
-        "<p><em>a</em> *b* &lt;c&gt;</p>\n",
+        "<p>*a* *b* [c] &lt;d&gt;</p>",
     ]
+    assert turns[1]["answer"] == "*a* *b* [c] <d>"
 
 
 def test_a_cursor_goes_on_where_the_last_answer_ended(call: Call, aws: Aws, table: str) -> None:

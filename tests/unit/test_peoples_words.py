@@ -82,7 +82,7 @@ def history_of_staff() -> str:
 
 def history_of_pictures() -> str:
     picture = StoredFile("folder/name.png", "image/png", WORDS)
-    return reply_to(stored("draw", Reply(WORDS, file=picture)), "/history")
+    return reply_to(stored("draw", Reply(f"{WORDS}\n\nNext?", file=picture)), "/history")
 
 
 def history_of_documents() -> str:
@@ -120,6 +120,15 @@ def test_what_an_answer_left_open_does_not_take_the_next_message_in(answer: str)
         begin, end = entity["offset"], entity["offset"] + entity["length"]
         assert "now" not in units[2 * begin : 2 * end].decode("utf-16-le")
     assert "You: and *now*?" in text.text
+
+
+def test_a_definition_in_an_answer_makes_no_links_of_peoples_words() -> None:
+    world = stored(
+        "see [here] or [1]", Reply("No.\n\n[here]: https://evil.example\n> [1]: https://e.e")
+    )
+    [part] = parts_of(reply_to(world, "/history"), 4096, utf16_length, formatting=True)
+    assert part.formatting == ()
+    assert "You: see [here] or [1]" in part.text
 
 
 def test_an_answer_in_history_keeps_its_blocks() -> None:

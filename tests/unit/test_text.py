@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from chatbot.channels.text.entities import parts_of
 from chatbot.channels.text.html import safe_html
 from chatbot.channels.text.split import utf16_length
-from chatbot.core.markdown import closed, escaped, shortened, shortened_markdown, unfinished
+from chatbot.core.markdown import (
+    closed,
+    escaped,
+    shortened,
+    shortened_markdown,
+    unescaped,
+    unfinished,
+)
 from chatbot.core.text import shows_nothing
 
 
@@ -115,6 +122,7 @@ def shown(markdown: str) -> list[str]:
     ],
 )
 def test_peoples_words_are_shown_as_they_are(words: str) -> None:
+    assert unescaped(escaped(words)) == words
     for text in shown(escaped(words)):
         assert text.splitlines() == words.splitlines() or text == words.strip()
     for text in shown(f"a\n\nYou: {escaped(words)}!\n\nb"):
@@ -126,6 +134,7 @@ def test_peoples_words_are_shown_as_they_are(words: str) -> None:
 )
 def test_no_words_format_anything(pieces: list[str]) -> None:
     words = "".join(pieces)
+    assert unescaped(escaped(words)) == words
     assert all(text.split() == f"a: {words} b".split() for text in shown(f"a: {escaped(words)} b"))
 
 

@@ -15,7 +15,7 @@ from chatbot.conversation.context import Context
 from chatbot.conversation.export import exported, exported_profile
 from chatbot.core.files import File, StoredFile
 from chatbot.core.key import TurnKey
-from chatbot.core.markdown import escaped, shortened, shortened_markdown
+from chatbot.core.markdown import begins_block, defines, escaped, shortened, shortened_markdown
 from chatbot.core.message import Author, Command, Kind, Message
 from chatbot.core.ports import Turns
 from chatbot.core.timeline import exchanges, is_exchange, until_break
@@ -231,14 +231,21 @@ def _shown(context: Context, turn: Turn) -> str:
 
 
 def _shown_answer(turn: Turn, me: str) -> str:
-    """The answer as Markdown, as the model wrote it; of a picture its description."""
-    if turn.reply.file:
-        return f"\n{me}: 🖼 {_as_written(turn.reply.file.title)}"
+    """The answer as Markdown, as the model wrote it; a picture begins with its description."""
     if not turn.reply.text:
         return ""
+    if turn.reply.file:
+        return f"\n{me}: 🖼 {_with_caption(turn.reply.text, turn.reply.file.title)}"
+    if defines(turn.reply.text):
+        return f"\n{me}: {_as_written(turn.reply.text)}"
     answer = shortened_markdown(turn.reply.text, LONGEST_SHOWN)
-    # What begins a block, such as code or a list, must begin a line.
-    return f"\n{me}:\n\n{answer}" if "\n" in answer else f"\n{me}: {answer}"
+    return f"\n{me}:\n\n{answer}" if begins_block(answer) else f"\n{me}: {answer}"
+
+
+def _with_caption(text: str, caption: str) -> str:
+    """The text of a picture, which begins with the caption; earlier versions did not escape it."""
+    after = text.removeprefix(escaped(caption)).removeprefix(caption)
+    return _as_written(caption) + shortened_markdown(after, LONGEST_SHOWN)
 
 
 def _as_written(words: str) -> str:

@@ -6,30 +6,41 @@ import re
 
 from chatbot.core.graphemes import continues_character
 
-_ANYWHERE = re.compile(r"[\\`*_~$|<&]")
-# Backslashes before brackets would begin a formula; references to characters do not.
+_ANYWHERE = re.compile(r"[\\`*_~$|]|<(?=br\s*/?>|[^\s<>]*[:@])|&(?=#?\w+;)", re.IGNORECASE)
+# In brackets that are a link's. Backslashes before them would begin a formula.
+_LINK = re.compile(r"\][(\[:]")
 _BRACKETS = {ord("["): "&#91;", ord("]"): "&#93;"}
 _BLOCK_START = re.compile(r"^([ \t]*\d{0,9})([#>+=.)-])")
-_INDENT = re.compile(r"^[ \t]")
+_INDENT = re.compile(r"^(?: (?= {3}| {0,2}\t)|\t)")
+_ESCAPED = re.compile(r"\\([\\`*_~$|<&#>+=.)-])|&#(91|93|32|9);")
 _FENCE = re.compile(r"(?P<before>(?:[ >]|[-*+] |\d+[.)] )*)(?P<fence>`{3,}|~{3,})(?P<rest>.*)")
 _FORMULA = re.compile(r"[ >]*(?P<opening>\$\$|\\\[)\s*")
+_DEFINITION = re.compile(r"^(?:[ >]|[-*+] |\d+[.)] )*\[[^\[\]]{1,999}\]:", re.MULTILINE)
+_BLOCK = re.compile(r"`{3}|~{3}|\$\$\s*\n|\\\[\s*\n|[-*+] |\d{1,9}[.)] |>|\|")
 _CLOSING = {"$$": "$$", r"\[": r"\]"}
 
 
 def escaped(words: str) -> str:
     """Return Markdown that shows the words as they are, so that none of them formats anything.
 
-    For what people wrote or chose: messages, names, captions, names of documents.
+    For what people wrote or chose: messages, names, captions, names of documents. It must not be
+    put into Markdown that has definitions; see `defines`.
     """
-    lines = words.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return "\n".join(map(_escaped_line, lines))
+    words = words.replace("\r\n", "\n").replace("\r", "\n")
+    words = _ANYWHERE.sub(r"\\\g<0>", words)
+    words = words.translate(_BRACKETS) if _LINK.search(words) else words
+    return "\n".join(map(_escaped_line, words.split("\n")))
 
 
-def _escaped_line(line: str) -> str:
-    text = _ANYWHERE.sub(r"\\\g<0>", line).translate(_BRACKETS)
-    # At the start of a line these begin a heading, quote, list or title, and spaces begin code.
+def _escaped_line(text: str) -> str:
+    # At the start of a line these begin a heading, quote, list or title, and four spaces code.
     text = _BLOCK_START.sub(r"\1\\\2", text)
-    return _INDENT.sub(lambda space: f"&#{ord(space[0])};", text)
+    return _INDENT.sub(lambda indent: f"&#{ord(indent[0])};", text)
+
+
+def unescaped(markdown: str) -> str:
+    """Return the text of Markdown that has words of `escaped` and no formatting."""
+    return _ESCAPED.sub(lambda match: match[1] or chr(int(match[2])), markdown)
 
 
 def shortened(words: str, most: int) -> str:
@@ -77,3 +88,13 @@ def closed(markdown: str) -> str:
             opened = formula["opening"]
             end = _CLOSING[opened]
     return f"{markdown}\n{end}" if opened else markdown
+
+
+def begins_block(markdown: str) -> bool:
+    """Whether the Markdown must begin a line: with code, a formula, a list, a quote or a table."""
+    return _BLOCK.match(markdown) is not None
+
+
+def defines(markdown: str) -> bool:
+    """Whether the Markdown may define links, which all other brackets beside it would refer to."""
+    return _DEFINITION.search(markdown) is not None
