@@ -206,7 +206,8 @@ class MemoryHistory:
         with self._step("note_try"):
             event, tries = self.tries.get(key.conversation, ("", Tries()))
             if before == Tries():
-                unchanged = event != key.sort or tries.crashes > MOST_CRASHES
+                redriven = event == key.sort and tries.crashes > MOST_CRASHES
+                unchanged = event < key.sort or redriven
             else:
                 same = (tries.crashes, tries.asked) == (before.crashes, before.asked)
                 unchanged = event == key.sort and same

@@ -31,8 +31,10 @@ def test_tries_are_counted_for_one_event_at_a_time(history: Store) -> None:
 
 
 def test_a_note_replaces_only_what_its_delivery_knows(history: Store) -> None:
-    key = make(1).key
-    history.raise_try(make(2).key)
+    key = make(2).key
+    history.raise_try(make(3).key)
+    assert not history.note_try(key, Tries(), Tries(-1, asked=1))  # the group has gone on
+    history.raise_try(make(1).key)
     first = Tries(-1, paid=1, asked=2)
     assert history.note_try(key, Tries(), first)  # of the first delivery, which is not counted
     assert not history.note_try(key, Tries(), replace(first, asked=3))

@@ -221,10 +221,10 @@ class CrashCounter(Protocol):
     def note_try(self, key: TurnKey, before: Tries, after: Tries) -> bool:
         """Store `after` in place of `before`, which this delivery has read or stored.
 
-        With a `before` of `Tries()` nothing may be stored for the event yet, except what remains of
-        one that was moved to the dead-letter queue and is redriven: it starts anew. Returns False,
-        and stores nothing, when another delivery of the event has changed it. Repeated, it does no
-        harm.
+        With a `before` of `Tries()` nothing may be stored for the event yet, nor for a later one,
+        except what remains of one that was moved to the dead-letter queue and is redriven: it
+        starts anew. Returns False, and stores nothing, when another delivery has changed it.
+        Repeated, it does no harm.
         """
 
 

@@ -103,7 +103,10 @@ class StateItems:
             ":asked": after.asked,
             ":heard": [half for pair in after.heard for half in pair],
         }
-        unchanged = "attribute_not_exists(event) OR event <> :event OR n > :most"
+        # A later event's item stays: the group has gone on without this delivery.
+        unchanged = (
+            "attribute_not_exists(event) OR event < :event OR (event = :event AND n > :most)"
+        )
         if before == Tries():
             values[":most"] = MOST_CRASHES
         else:
