@@ -360,7 +360,11 @@ class Rival(FakeModel):
     def answer(
         self, prompt: Sequence[PromptLine], seconds: float, show: Show, spending: Spending
     ) -> Completion:
+        if self.world.model is self.usual:  # in the same batch, after the first prompt
+            return self.usual.answer(prompt, seconds, show, spending)
         self.world.use(self.usual)
+        spending.begin_request()
+        spending.count_paid()
         handle(self.world, *self.sent)
         return Completion("ours", "m")
 
@@ -372,6 +376,18 @@ def test_a_message_that_was_answered_alone_meanwhile_counts_for_itself() -> None
     assert handle(world, one, two) == Done()
     assert world.channel.received == ["You said: one"]
     assert world.history.find(two.key) is None
+
+
+def test_what_was_merged_in_vain_is_not_merged_again() -> None:
+    """Another worker has answered the first message: the prompt was paid for the others, too."""
+    world = World()
+    sent = envelopes(world, "one", "two", "three")
+    for envelope in sent:
+        world.queue.send(envelope)
+    world.use(Rival(world, sent[0]))
+    assert world.invoke() == []
+    assert world.channel.received == [f"You said: {text}" for text in ("one", "two", "three")]
+    assert world.history.tries[CONVERSATION] == (sent[2].key.sort, Tries(paid=1, asked=1))
 
 
 def test_another_message_answered_meanwhile_hands_all_back() -> None:

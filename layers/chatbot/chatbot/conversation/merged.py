@@ -7,13 +7,15 @@ of one of its messages, so that each is answered alone then.
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from chatbot.conversation.answer import Answers
 from chatbot.conversation.attempt import Attempt
 from chatbot.conversation.coalesce import awaits_more, merge, mergeable, pieces
 from chatbot.conversation.ledger import Ledger
+from chatbot.core.completion import Spending
 from chatbot.core.errors import ModelRefused
 from chatbot.core.message import Message
 from chatbot.core.ports import Channel, Journal
@@ -26,8 +28,8 @@ REST_ARRIVES = 2.0
 """Seconds to wait for the next piece of a long text that the platform has split, or of an album."""
 
 Apart = MutableMapping[str, Tries]
-"""The records, by message id, that are to be answered alone because a prompt merged from them has
-failed, with what that prompt has requested for each."""
+"""The records, by message id, that were part of a prompt of this invocation, with what it requested
+for each. Where they are not answered by it, they are answered alone."""
 
 
 class MergedAnswers:
@@ -63,7 +65,10 @@ class MergedAnswers:
         )
         alone = pieces(messages)
         if len(alone) < len(messages):
-            with ledger.shared() as spending:
+            # Also of a prompt that is answered: another worker may have answered the first message
+            # meanwhile, and then the others come by their own records.
+            others = records[len(alone) : len(messages)]
+            with ledger.shared() as spending, _spent_for(others, spending, apart):
                 try:
                     return make_turn(merge(messages), spending=spending, shared=True), messages
                 except ModelRefused as refused:
@@ -73,13 +78,22 @@ class MergedAnswers:
                         reason=refused.reason,
                         messages=len(messages),
                     )
-            spent = Tries(paid=spending.paid, asked=spending.requests)
-            for record in records[len(alone) : len(messages)]:
-                apart[record.message_id] = spent
         message = merge(alone)
         if not message.addressed:
             return Done(len(alone) - 1)
-        return make_turn(message, spending=ledger.spending, heard=ledger.heard), alone
+        with _spent_for(records[1 : len(alone)], ledger.spending, apart):
+            turn = make_turn(message, spending=ledger.spending, heard=ledger.heard)
+        return turn, alone
+
+
+@contextmanager
+def _spent_for(records: Sequence[Record], spending: Spending, apart: Apart) -> Iterator[None]:
+    """Count what is requested in this block for each of the records, and merge none of them."""
+    try:
+        yield
+    finally:
+        spent = Tries(paid=spending.paid, asked=spending.requests)
+        apart.update({record.message_id: spent for record in records})
 
 
 def _first_tried(messages: list[Message], records: Sequence[Record], apart: Apart) -> list[Message]:
