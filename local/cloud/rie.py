@@ -13,6 +13,7 @@ import importlib.util
 import json
 import os
 import platform
+import secrets
 import signal
 import socket
 import subprocess
@@ -36,6 +37,8 @@ import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 os.execv(sys.argv[1], sys.argv[1:])
 """
+_PORTS = range(20_000, 32_768)
+_PORT_TRIES = 100
 _STARTS = 5
 _START_SECONDS = 10.0
 
@@ -161,6 +164,13 @@ def _emulator() -> Path:
 
 
 def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """A free port below those that Linux gives to outgoing connections (ip_local_port_range).
+
+    The emulator opens the runtime API's port only at the first invocation: by then any connection
+    of this machine could have been given it.
+    """
+    for _ in range(_PORT_TRIES):
+        port = _PORTS.start + secrets.randbelow(len(_PORTS))
+        with suppress(OSError), socket.create_server((HOST, port)):
+            return port
+    raise RuntimeError("no free port")

@@ -176,3 +176,19 @@ def test_a_killed_lambda_process_is_followed_by_a_fresh_one(process: Rie) -> Non
     threading.Timer(0.3, process.kill).start()
     assert process.invoke('{"seconds": 1.5}').error.startswith("Runtime.ExitError")
     assert process.invoke("{}").payload["count"] == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the runtime emulator needs Linux")
+def test_no_outgoing_connection_can_take_the_emulators_ports(function: Function) -> None:
+    """It opens the second one only when it is invoked."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    emulator = Rie(function, log=lambda line: None)
+    try:
+        arguments = Path(f"/proc/{emulator._process.pid}/cmdline").read_text().split("\0")
+        ports = [
+            int(each.rpartition(":")[2]) for each in arguments if each.startswith("127.0.0.1:")
+        ]
+        assert len(ports) == 2
+        assert max(ports) < first
+    finally:
+        emulator.close()

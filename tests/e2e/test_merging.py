@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 import requests
 
 from local.standins.faults import Fault
 from local.standins.people import CHANNELS
-from tests.e2e.chat import Chat
+from tests.e2e.chat import SECONDS, Chat
 
 Chats = Callable[[str], Chat]
 
@@ -20,11 +22,11 @@ Chats = Callable[[str], Chat]
 def test_they_are_answered_together_once_and_in_order(chat: Chats, channel: str) -> None:
     chatting, marker = chat(channel), str(uuid.uuid4())
     texts = [f"{word} {marker}" for word in ("zero", "one", "two", "three")]
-    chatting.stack.openai.faults.add(Fault("slow", contains=texts[0], delay_s=1.5))
-    for text in texts[:-1]:
-        assert chatting.post(chatting.person.write(channel, text, chatting.stack.url)).ok
-    chatting.say(texts[-1])
+    write_while_the_first_is_answered(chatting, *texts)
     merged, last_text = "\n".join(texts[1:]), f"Is that all? {marker}"
+    end = time.monotonic() + SECONDS
+    while len(_answers(chatting, channel, 2)) < 2 and time.monotonic() < end:
+        time.sleep(0.05)
     assert chatting.say(last_text)[-1].startswith(f"You said: {last_text}")
     first, second, last = chatting.prompts(marker)
     assert first[-1]["content"] == texts[0]
@@ -34,15 +36,13 @@ def test_they_are_answered_together_once_and_in_order(chat: Chats, channel: str)
         merged,
         last_text,
     ]
-    assert _answers(chatting, channel) == [texts[0], merged, last_text]
+    assert _answers(chatting, channel, 3) == [texts[0], merged, last_text]
 
 
 def test_nothing_is_merged_across_a_command(chat: Chats) -> None:
     chatting, marker = chat("telegram"), str(uuid.uuid4())
     texts = [f"zero {marker}", f"one {marker}", "/reset", f"two {marker}"]
-    chatting.stack.openai.faults.add(Fault("slow", contains=texts[0], delay_s=1.5))
-    for text in texts:
-        assert chatting.post(chatting.person.write("telegram", text, chatting.stack.url)).ok
+    write_while_the_first_is_answered(chatting, *texts)
     chatting.received(4)
     asked = [prompt[-1]["content"] for prompt in chatting.prompts(marker)]
     assert asked == [texts[0], texts[1], texts[3]]
@@ -76,11 +76,10 @@ def test_an_album_is_one_message(chat: Chats) -> None:
 def test_a_message_edited_before_its_answer_is_answered_as_edited(chat: Chats) -> None:
     chatting, marker = chat("telegram"), str(uuid.uuid4())
     zero, last = f"zero {marker}", f"last {marker}"
-    chatting.stack.openai.faults.add(Fault("slow", contains=zero, delay_s=1.5))
-    assert chatting.post(chatting.person.telegram(zero)).ok
     written = chatting.person.telegram(f"oen {marker}")
-    assert chatting.post(written).ok
-    assert chatting.post(chatting.person.telegram_edit(written, f"one {marker}")).ok
+    with being_answered(chatting, zero):
+        assert chatting.post(written).ok
+        assert chatting.post(chatting.person.telegram_edit(written, f"one {marker}")).ok
     chatting.received(2)
     late = chatting.person.telegram_edit(written, f"too late {marker}")
     assert chatting.post(late).ok
@@ -89,7 +88,32 @@ def test_a_message_edited_before_its_answer_is_answered_as_edited(chat: Chats) -
     assert asked == [zero, f"one {marker}", last]
 
 
-def _answers(chatting: Chat, channel: str) -> list[str]:
+def write_while_the_first_is_answered(chatting: Chat, *texts: str) -> None:
+    """Write the texts; the model begins to answer the first when all of them are queued."""
+    with being_answered(chatting, texts[0]):
+        for text in texts[1:]:
+            post = chatting.person.write(chatting.channel, text, chatting.stack.url)
+            assert chatting.post(post).ok
+
+
+@contextmanager
+def being_answered(chatting: Chat, text: str) -> Iterator[None]:
+    """Write the text; the model begins to answer it at the end of the block."""
+    queued = threading.Event()
+
+    def wait(environ: object) -> None:
+        queued.wait(SECONDS)
+
+    chatting.stack.openai.faults.add(Fault("slow", contains=text, then=wait))
+    try:
+        post = chatting.person.write(chatting.channel, text, chatting.stack.url)
+        assert chatting.post(post).ok
+        yield
+    finally:
+        queued.set()
+
+
+def _answers(chatting: Chat, channel: str, at_least: int) -> list[str]:
     """Return the messages that each answer repeats, in order."""
     if channel == "web":
         cookie = chatting.person.signer.web_cookie(chatting.person.session)
@@ -97,5 +121,5 @@ def _answers(chatting: Chat, channel: str) -> list[str]:
         page = requests.get(url, headers={"cookie": cookie}, timeout=30).json()
         found = [turn["answer"] for turn in page["turns"] if turn["answer"]]
     else:
-        found = chatting.received(3)
+        found = chatting.received(at_least)
     return [text.removeprefix("You said: ").split("\n\n")[0] for text in found]
