@@ -328,7 +328,7 @@ def test_a_setting_says_for_good_what_is_omitted() -> None:
     assert body == {
         "model": "first",
         "messages": [{"role": "user", "content": "Be kind.\n\nHello"}],
-        "max_tokens": 512,
+        "max_tokens": bench.settings.max_tokens,
         "stream": True,
     }
     assert journal.warnings == []
