@@ -9,6 +9,7 @@ import pytest
 from chatbot.conversation.merged import REST_ARRIVES
 from chatbot.core.errors import ContentFiltered, ModelUnavailable
 from chatbot.core.message import Envelope, Kind
+from chatbot.core.turn import State
 from chatbot.core.work import Done, HandBack
 from tests.unit.test_coalesce import handle
 from tests.world import CONVERSATION, World
@@ -162,3 +163,19 @@ def test_messages_that_are_answered_apart_are_answered_as_edited(number: int) ->
     assert world.channel.received == [f"You said: {text}" for text in answered]
     assert len(world.model.prompts) == 3
     assert world.queue.letters == []
+
+
+@pytest.mark.parametrize("kind", ["edit", "rating"])
+def test_what_has_no_turn_does_not_end_the_delivery_of_what_comes_behind_it(kind: str) -> None:
+    """Both records come again after the worker died while it posted the answer."""
+    world = World("Fine.")
+    before = edited(world, "What?", 9) if kind == "edit" else world.envelope("", kind=Kind.RATING)
+    asked = said(world, "Hello")
+    assert world.handle(before) == Done()
+    world.channel.outcomes.append(RuntimeError("died"))
+    assert isinstance(world.handle(asked), HandBack)
+    world.clock.advance(200)
+    assert world.handle(before, 2) == Done()
+    assert world.handle(asked, 2) == Done()
+    assert world.channel.received == ["Fine."]
+    assert world.turn(asked).state is State.DELIVERED

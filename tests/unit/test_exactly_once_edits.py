@@ -10,7 +10,7 @@ from hypothesis.stateful import precondition, rule
 
 from chatbot.core.message import Envelope
 from chatbot.core.turn import State
-from tests.unit.test_exactly_once import SENTENCES, LIMITS, Machine
+from tests.unit.test_exactly_once import LIMITS, SENTENCES, Machine
 from tests.world import CONVERSATION
 
 

@@ -133,9 +133,9 @@ class RecordHandler:
             ledger.open(key)
             if dead_letter := self._dead_letter(key, turn, attempt, ledger.crashes):
                 return dead_letter
-            self._settle_earlier_turns(key, timeline)
             attempt = replace(attempt, recorded=timeline.posted_ids())
             if turn is not None:
+                self._settle_earlier_turns(key, timeline)
                 outcome = self._delivery.resume(turn, channel, attempt)
             else:
                 records = (record, *waiting)
@@ -229,6 +229,7 @@ class RecordHandler:
             if isinstance(made, Done | HandBack):
                 return made
             turn, messages = made
+        self._settle_earlier_turns(envelope.key, timeline)
         pointers = pointers_to(turn, messages[1:])
         return self._delivery.begin(turn, channel, attempt, pointers)
 
@@ -239,6 +240,9 @@ class RecordHandler:
         a turn in `sending` whose claim has ended was posted. Without a claim, its record is in the
         dead-letter queue instead, and the turn stays as it is. Turns under an earlier id of the
         conversation have a group of their own.
+
+        Not for an event without a turn, such as a rating or an edit: it comes again with the
+        records behind it, whose turns may be the ones that are still being posted.
         """
         for turn in timeline.turns:
             if turn.key.conversation != key.conversation:
