@@ -21,8 +21,8 @@ from chatbot.core.errors import HistoryUnavailable, Unreadable
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Envelope, Kind, Message
 from chatbot.core.settings import Settings
-from chatbot.core.turn import Links
-from chatbot.core.work import Done
+from chatbot.core.turn import Links, State
+from chatbot.core.work import Done, HandBack
 from chatbot.edge.http import Received, Request
 from tests.fakes import NOON, FakeClock
 from tests.world import CONVERSATION, World
@@ -44,6 +44,20 @@ def rate(world: World, rating: int, answer: str = "p1") -> Envelope:
     envelope = world.envelope("", kind=Kind.RATING, rating=rating, replied_to=answer)
     assert isinstance(world.handle(envelope), Done)
     return envelope
+
+
+def test_a_rating_does_not_end_the_delivery_of_the_answer_behind_it() -> None:
+    """Both records come again after the worker died while it posted that answer."""
+    world = World("Fine.")
+    rated = rate(world, 1)
+    asked = world.envelope("Hello")
+    world.channel.outcomes.append(RuntimeError("died"))
+    assert isinstance(world.handle(asked), HandBack)
+    world.clock.advance(200)
+    assert world.handle(rated, 2) == Done()
+    assert world.handle(asked, 2) == Done()
+    assert world.channel.received == ["Fine."]
+    assert world.turn(asked).state is State.DELIVERED
 
 
 def test_a_thumb_is_kept_with_the_answer_and_counted() -> None:

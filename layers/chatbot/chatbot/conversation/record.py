@@ -107,9 +107,9 @@ class RecordHandler:
                 counted = True
             if dead_letter := self._dead_letter(key, turn, attempt, crashes):
                 return dead_letter
-            self._settle_earlier_turns(key, timeline)
             attempt = replace(attempt, recorded=timeline.posted_ids())
             if turn is not None:
+                self._settle_earlier_turns(key, timeline)
                 outcome = self._delivery.resume(turn, channel, attempt)
             else:
                 records = (record, *waiting)
@@ -178,6 +178,7 @@ class RecordHandler:
         if messages[0].kind is Kind.RATING:
             keep_rating(messages[0], timeline, self._history, self._journal)
             return Done()
+        self._settle_earlier_turns(envelope.key, timeline)  # before anything is paid for
         if crashes > CRASHES_BEFORE_FALLBACK or attempt.given_up():
             turn = self._answers.fallback(messages[0], "gave_up")
         elif not attempt.can_begin():
@@ -198,6 +199,9 @@ class RecordHandler:
         A FIFO queue gives us this record only after the earlier ones of its group were deleted, so
         a turn in `sending` whose claim has ended was posted. Without a claim, its record is in the
         dead-letter queue instead, and the turn stays as it is.
+
+        Not for an event that gets no turn, such as a rating: when a worker dies, it comes again
+        with the records behind it, one of whose answers may still have to be posted.
         """
         for turn in timeline.turns:
             if turn.key == key or turn.state is not State.SENDING or turn.claim is None:
