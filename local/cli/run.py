@@ -8,6 +8,7 @@ import sys
 import threading
 from contextlib import redirect_stdout
 from dataclasses import asdict
+from functools import partial
 
 import requests
 
@@ -39,7 +40,7 @@ def run(
     def say(text: str) -> None:
         print(text, file=out, flush=True)
 
-    log = lambda line: print(line, flush=True)  # noqa: E731
+    log = partial(print, flush=True)  # to whatever stdout is then, which is redirected below
     stack = Stack(Options(port, runtime, workers, log=log, progress=say))
 
     def take(line: str) -> None:

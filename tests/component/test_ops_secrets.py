@@ -75,6 +75,13 @@ def run(aws: Aws, addresses: dict[str, str], tmp_path: Path) -> Run:
     return secrets
 
 
+def store(name: str, value: str) -> None:
+    """Store a secret past the command, which stores none that a platform refuses."""
+    boto3.client("ssm").put_parameter(
+        Name=f"/chatbot/{name}", Value=value, Type="SecureString", Overwrite=True
+    )
+
+
 def stored(path: str = "/chatbot") -> dict[str, dict[str, Any]]:
     answer = boto3.client("ssm").get_parameters_by_path(Path=path, WithDecryption=True)
     return {each["Name"].rpartition("/")[2]: dict(each) for each in answer["Parameters"]}
@@ -233,9 +240,7 @@ def test_on_a_terminal_it_asks_again_for_what_a_platform_refuses(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run() == 0
-    boto3.client("ssm").put_parameter(
-        Name="/chatbot/TELEGRAM_BOT_TOKEN", Value="1:revoked", Type="SecureString", Overwrite=True
-    )
+    store("TELEGRAM_BOT_TOKEN", "1:revoked")
     terminal = Terminal(
         monkeypatch, ("TELEGRAM_BOT_TOKEN", "1:mistyped"), right("TELEGRAM_BOT_TOKEN")
     )
@@ -248,9 +253,7 @@ def test_with_a_refused_token_it_asks_for_what_belongs_to_it(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run() == 0
-    boto3.client("ssm").put_parameter(
-        Name="/chatbot/MESSENGER_APP_SECRET", Value="old", Type="SecureString", Overwrite=True
-    )
+    store("MESSENGER_APP_SECRET", "old")
     terminal = Terminal(monkeypatch, right("MESSENGER_APP_SECRET"))
     assert main(["secrets"]) == 0
     assert terminal.asked == ["MESSENGER_PAGE_TOKEN", "MESSENGER_APP_ID", "MESSENGER_APP_SECRET"]

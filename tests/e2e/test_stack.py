@@ -24,8 +24,8 @@ from local.cloud.aws import CREDENTIALS
 from local.cloud.runtime import InProcess, Result
 from local.stack import Options, Stack
 from local.standins.people import Person, Signer
+from tests.modules import ROOT, run_module
 
-ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
 LINUX = sys.platform == "linux"
 
@@ -45,14 +45,11 @@ class Running:
         return _descendants(self.process.pid)
 
 
-def _command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "local", *arguments]
-
-
 @contextmanager
 def running(*arguments: str) -> Iterator[Running]:
+    command = [sys.executable, "-m", "local", *arguments]
     process = subprocess.Popen(
-        _command(*arguments), cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     assert process.stdout
     try:
@@ -72,14 +69,13 @@ def running(*arguments: str) -> Iterator[Running]:
 
 
 def _local(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        _command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
+    return run_module("local", *arguments, timeout=60)
 
 
 def _ops(*arguments: str) -> str:
-    command = [sys.executable, "-m", "ops", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    done = run_module("ops", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def _descendants(pid: int) -> set[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -15,6 +14,7 @@ from tests.faults.cases import Case, every
 from tests.faults.finding import Finding
 from tests.faults.matrix import run_all
 from tests.faults.run import Seen, judge
+from tests.modules import run_module
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -136,14 +136,7 @@ def test_faults(tmp_path: Path) -> None:
     ]
     only = [option for case in chosen for option in ("--only", case.name)]
     arguments = ["--runtime", "inprocess", "--report", str(tmp_path / "report.json"), *only]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.faults", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    done = run_module("tests.faults", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"cases {len(chosen)}  lost 0  doubled 0" in done.stdout
 

@@ -46,7 +46,7 @@ from chatbot.core.errors import (
     PostRefused,
     UselessAnswer,
 )
-from chatbot.core.message import Envelope
+from chatbot.core.message import Envelope, Kind
 from chatbot.core.ports import Settling, Show
 from chatbot.core.settings import Settings
 from chatbot.core.translations import sentences
@@ -199,8 +199,8 @@ class SteppingModel(FakeModel):
 class Machine(RuleBasedStateMachine):
     settling = Settling.OPERATOR
 
-    @initialize(waiting=st.integers(0, 3))
-    def begin(self, waiting: int) -> None:
+    @initialize(waiting=st.integers(0, 3), rated=st.booleans())
+    def begin(self, waiting: int, rated: bool) -> None:
         self.clock = FakeClock()
         self.table = MemoryHistory()
         self.queue = FakeQueue(self.clock, visibility=6 * INVOCATION)
@@ -211,8 +211,11 @@ class Machine(RuleBasedStateMachine):
         self.paid: Counter[str] = Counter()
         self.invoked_twice = 0
         self.sent: list[Envelope] = []
+        self.events = self.ratings = 0
         self.killed = False
         self.workers: list[Stepping] = []
+        if rated:
+            self.rate()
         for _ in range(waiting):
             self.send("ada")
 
@@ -220,16 +223,23 @@ class Machine(RuleBasedStateMachine):
     @rule(author=st.sampled_from(["ada", "ada", "ada", "bob"]))
     def send(self, author: str) -> None:
         """Messages of one author that wait together are merged."""
-        number = len(self.sent)
-        envelope = Envelope(
-            "telegram",
-            CONVERSATION,
-            f"{number:012d}:message",
-            1_795_000_000_000 + number,
-            {"text": f"q{number}", "author": author},
-        )
-        self.sent.append(envelope)
+        self.sent.append(self._queued({"text": f"q{len(self.sent)}", "author": author}))
+
+    @precondition(lambda self: self.ratings < 2)
+    @rule()
+    def rate(self) -> None:
+        """A rating has no turn of its own: with the records behind it, it is handled again."""
+        self.ratings += 1
+        self._queued({"kind": Kind.RATING, "rating": 1, "replied_to": "p1"})
+
+    def _queued(self, payload: dict[str, object]) -> Envelope:
+        """Queue an event that happened after all earlier ones."""
+        self.events += 1
+        at = 1_795_000_000_000 + self.events
+        event_id = f"{self.events:012d}:event"
+        envelope = Envelope("telegram", CONVERSATION, event_id, at, payload)
         self.queue.send(envelope)
+        return envelope
 
     @precondition(lambda self: self.sent)
     @rule(data=st.data())

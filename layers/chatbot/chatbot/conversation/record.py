@@ -215,6 +215,8 @@ class RecordHandler:
         if first.edits:
             self._journal.info("edit", channel=envelope.channel, event_id=envelope.event_id)
             return Done()
+        if first.addressed:
+            self._settle_earlier_turns(envelope.key, timeline)  # before anything is paid for
         if attempt.given_up() or not ledger.may_pay:
             if not first.addressed:
                 return Done()
@@ -229,7 +231,6 @@ class RecordHandler:
             if isinstance(made, Done | HandBack):
                 return made
             turn, messages = made
-        self._settle_earlier_turns(envelope.key, timeline)
         pointers = pointers_to(turn, messages[1:])
         return self._delivery.begin(turn, channel, attempt, pointers)
 
@@ -241,8 +242,8 @@ class RecordHandler:
         dead-letter queue instead, and the turn stays as it is. Turns under an earlier id of the
         conversation have a group of their own.
 
-        Not for an event without a turn, such as a rating or an edit: it comes again with the
-        records behind it, whose turns may be the ones that are still being posted.
+        Not for an event that gets no turn, such as a rating or an edit: when a worker dies, it
+        comes again with the records behind it, one of whose answers may still have to be posted.
         """
         for turn in timeline.turns:
             if turn.key.conversation != key.conversation:
