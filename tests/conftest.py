@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+hypothesis.settings.register_profile("tests", deadline=None)  # machines are slow at times
+hypothesis.settings.load_profile("tests")
 
 _WAITING = ("tests/e2e/", "tests/faults/")
 _WITHOUT_THE_STACK = ("tests/e2e/test_stack.py", "tests/e2e/test_storm.py")

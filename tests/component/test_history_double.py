@@ -65,7 +65,6 @@ def perform(history: Store, conversation: str, step: tuple[Any, ...]) -> object:
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )
 @given(st.lists(steps, min_size=1, max_size=8))

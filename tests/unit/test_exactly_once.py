@@ -479,7 +479,6 @@ class MessengerMachine(Machine):
 LIMITS = settings(
     max_examples=200,
     stateful_step_count=40,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 

@@ -88,7 +88,7 @@ def odd_envelopes(draw: st.DrawFn) -> Envelope:
 
 
 @given(odd_envelopes())
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 def test_the_worker_answers_whatever_is_missing(envelope: Envelope) -> None:
     inbox = Inbox({})
     assert inbox.handle(envelope) == Done(), inbox.journal.warnings
@@ -112,7 +112,7 @@ _EVENTS = _events()
 
 
 @given(odd_events())
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 def test_the_webhook_queues_whatever_it_can_key(case: tuple[Any, oddities.Path, Any]) -> None:
     event, path, value = case
     before = Inbox({}).receive({"object": "page", "entry": [_entry(event)]})
@@ -137,6 +137,6 @@ def odd_bodies(draw: st.DrawFn) -> Any:
 
 
 @given(odd_bodies())
-@settings(max_examples=EXAMPLES // 4, deadline=None)
+@settings(max_examples=EXAMPLES // 4)
 def test_an_odd_entry_never_fails_the_webhook(body: Any) -> None:
     Inbox({}).receive(body)

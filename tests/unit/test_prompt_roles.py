@@ -100,7 +100,7 @@ def check(lines: Sequence[PromptLine]) -> None:
     assert all(line.content.strip() or line.pictures for line in lines[:-1])
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(timelines(), messages, limits, st.sampled_from([(), (PICTURE,)]))
 def test_roles_alternate(
     timeline: Timeline, message: Message, limited: Settings, pictures: tuple[str, ...]
@@ -120,7 +120,6 @@ def test_roles_alternate(
     assert lines[1:] == (question,), "the message itself is left"
 
 
-@settings(deadline=None)
 @given(timelines(), limits)
 def test_roles_alternate_when_asked_again(timeline: Timeline, limited: Settings) -> None:
     asked = Message(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from chatbot.channels.text.split import split_text, utf16_length
 from chatbot.core.graphemes import continues_character
+from tests.timing import processor_seconds
 
 
 @pytest.mark.parametrize(
@@ -151,11 +151,9 @@ def test_a_text_that_fits_is_not_cut(text: str, limit: int) -> None:
 
 @pytest.mark.parametrize("unit", ["a", " ", "\n", ".", "a.\n \n", "。", "\u0301", "👍", "🇺", "क्"])
 def test_time_grows_with_the_length_only(unit: str) -> None:
-    def seconds(size: int) -> float:
+    def seconds(size: int, enough: float) -> float:
         text = unit * (size // len(unit)) + "x"
-        begun = time.thread_time()  # not what other processes take
-        split_text(text, 4096, utf16_length)
-        return time.thread_time() - begun
+        return processor_seconds(lambda: split_text(text, 4096, utf16_length), enough)
 
-    small = min(seconds(40_000) for _ in range(3))
-    assert min(seconds(400_000) for _ in range(3)) < 40 * small + 0.1
+    most = 40 * seconds(40_000, enough=0) + 0.1
+    assert seconds(400_000, enough=most) < most
