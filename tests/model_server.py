@@ -57,8 +57,8 @@ class _Bytes(httpx2.SyncByteStream):
             if isinstance(part, bytes):
                 yield part
             elif part is STAYS_OPEN:
-                # As when the adapter has shut the connection down, which takes a moment in reality.
-                raise httpx2.ReadError("shut down")
+                # As when the adapter has waited for the rest, which takes a moment in reality.
+                raise httpx2.ReadTimeout("stays open")
             else:
                 raise httpx2.RemoteProtocolError("closed")
 

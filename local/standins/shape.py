@@ -34,7 +34,7 @@ class Said:
         """The whole answer."""
         return "".join(self.words)
 
-    def chunk(self, delta: Any, finish: str | None = None, **more: Any) -> dict[str, Any]:
+    def chunk(self, delta: Any, finish: object = None, **more: Any) -> dict[str, Any]:
         """A piece of a streamed answer."""
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
         return {**self._head("chat.completion.chunk"), "choices": [choice], **more}

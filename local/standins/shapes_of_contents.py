@@ -18,6 +18,8 @@ from local.standins.shape import (
 
 # Forms of the content
 
+_TYPES = (None, "Text", "text_delta", "input_text", "output_text")
+
 stream("parts", lambda s: [*(s.chunk({"content": [_part(w)]}) for w in s.words), s.last()])
 stream(
     "thinking_parts",  # Mistral's reasoning models
@@ -30,9 +32,41 @@ stream(
 stream(
     "strings_in_list", lambda s: [*(s.chunk({"content": [w, None, 5]}) for w in s.words), s.last()]
 )
+stream(
+    "parts_of_other_types",
+    lambda s: [
+        *(
+            s.chunk({"content": [{"type": kind, "text": w}]})
+            for kind, w in zip(_TYPES, s.words, strict=False)
+        ),
+        *(s.chunk({"content": w}) for w in s.words[len(_TYPES) :]),
+        s.last(),
+    ],
+)
+stream(
+    "thinking_part_without_type",
+    lambda s: [s.chunk({"content": [{"thinking": "hm"}]}), *s.pieces(), s.last()],
+)
 stream("message_instead_of_delta", lambda s: [*(_message(s, word) for word in s.words), s.last()])
 stream("whole_again", lambda s: [*s.pieces(), s.whole(usage={"total_tokens": 0})])  # MiniMax
 stream("whole_again_after_finish", lambda s: [*s.pieces(), s.last(), s.whole()])
+stream(
+    "whole_again_beside_role",  # MiniMax
+    lambda s: [*s.pieces(), _whole_beside(s, {"role": "assistant"})],
+)
+stream("message_beside_role", lambda s: [_whole_beside(s, {"role": "assistant"})])
+stream(
+    "messages_and_whole_again",
+    lambda s: [*(_message(s, word) for word in s.words), _message(s, s.text, s.finish)],
+)
+stream("messages_so_far", lambda s: [*_so_far(s), _message(s, s.text, s.finish)])  # DashScope
+stream(
+    "deltas_and_messages_so_far",  # Perplexity
+    lambda s: [
+        *(_with_delta(m, word) for m, word in zip(_so_far(s), s.words, strict=True)),
+        _with_delta(_message(s, s.text, s.finish), ""),
+    ],
+)
 stream(
     "two_choices",
     lambda s: (
@@ -49,9 +83,26 @@ def _part(text: str) -> dict[str, str]:
     return {"type": "text", "text": text}
 
 
-def _message(said: Said, word: str) -> dict[str, Any]:
-    choice = {"index": 0, "message": {"role": "assistant", "content": word}, "finish_reason": None}
-    return {**said.usage(), "choices": [choice]}
+def _message(said: Said, text: str, finish: str | None = None) -> dict[str, Any]:
+    message = {"role": "assistant", "content": text}
+    return {
+        **said.usage(),
+        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+    }
+
+
+def _so_far(said: Said) -> list[dict[str, Any]]:
+    return [_message(said, "".join(said.words[: n + 1])) for n in range(len(said.words))]
+
+
+def _whole_beside(said: Said, delta: dict[str, Any]) -> dict[str, Any]:
+    piece = _message(said, said.text, said.finish)
+    return {**piece, "choices": [{**piece["choices"][0], "delta": delta}]}
+
+
+def _with_delta(piece: dict[str, Any], text: str) -> dict[str, Any]:
+    delta = {"role": "assistant", "content": text}
+    return {**piece, "choices": [{**piece["choices"][0], "delta": delta}]}
 
 
 def _legacy(said: Said, word: str) -> dict[str, Any]:

@@ -37,6 +37,18 @@ stream(
 stream("first_choices_empty", lambda s: [s.usage({}), *usual(s)])  # Azure's prompt filter
 stream("role_only", lambda s: [*([s.chunk({"role": "assistant"})] * 3), *s.pieces(), s.last()])
 stream("content_null", lambda s: [s.chunk({"content": None}), *s.pieces(), s.last()])
+stream(
+    "error_of_nulls",
+    lambda s: [{**p, "error": {"message": None, "code": None}} for p in [*s.pieces(), s.last()]],
+)
+stream(
+    "error_of_zero",
+    lambda s: [{**p, "error": {"code": 0, "message": ""}} for p in [*s.pieces(), s.last()]],
+)
+stream(
+    "base_resp_success",  # MiniMax
+    lambda s: [*s.pieces(), {**s.last(), "base_resp": {"status_code": 0, "status_msg": ""}}],
+)
 
 
 def _without_delta(said: Said) -> dict[str, Any]:
@@ -86,6 +98,27 @@ def _usage_only_end(said: Said) -> Iterator[bytes | End]:
     yield from events([*said.pieces(), said.usage()])
 
 
+@add("usage_end_stays_open")
+def _usage_end_stays_open(said: Said) -> Iterator[bytes | End]:
+    yield from events([*said.pieces(), said.usage()], STAYS_OPEN)
+
+
+@add("usage_then_breaks", "broken")
+def _usage_then_breaks(said: Said) -> Iterator[bytes | End]:
+    yield from events([*said.pieces(), said.usage()], BREAKS)
+
+
+@add("usage_between_then_breaks", "broken")
+def _usage_between_then_breaks(said: Said) -> Iterator[bytes | End]:
+    yield from events([p for piece in said.pieces() for p in (piece, said.usage())], BREAKS)
+
+
+@add("usage_without_numbers", "broken")
+def _usage_without_numbers(said: Said) -> Iterator[bytes | End]:
+    ping = {"type": "ping", "usage": {}}
+    yield from events([*said.pieces(), said.usage({}), said.usage({"total_tokens": 0}), ping])
+
+
 @add("finish_empty")
 def _finish_empty(said: Said) -> Iterator[bytes | End]:
     yield from events([*(said.chunk({"content": word}, "") for word in said.words)])
@@ -116,11 +149,23 @@ def _junk_after(said: Said) -> Iterator[bytes | End]:
     yield from events([*said.pieces(), said.last()], b"data: {\n\n", b"\xff\xfe\n\n", DONE)
 
 
+_FILTERS = (
+    *("content_filter", "content_filter: PROHIBITED_CONTENT", "content-filter", "SAFETY"),
+    *("FINISH_REASON_SAFETY", "FinishReason.SAFETY", "sensitive", "blocked", "guardrail"),
+)
+
+
+def _camel_case(said: Said) -> dict[str, Any]:
+    return {**said.usage(), "choices": [{"index": 0, "delta": {}, "finishReason": "STOP"}]}
+
+
 for _word in ("eos", "end_turn", "STOP", "stop_sequence", "a new word"):
     stream(f"finish {_word}", lambda s, w=_word: [*s.pieces(), s.chunk({}, w)])  # type: ignore[misc]
+stream("finish_number", lambda s: [*s.pieces(), s.chunk({}, 1)])
+stream("finish_in_camel_case", lambda s: [*s.pieces(), _camel_case(s)])
 for _word in ("length", "max_tokens", "model_length", "MAX_TOKENS"):
     stream(f"finish {_word}", lambda s, w=_word: [*s.pieces(), s.chunk({}, w)], "cut")  # type: ignore[misc]
-for _word in ("content_filter", "content_filter: PROHIBITED_CONTENT", "SAFETY", "sensitive"):
+for _word in _FILTERS:
     stream(f"finish {_word}", lambda s, w=_word: [s.first(), s.chunk({}, w)], "filtered")  # type: ignore[misc]
 for _word in ("error", "insufficient_system_resource", "network_error"):
     stream(f"finish {_word}", lambda s, w=_word: [*s.pieces(), s.chunk({}, w)], "broken")  # type: ignore[misc]
@@ -152,6 +197,12 @@ def _error_before(said: Said) -> Iterator[bytes | End]:
 def _error_event(said: Said) -> Iterator[bytes | End]:
     yield from events(said.pieces())
     yield b"event: error\n" + event({"error": "The model has crashed"})
+
+
+@add("base_resp_limit", "error")  # MiniMax
+def _base_resp(said: Said) -> Iterator[bytes | End]:
+    error = {"status_code": 1002, "status_msg": "rate limit exceeded"}
+    yield from events([{**said.usage({}), "choices": None, "base_resp": error}], DONE)
 
 
 # The lines of the event stream

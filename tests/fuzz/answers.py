@@ -5,6 +5,7 @@ The property: a complete answer is read to the letter, and never asked for twice
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Callable, Iterable, Iterator
@@ -130,7 +131,10 @@ def _streamed(rng: random.Random, text: str) -> Case:
         said = f"<{tag}>{THOUGHT}</{tag}>{rng.choice(('', chr(10) * 2))}{text}"
     elif thinking:
         lines.send({"delta": rng.choice(_thoughts())})
-    for piece in _cut(rng, said):
+    pieces = list(_cut(rng, said))
+    # Messages that begin like the one before them are taken for all of the answer so far.
+    message = message and not any(b.startswith(a) for a, b in itertools.pairwise(pieces))
+    for piece in pieces:
         lines.noise(rng.random())
         if message:
             lines.send({"message": {"role": "assistant", "content": piece}})
@@ -163,7 +167,10 @@ def _end(rng: random.Random, lines: _Lines, text: str, said: str) -> Case:
         lines.data("[DONE]")
         after = rng.choice(((), (STAYS_OPEN,), (BREAKS,)))
     elif kind == "usage" and said:
-        lines.data({"usage": {"total_tokens": 3}, "choices": rng.choice(([], None))})
+        lines.count(rng)
+        if not lines.counts_between and rng.random() < 0.5:
+            lines.line(":")  # ends the event before, whatever `sent` leaves out
+            after = (STAYS_OPEN,)
     elif kind == "whole":
         message = {"role": "assistant", "content": said}
         lines.data(
@@ -176,9 +183,10 @@ def _end(rng: random.Random, lines: _Lines, text: str, said: str) -> Case:
     elif kind == "breaks":
         after = (BREAKS,)
     else:
-        complete = False
+        complete = lines.counted_last  # what a server that counts in between sends at its end
     if kind == "usage" and not said:
-        complete = False  # a count alone is no end of an answer that never began
+        # A count alone is no end of an answer that never began.
+        complete = lines.counted_last
     parts = (*_chunks(rng, lines.sent(rng)), *after)
     return Case(parts, text, complete, cut)
 
@@ -209,6 +217,7 @@ class _Lines:
         self._lines: list[str] = []
         self._head: dict[str, Any] = {"id": "c", "object": "chat.completion.chunk", "model": "m"}
         self._indexed = rng.random() < 0.8
+        self.said = self.counted_last = self.counts_between = False
         self._space = rng.choice(("", " "))
 
     def line(self, *lines: str) -> None:
@@ -220,6 +229,9 @@ class _Lines:
 
     def send(self, choice: dict[str, Any]) -> None:
         """Send the choice that counts, perhaps beside another."""
+        self.said = True
+        self.counts_between |= self.counted_last
+        self.counted_last = False
         if self._indexed:
             choice = {"index": 0, **choice}
         choices = [choice]
@@ -229,6 +241,11 @@ class _Lines:
         if self._rng.random() < 0.2:
             piece |= _counts(self._rng)
         self.data(piece)
+
+    def count(self, rng: random.Random) -> None:
+        """Send nothing but a count of tokens, which may be the end of what has been said."""
+        self.data({"usage": {"total_tokens": 3}, "choices": rng.choice(([], None))})
+        self.counted_last = self.said
 
     def noise(self, chance: float) -> None:
         """Add something that means nothing, in one of two cases."""
@@ -240,8 +257,12 @@ class _Lines:
             *({**self._head, "choices": choices} for choices in nothing),
             *({}, [], 5, None, "ping", {"type": "ping"}, {"choices": [null]}, {"error": None}),
             {"choices": [{"delta": {"role": "assistant"}}], "usage": None},
+            {"usage": {}, "choices": []},
+            {"error": {"code": 0, "message": None}, "choices": []},
         )
-        match self._rng.randrange(6):
+        match self._rng.randrange(7):
+            case 6:
+                self.count(self._rng)
             case 0:
                 self.line(": comment", ":")
             case 1:

@@ -404,7 +404,7 @@ def test_an_answer_without_end_is_cut() -> None:
 
 
 def test_an_event_beyond_every_measure_is_no_answer() -> None:
-    bench = Fixture(lambda body: (200, [b"data: x", b"x" * 2_000_000, b"\n\n"]))
+    bench = Fixture(lambda body: (200, [b"data: x", b"x" * 5_000_000, b"\n\n"]))
     with pytest.raises(ModelUnavailable, match="too large"):
         bench.ask()
 

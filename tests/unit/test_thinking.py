@@ -30,7 +30,18 @@ TEXTS = [
     ("Hello <thi", "Hello <thi", ""),
     ("Hello\n<thi", "Hello\n<thi", ""),
     ("<think>a</think>One\n<think>b</think>\nTwo", "One\n\nTwo", "ab"),
-    ("Good\n<think>but then", "Good", "but then"),
+    ("<think>a</think>good <think>secret</think>answer", "good answer", "asecret"),
+    ("<think>a</think>good\n<think>b</think>answer", "good\nanswer", "ab"),
+    ("<think>a <think>b</think> c</think>Hello", "Hello", "a <think>b c"),
+    ("<think>a</think>One.\n</think>\nTwo", "One.\n\nTwo", "a"),
+    ("Okay. <think>secret</think>Hello", "Okay. Hello", "secret"),
+    ("- <think>secret</think>Hello", "- Hello", "secret"),
+    ("**<think>secret</think>**Hello", "****Hello", "secret"),
+    ("> <think>\nsecret\n</think>Hello", "> Hello", "\nsecret\n"),
+    ("Assistant: <think>\nsecret</think>Hello", "Assistant: Hello", "\nsecret"),
+    # Never closed, and not at the start: a server has not cut it, so it is what the model says
+    ("Good\n<think>but then", "Good\n<think>but then", ""),
+    ("Tags:\n<reasoning>\n<answer>x", "Tags:\n<reasoning>\n<answer>x", ""),
     ("<think>a <think>b</think>Hello", "Hello", "a <think>b"),
     # Tags that are explained, not used
     ("The <think> tag opens it.", "The <think> tag opens it.", ""),
@@ -38,6 +49,7 @@ TEXTS = [
     ("Write `</think>` at the end.", "Write `</think>` at the end.", ""),
     ("Write `a</think>b` there.", "Write `a</think>b` there.", ""),
     ('Write "</think>".', 'Write "</think>".', ""),
+    ("So:\n\n    <think>\n    hm\n\nYes", "So:\n\n    <think>\n    hm\n\nYes", ""),
     (
         "As code:\n```xml\n<think>\nhm</think>\n```\nSo.",
         "As code:\n```xml\n<think>\nhm</think>\n```\nSo.",
@@ -92,6 +104,33 @@ def test_cuts_change_nothing(parts: list[str], data: st.DataObject, holds_back: 
     pieces = [text[a:b] for a, b in itertools.pairwise(ends)]
     whole, cut = separated([text]), separated(pieces, holds_back)
     assert (cut.answer, cut.thinking) == (whole.answer, whole.thinking)
+
+
+def test_a_block_that_was_cut_is_thinking_wherever_it_stands() -> None:
+    found = separated(["Good\n<think>", "but then"], cut=True)
+    assert (found.answer.strip(), found.thinking) == ("Good", "but then")
+
+
+def test_a_tag_at_the_very_end_is_a_word_unless_the_model_thinks_unopened() -> None:
+    text = "The closing tag is </think>"
+    assert separated([text]).answer == text
+    assert separated([text], holds_back=True).answer == ""
+
+
+@pytest.mark.parametrize("pieces", [["<th", "ink>a</think>", "Hello"], ["\n<think>a</think>Hello"]])
+def test_an_opening_tag_ends_the_holding_back(pieces: list[str]) -> None:
+    separator = Separator(holds_back=True)
+    for piece in pieces:
+        separator.feed(piece)
+    assert separator.answer.strip() == "Hello"
+
+
+def test_thinking_that_the_server_separates_ends_the_holding_back() -> None:
+    separator = Separator(holds_back=True)
+    separator.feed("Hel")
+    separator.think("secret")
+    separator.feed("lo")
+    assert separator.answer == "Hello"
 
 
 @given(st.lists(st.sampled_from(PARTS), max_size=25))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 from chatbot.core.ports import Journal
@@ -19,6 +20,9 @@ SETTINGS = {
 """The setting that says for good what a server refuses; for others it is OMITTED_PARAMETERS."""
 
 UNOPENED = "thinks without an opening tag"
+# Models whose chat templates open the tag themselves, by their names (DeepSeek R1, QwQ, Qwen3 …
+# Thinking). Of any other model this is learned from its first answer.
+_THINKS_BY_NAME = re.compile(r"\b(?:r1|qwq|think(?:ing|er)?|reason(?:er|ing)?)\b")
 
 
 class Adaptations:
@@ -32,10 +36,12 @@ class Adaptations:
         self._journal = journal
         self._lock = threading.Lock()
         self._facts: dict[str, frozenset[str]] = {}
+        self._thinks_openly: set[str] = set()
 
     def of(self, model: str) -> frozenset[str]:
         """What is known about the model."""
-        return self._facts.get(model, frozenset())
+        by_name = {UNOPENED} if _THINKS_BY_NAME.search(model.lower()) else ()
+        return self._facts.get(model, frozenset(by_name))
 
     def refuses(self, model: str, name: str) -> None:
         """Remember that the model refuses a parameter or a kind of input; logs it once."""
@@ -43,9 +49,18 @@ class Adaptations:
             setting = SETTINGS.get(name, f"OMITTED_PARAMETERS={name}")
             self._journal.warning("parameter_refused", model=model, parameter=name, setting=setting)
 
-    def thinks_unopened(self, model: str) -> None:
-        """Remember that the model's text begins with thinking that no tag opens."""
-        self._add(model, UNOPENED)
+    def notice_thinking(self, model: str, *, unopened: bool) -> None:
+        """Remember whether the text of a whole answer began with thinking that no tag opened.
+
+        A single answer that does not is enough to know that no template opens the tag: otherwise
+        one person's answer about such tags would hold back those of all others.
+        """
+        with self._lock:
+            if not unopened:
+                self._thinks_openly.add(model)
+                self._facts[model] = self.of(model) - {UNOPENED}
+            elif model not in self._thinks_openly:
+                self._facts[model] = self.of(model) | {UNOPENED}
 
     def _add(self, model: str, fact: str) -> bool:
         with self._lock:

@@ -155,8 +155,8 @@ class ChatModel:
         if stopped:
             return stopped
         completion = answer.completion(reply.broken)
-        if answer.separator.unopened:
-            self._adaptations.thinks_unopened(model)
+        if not completion.cut:
+            self._adaptations.notice_thinking(model, unopened=answer.separator.unopened)
         return completion
 
 

@@ -33,9 +33,6 @@ CONNECT_SECONDS = 5.0
 """Longest time for opening a connection."""
 ERROR_SECONDS = 5.0
 """Longest time for the body of an error."""
-AFTER_THE_END = 0.25
-"""Longest time for what follows a complete answer: its usage, and the end of the response, after
-which the connection can be used again."""
 
 
 def connect(settings: Settings) -> OpenAI:
@@ -62,13 +59,15 @@ def connect(settings: Settings) -> OpenAI:
 class Reply:
     """A response with status 200, whose body is still being received.
 
-    `broken` is why the body ended before its end: "timeout", "connection", or "" if it did not.
+    `broken` is why the body ended before its end: "timeout", "connection", or "" if it did not, or
+    if it was ended by `end_soon`.
     """
 
     def __init__(self, response: Response, ends: float) -> None:
         self.broken = ""
         self._response = response
         self._ends = ends
+        self._ends_soon = self._shut = False
         self._timer: threading.Timer | None = None
 
     def chunks(self) -> Iterator[bytes]:
@@ -76,9 +75,10 @@ class Reply:
         try:
             yield from self._response.iter_bytes()
         except TimeoutException:
-            self.broken = "timeout"
+            self.broken = "" if self._ends_soon else "timeout"
         except (HTTPError, StreamError):
-            self.broken = "timeout" if time.monotonic() >= self._ends else "connection"
+            if not (self._ends_soon and self._shut):
+                self.broken = "timeout" if time.monotonic() >= self._ends else "connection"
 
     def json(self) -> Any:
         """The body as JSON. Raises Failure when it is none, breaks off, or is an error."""
@@ -97,9 +97,11 @@ class Reply:
             raise classify(None, value, paid=True)
         return value
 
-    def end_soon(self) -> None:
-        """Allow only AFTER_THE_END for the rest of the body."""
-        self.end_in(min(AFTER_THE_END, self._ends - time.monotonic()))
+    def end_soon(self, seconds: float | None) -> None:
+        """Allow only so many seconds for the rest of the body; None: all the time that is left."""
+        left = self._ends - time.monotonic()
+        self._ends_soon = seconds is not None
+        self.end_in(left if seconds is None else min(seconds, left))
 
     def end_in(self, seconds: float) -> None:
         """Shut the connection down after `seconds`: its read timeout restarts with every chunk."""
@@ -107,9 +109,14 @@ class Reply:
         stream = self._response.extensions.get("network_stream")
         if stream is not None:
             connection = stream.get_extra_info("socket")
-            self._timer = threading.Timer(max(0.0, seconds), _shut_down, [connection])
+            self._timer = threading.Timer(max(0.0, seconds), self._shut_down, [connection])
             self._timer.daemon = True
             self._timer.start()
+
+    def _shut_down(self, connection: socket.socket) -> None:
+        self._shut = True
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
     def release(self) -> None:
         """Do not shut the connection down."""
@@ -179,8 +186,3 @@ def _read_error(response: Response) -> None:
         response.read()
     finally:
         reply.release()
-
-
-def _shut_down(connection: socket.socket) -> None:
-    with suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)

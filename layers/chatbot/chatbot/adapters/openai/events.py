@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-MOST_EVENT = 1_000_000
-"""Size limit in bytes of a line and of an event."""
+MOST_EVENT = 4_000_000
+"""Size limit in bytes of a line and of an event. One may hold a whole answer, escaped."""
 MOST_BYTES = 20_000_000
 """Size limit in bytes of a whole answer."""
 

@@ -25,20 +25,24 @@ _AROUND_A_WORD = " \t`'\"“”‘’()*,.;:!?"
 class Separator:
     """Receives a model's text in pieces; `answer` and `thinking` are what has arrived of each.
 
-    A tag opens a block only at the start of the answer or of a line, outside code, where models
-    write it: an answer that explains tags keeps them. A block that is never closed goes on to the
-    end. A lone closing tag makes everything before it thinking (`unopened`), unless it stands in
-    code or as a word in a sentence. With `holds_back`, for a model that has done so before,
-    `answer` stays empty until that tag has come or the text has ended.
+    A tag opens a block outside code, unless it stands as a word in a sentence: an answer that
+    explains tags keeps them. A block at the start of the text that is never closed goes on to the
+    end. Any other block is thinking once it is closed, or where the text was cut; if it never is,
+    it was none. A lone closing tag makes everything before it thinking (`unopened`), unless it
+    stands in code or as a word, or another block came before. With `holds_back`, for a model that
+    has done so before, `answer` stays empty until that tag has come or the text has ended.
     """
 
     def __init__(self, holds_back: bool = False) -> None:
         self.answer = ""
         self.unopened = False
+        self._holds_back = holds_back
         self._thinking: list[str] = []
         self._room = MOST_THINKING
         self._tail = ""  # the end of the text so far, which may be the start of a tag
-        self._inside = False
+        self._block: list[str] | None = None  # the tag and text of the block that is open
+        self._blocks = 0  # those that have ended
+        self._opened_within = 0
         self._held: list[str] | None = [] if holds_back else None
 
     @property
@@ -47,7 +51,12 @@ class Separator:
         return "".join(self._thinking)
 
     def think(self, text: str) -> None:
-        """Add thinking that the server has separated itself."""
+        """Add thinking that the server has separated itself: then there is no need to hold back."""
+        if text and self._held is not None:
+            self._let_go()
+        self._keep(text)
+
+    def _keep(self, text: str) -> None:
         if self._room > 0:
             self._thinking.append(text[: self._room])
             self._room -= len(text)
@@ -56,7 +65,7 @@ class Separator:
         """Add a piece of the model's text."""
         if self._held is not None:
             self._hold(text, self._held)
-        elif self._tail or self._inside or "<" in text or "[" in text:
+        elif self._tail or self._block is not None or "<" in text or "[" in text:
             self._take(self._tail + text, last=False)
         else:
             self.answer += text
@@ -64,17 +73,26 @@ class Separator:
     def finish(self, cut: bool = False) -> None:
         """Add what was held back: the text has ended, or was `cut`, while it thought perhaps."""
         if self._held is not None and cut:
-            self.think("".join(self._held))
+            self._keep("".join(self._held))
             return
         if self._held is not None:
             self._let_go()
         self._take(self._tail, last=True)
+        if self._block is not None:
+            tag, *rest = self._block
+            if cut or not self.answer.strip():
+                self._keep("".join(rest))
+            else:
+                self.answer += tag + "".join(rest)
 
     def _hold(self, text: str, held: list[str]) -> None:
         held.append(text)
         seen = (self._tail + text)[-_LONGEST - len(text) :]
         self._tail = seen[-_LONGEST:]
-        if any((tag[1] or tag[2]) and tag.end() < len(seen) for tag in _TAG.finditer(seen)):
+        opened = len(held) < _LONGEST and _TAG.match("".join(held).lstrip())
+        if opened or any(
+            (tag[1] or tag[2]) and tag.end() < len(seen) for tag in _TAG.finditer(seen)
+        ):
             self._let_go()
 
     def _let_go(self) -> None:
@@ -84,47 +102,59 @@ class Separator:
     def _take(self, text: str, last: bool) -> None:
         self._tail = ""
         while match := _TAG.search(text):
-            closes = bool(match[1] or match[2])
-            if self._inside:
-                if closes:
-                    self.think(text[: match.start()])
-                    self._inside = False
-                else:
-                    self.think(text[: match.end()])
-            elif not closes:
-                self.answer += text[: match.start()]
-                if self._at_start_of_line() and not self._in_fence():
-                    self._inside = True
-                else:
-                    self.answer += match[0]
-            elif match.end() == len(text) and not last:
+            if match.end() == len(text) and not last:
                 break  # what follows it says whether it is a word
+            before, following = text[: match.start()], text[match.end() : match.end() + 1]
+            closes = bool(match[1] or match[2])
+            if self._block is not None:
+                self._block.append(before if closes else before + match[0])
+                self._opened_within += not closes
+                if closes:
+                    self._end_block()
             else:
-                self.answer += text[: match.start()]
-                self._close(match[0], text[match.end() : match.end() + 1])
+                self.answer += before
+                if self._is_said(following):
+                    self.answer += match[0]
+                elif closes:
+                    self._close()
+                else:
+                    self._block = [match[0]]
             text = text[match.end() :]
         if not last:
             text, self._tail = _without_beginning_of_tag(text)
-        if self._inside:
-            self.think(text)
+        if self._block is not None:
+            self._block.append(text)
         else:
             self.answer += text
 
-    def _close(self, tag: str, following: str) -> None:
-        """Take a closing tag that nothing opened."""
+    def _is_said(self, following: str) -> bool:
+        """Whether a tag after the answer so far is part of it: in code, or a word in a sentence."""
         line = self.answer.rpartition("\n")[2]
         before = line[-1:]
-        is_word = bool(before and following) and (
-            before in _AROUND_A_WORD and following in _AROUND_A_WORD
-        )
-        if is_word or line.count("`") % 2 or self._in_fence():
-            self.answer += tag
-            return
-        self.think(self.answer)
-        self.answer, self.unopened = "", True
+        if line.count("`") % 2 or self._in_fence():
+            return True
+        if not line.strip():
+            return bool(self.answer.strip()) and (len(line) > 3 or "\t" in line)  # indented code
+        if not following:
+            return before in _AROUND_A_WORD and not self._holds_back
+        return before in _AROUND_A_WORD and following in _AROUND_A_WORD
 
-    def _at_start_of_line(self) -> bool:
-        return not self.answer.rpartition("\n")[2].strip()
+    def _end_block(self) -> None:
+        _, *thought = self._block or [""]
+        self._keep("".join(thought))
+        self._block = None
+        self._blocks += 1
+
+    def _close(self) -> None:
+        """Take a closing tag that nothing opened: of a block within a block, or of the first one.
+
+        Behind a block that has ended it closes nothing.
+        """
+        if self._blocks and not self._opened_within:
+            return
+        self._opened_within = max(0, self._opened_within - 1)
+        self._keep(self.answer)
+        self.answer, self.unopened = "", not self._blocks
 
     def _in_fence(self) -> bool:
         """Whether the answer's end is in a block of code that has begun (CommonMark, 4.5)."""
