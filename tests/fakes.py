@@ -195,9 +195,11 @@ class MemoryHistory:
                 raise TurnExists(turn)
             self._set(replace(turn, state=State.HELD))
 
-    def raise_try(self, key: TurnKey) -> Tries:
+    def raise_try(self, key: TurnKey, *, replace_later: bool = False) -> Tries | None:
         with self._step("raise_try"):
             event, tries = self.tries.get(key.conversation, ("", Tries()))
+            if event > key.sort and not replace_later:
+                return None
             tries = replace(tries, crashes=tries.crashes + 1) if event == key.sort else Tries(1)
             self.tries[key.conversation] = (key.sort, tries)
             return tries

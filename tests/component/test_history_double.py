@@ -31,7 +31,7 @@ steps = st.one_of(
     st.tuples(st.just("mark_delivered"), numbers, parts),
     st.tuples(st.just("abandon"), numbers),
     st.tuples(st.just("hold"), numbers),
-    st.tuples(st.just("raise_try"), numbers),
+    st.tuples(st.just("raise_try"), numbers, st.booleans()),
     st.tuples(st.just("note_try"), numbers, tries, tries),
 )
 _serial = count()
@@ -40,7 +40,7 @@ _serial = count()
 def perform(history: Store, conversation: str, step: tuple[Any, ...]) -> object:
     """Run a step. Returns what it returns or raises."""
     name, number, *rest = step
-    turn = make(number, conversation)
+    turn, options = make(number, conversation), dict[str, object]()
     match name:
         case "put":
             arguments: list[object] = [replace(turn, state=rest[0], claim=rest[1])]
@@ -54,10 +54,13 @@ def perform(history: Store, conversation: str, step: tuple[Any, ...]) -> object:
             arguments = [turn.key, NOON]
         case "note_try":
             arguments = [turn.key, *rest]
+        case "raise_try":
+            arguments = [turn.key]
+            options["replace_later"] = rest[0]
         case _:
             arguments = [turn.key]
     try:
-        result: object = getattr(history, name)(*arguments)
+        result: object = getattr(history, name)(*arguments, **options)
     except TurnExists as met:
         return met.turn
     return result

@@ -73,7 +73,8 @@ class Reader:
         self._table.put(turn)
 
     def tries(self, pk: str, sk: str) -> int:
-        return self._table.raise_try(TurnKey(pk, sk)).crashes
+        tries = self._table.raise_try(TurnKey(pk, sk))
+        return tries.crashes if tries else 0
 
     def stopped(self, pk: str, sk: str) -> bool:
         return self._table.stop_requested(TurnKey(pk, sk), "no draft")

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from chatbot.conversation.albums import MOST_PARTS
 from chatbot.conversation.merged import REST_ARRIVES
+from chatbot.core.completion import MOST_PAID, MOST_REQUESTS, Completion, PromptLine, Spending
 from chatbot.core.errors import ModelUnavailable, Unfetchable
 from chatbot.core.files import File
 from chatbot.core.message import Envelope, Kind
+from chatbot.core.ports import Show
 from chatbot.core.translations import say
 from chatbot.core.work import Done, HandBack
+from tests.fakes import FakeModel
 from tests.unit.test_coalesce import handle
 from tests.world import CONVERSATION, World
+
+
+class AlwaysBrokenOff(FakeModel):
+    paid = 0
+
+    def answer(
+        self, prompt: Sequence[PromptLine], seconds: float, show: Show, spending: Spending
+    ) -> Completion:
+        spending.begin_request()
+        spending.count_paid()
+        self.paid += 1
+        raise ModelUnavailable("broken off")
 
 
 def part(world: World, number: int, album: str = "a", caption: str = "", **more: Any) -> Envelope:
@@ -187,6 +203,40 @@ def test_an_album_for_others_is_not_answered(age: int) -> None:
     assert world.channel.received == []
     assert world.history.all(CONVERSATION) == []
     assert not world.model.prompts
+
+
+def test_an_album_that_is_given_up_gets_one_sentence() -> None:
+    world = World(*[ModelUnavailable("away")] * 100)
+    for envelope in album(world, 4):
+        world.queue.send(envelope)
+    while world.queue.letters:
+        world.invoke()
+        world.clock.advance(30)
+    assert world.channel.received == [world.settings.fallback_text]
+    assert len(world.model.prompts) <= MOST_REQUESTS
+    assert len(world.history.all(CONVERSATION)) == 4
+
+
+def test_an_album_for_others_that_is_given_up_is_not_answered() -> None:
+    world = World()
+    sent = album(world, 3, addressed=False)
+    assert handle(world, *sent, receive_count=9, age=10_000) == Done(2)
+    assert world.channel.received == []
+
+
+@pytest.mark.parametrize("album_of", [4, 0])
+def test_its_parts_are_paid_for_together(album_of: int) -> None:
+    """The model is paid, and breaks off every time; also where a platform has cut a long text."""
+    world, model = World(), AlwaysBrokenOff()
+    world.use(model)
+    texts = [world.envelope(part * 3000, unfinished=part != "c") for part in "abc"]
+    for envelope in album(world, album_of) if album_of else texts:
+        world.queue.send(envelope)
+    while world.queue.letters:
+        world.invoke()
+        world.clock.advance(30)
+    assert world.channel.received == [world.settings.fallback_text]
+    assert 1 < model.paid <= MOST_PAID
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])

@@ -165,6 +165,28 @@ def test_messages_that_are_answered_apart_are_answered_as_edited(number: int) ->
     assert world.queue.letters == []
 
 
+@pytest.mark.parametrize("kind", ["edit", "rating", "moved", "for others"])
+def test_what_has_no_turn_does_not_replace_the_count_of_what_comes_behind_it(kind: str) -> None:
+    """Both come again after each crash: the message has three, and then gets the fallback text."""
+    world = World(*[RuntimeError("bug")] * 9)
+    match kind:
+        case "edit":
+            before = edited(world, "What?", 9)
+        case "for others":
+            before = world.envelope("Hi all", addressed=False)
+        case _:
+            before = world.envelope("", kind=Kind.RATING if kind == "rating" else Kind.MOVED)
+    asked = said(world, "Hello")
+    for count in range(1, 4):
+        assert world.handle(before, count) == Done()
+        outcome = world.handle(asked, count)
+        assert isinstance(outcome, HandBack)
+        assert not outcome.deliberate
+    assert world.handle(before, 4) == Done()
+    assert world.handle(asked, 4) == Done()
+    assert world.channel.received == [world.settings.fallback_text]
+
+
 @pytest.mark.parametrize("kind", ["edit", "rating"])
 def test_what_has_no_turn_does_not_end_the_delivery_of_what_comes_behind_it(kind: str) -> None:
     """Both records come again after the worker died while it posted the answer."""

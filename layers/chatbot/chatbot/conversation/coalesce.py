@@ -89,6 +89,11 @@ def pieces(events: Sequence[Message]) -> list[Message]:
     return chosen
 
 
+def parts_of_first(events: Sequence[Message], timeline: Timeline, most: int) -> list[Message]:
+    """Of the events, the first message's own pieces: what is said once about all of them."""
+    return pieces(mergeable(events[0], events[1:], timeline, most))
+
+
 def merge(events: Sequence[Message]) -> Message:
     """The first message, with the texts of the others in `more`; of an album, its parts as one."""
     messages = messages_of(events)

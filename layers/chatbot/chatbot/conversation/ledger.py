@@ -10,7 +10,7 @@ table refuses every note.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -62,14 +62,22 @@ class Ledger:
         """Whether the message has not been paid for MOST_PAID times yet."""
         return self.spending.paid < self.spending.paid_left
 
-    def open(self, key: TurnKey) -> None:
-        """Count this delivery, unless it is the first. Raises HistoryUnavailable.
+    def open(self, key: TurnKey, gets_turn: Callable[[], bool]) -> None:
+        """Count this delivery, unless it is the first. Raises HistoryUnavailable, Malformed.
 
         From the second delivery on, its count stands for the first one, which was not counted.
+
+        One count is stored for each conversation, that of the event which was begun last. Where it
+        is a later event's, this one was redriven; or it is one that `gets_turn` denies, such as a
+        rating, which comes again with the message behind it that crashes the worker, and must not
+        replace the count of that message.
         """
         self._key = key
         if self._attempt.receive_count > 1:
-            self._earlier = self._stored = self._history.raise_try(key)
+            tries = self._history.raise_try(key)
+            if tries is None and gets_turn():
+                tries = self._history.raise_try(key, replace_later=True)
+            self._earlier = self._stored = tries or NOTHING
         earlier = self._earlier
         self.heard = dict(earlier.heard)
         self.spending = Spending(

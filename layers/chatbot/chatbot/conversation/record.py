@@ -21,7 +21,7 @@ from typing import Protocol
 
 from chatbot.conversation.answer import Answers
 from chatbot.conversation.attempt import Attempt, Deadline
-from chatbot.conversation.coalesce import pointers_to, resolve_pointer
+from chatbot.conversation.coalesce import merge, parts_of_first, pointers_to, resolve_pointer
 from chatbot.conversation.delivery import Delivery
 from chatbot.conversation.edits import apply_edits
 from chatbot.conversation.ledger import Ledger
@@ -130,7 +130,9 @@ class RecordHandler:
             key = turn.key if turn else key
             if turn is not None and (outcome := self._outcome_without_work(turn)):
                 return outcome
-            ledger.open(key)
+            ledger.open(
+                key, lambda: turn is not None or self._gets_turn(envelope, timeline, channel)
+            )
             if dead_letter := self._dead_letter(key, turn, attempt, ledger.crashes):
                 return dead_letter
             attempt = replace(attempt, recorded=timeline.posted_ids())
@@ -170,6 +172,14 @@ class RecordHandler:
             turn = find(key)
         return timeline, resolve_pointer(turn, lambda key: timeline.find(key) or find(key)) or turn
 
+    def _gets_turn(self, envelope: Envelope, timeline: Timeline, channel: Channel) -> bool:
+        """Whether the event is answered with a turn, or is part of a message that is."""
+        if envelope.key.sort < timeline.profile.forgotten_before:
+            return False
+        message = channel.read(envelope)
+        told = message.kind not in (Kind.RATING, Kind.MOVED) and not message.edits
+        return told and message.addressed
+
     def _outcome_without_work(self, turn: Turn) -> Outcome | None:
         """The outcome when delivery has ended, or another attempt may still be posting."""
         if turn.settled:
@@ -205,7 +215,6 @@ class RecordHandler:
             return Done()
         events = apply_edits([channel.read(envelope), *_read_all(records[1:], channel)])
         first = events[0]
-        messages = [first]
         if first.kind is Kind.RATING:
             keep_rating(first, timeline, self._history, self._journal)
             return Done()
@@ -218,10 +227,12 @@ class RecordHandler:
         if first.addressed:
             self._settle_earlier_turns(envelope.key, timeline)  # before anything is paid for
         if attempt.given_up() or not ledger.may_pay:
-            if not first.addressed:
-                return Done()
+            messages = parts_of_first(events, timeline, self._settings.max_input)
+            message = merge(messages)
+            if not message.addressed:
+                return Done(len(messages) - 1)
             reason = "gave_up" if attempt.given_up() else "paid_limit"
-            turn = self._answers.fallback(first, reason)
+            turn = self._answers.fallback(message, reason)
         elif not attempt.can_begin():
             return HandBack(0)
         else:

@@ -212,10 +212,12 @@ class TurnWrites(Turns, Protocol):
 class CrashCounter(Protocol):
     """Keeps what the deliveries of a conversation's latest event have cost (`work.Tries`)."""
 
-    def raise_try(self, key: TurnKey) -> Tries:
+    def raise_try(self, key: TurnKey, *, replace_later: bool = False) -> Tries | None:
         """Count one more delivery of this event, before it is processed; returns what is stored.
 
-        What remains counted are the deliveries that never came to `note_try`: crashes.
+        What remains counted are the deliveries that never came to `note_try`: crashes. It replaces
+        what is stored for an earlier event. For a later one, only with `replace_later`: else
+        nothing is counted, and None returned.
         """
 
     def note_try(self, key: TurnKey, before: Tries, after: Tries) -> bool:

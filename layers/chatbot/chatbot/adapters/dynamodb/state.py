@@ -70,8 +70,8 @@ class StateItems:
         names = {"#n": "name", "#l": "language", "#m": "mode"}
         self._client.update(TurnKey(conversation, PROFILE), update, values, names=names)
 
-    def raise_try(self, key: TurnKey) -> Tries:
-        """Count a delivery of the event, and replace the item of the event before it.
+    def raise_try(self, key: TurnKey, *, replace_later: bool = False) -> Tries | None:
+        """Count a delivery of the event, and replace the item of another event.
 
         See ports.CrashCounter.
         """
@@ -82,7 +82,11 @@ class StateItems:
             item = self._client.update(tries, update, values, "event = :event")
         except ConditionFailed:
             update = "SET n = :one, expires_at = :expiry, event = :event REMOVE paid, asked, heard"
-            item = self._client.update(tries, update, values)
+            earlier = "" if replace_later else "attribute_not_exists(event) OR event < :event"
+            try:
+                item = self._client.update(tries, update, values, earlier)
+            except ConditionFailed:
+                return None
         return Tries(
             codec.number(item, "n"),
             codec.number(item, "paid"),
