@@ -458,6 +458,8 @@ class FakeChannel:
             addressed=payload.get("addressed", True),
             id=payload.get("id", ""),
             edits=payload.get("edits", ""),
+            edits_words=payload.get("edits_words", False),
+            described=payload.get("described", ""),
             moved_from=payload.get("moved_from", ""),
         )
 

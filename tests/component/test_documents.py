@@ -11,7 +11,7 @@ import pytest
 
 from chatbot.adapters.documents import pdf as parent
 from chatbot.adapters.documents.reader import DocumentReader
-from chatbot.core.errors import Unfetchable
+from chatbot.core.errors import PostRefused, Unfetchable
 from chatbot.core.file_types import type_of
 from chatbot.core.files import File
 from tests.pdfs import pdf, pdf_of, protected_pdf
@@ -186,3 +186,44 @@ def test_a_cold_start_loads_no_library_for_documents() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
     assert found.stdout.split() in ([], ["subprocess"])
+
+
+SHORT = [
+    "Voilà le problème",
+    "Zoé;Lefèvre",
+    "¿Qué tal? Mañana será otro día.",
+    "La città è bella",
+    "Åsa bor i Malmö",
+    "Größe 42, 12,50 €",
+    "È vero – «perché» no?",
+    "São Paulo, coração",
+]
+
+
+@pytest.mark.parametrize("text", SHORT)
+def test_a_few_words_of_western_europe(text: str) -> None:
+    content = text.encode("cp1252")
+    assert read(content) == text
+    assert read(b"plain,text\n" * 6_000 + content, most=99_999).endswith(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [("Привет, как дела?", "cp1251"), ("Dzień dobry, Łukasz", "cp1250"), ("你好", "gbk")],
+)
+def test_a_few_words_of_others(text: str, encoding: str) -> None:
+    assert read(text.encode(encoding)) == text
+
+
+def test_a_pdf_waits_only_a_while_for_those_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parent, "MOST_WAIT", 0.05)
+    with parent._one_at_a_time, pytest.raises(PostRefused) as caught:
+        read(pdf("Milk"))
+    assert (caught.value.reason, caught.value.retry_after) == ("documents_busy", parent.AGAIN_AFTER)
+    assert read(pdf("Milk")) == "Milk"
+
+
+def test_pages_of_white_space_are_no_text() -> None:
+    blank = b"BT /F1 9 Tf (" + b" " * 13_000 + b") Tj ET"
+    assert reason(pdf_of([blank])) == "pdf_without_text"
+    assert read(pdf_of([blank, b"BT /F1 9 Tf (text) Tj ET"])) == "text"

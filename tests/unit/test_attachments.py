@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chatbot.core.completion import Completion
@@ -18,6 +20,7 @@ from chatbot.core.files import File
 from chatbot.core.translations import say
 from chatbot.core.turn import Origin
 from chatbot.core.work import Done, HandBack
+from tests.fakes import NOON
 from tests.pdfs import pdf
 from tests.world import World
 
@@ -120,6 +123,22 @@ def test_what_may_work_later_is_tried_again(error: Exception) -> None:
     world.channel.files["here"] = recording
     assert isinstance(world.handle(envelope, 2), Done)
     assert world.channel.received == ["You said: Hello"]
+
+
+@pytest.mark.parametrize("brought", [False, True])
+def test_what_stays_out_of_reach_does_not_cost_the_words_their_answer(brought: bool) -> None:
+    world = World("Ada.")
+    world.channel.files["here"] = PostRefused("500")
+    photo = [("photo", "here")]
+    more: dict[str, Any] = {"brought": photo} if brought else {"media": photo}
+    world.queue.send(world.envelope("[picture] What is my name?", **more))
+    while world.queue.letters:
+        world.invoke()
+        world.clock.advance(10)
+    assert world.clock() - NOON < 120_000
+    told = "" if brought else f"{say('gone', 'en')}\n\n"
+    assert world.channel.received == [f"{told}Ada."]
+    assert len(world.model.prompts) == 1
 
 
 def test_a_recording_that_is_refused_gets_the_fallback() -> None:

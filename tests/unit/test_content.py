@@ -190,7 +190,15 @@ def test_a_sticker_that_is_described_twice_is_one(number: Any) -> None:
     image = {"type": "image", "payload": {"url": url, "sticker_id": 5}}
     sticker = {"type": "sticker", "payload": {"url": f"{url}?2", "sticker_id": number}}
     without_id = {"type": "sticker", "payload": {"url": url}}
-    for attachments in ([image, sticker], [sticker, image], [image, without_id], [image] * 3):
+    plain = {"type": "image", "payload": {"url": url}}
+    for attachments in (
+        *([image, sticker], [sticker, image], [image, without_id], [image] * 3),
+        *(
+            [plain, without_id],
+            [without_id, plain],
+            [sticker, {**plain, "payload": {"url": f"{url}?2"}}],
+        ),
+    ):
         assert len([*messenger.media_of({"attachments": attachments})]) == 1
     thumb = {"sticker_id": 369239383222810, "url": url}
     both = [{"type": kind, "payload": thumb} for kind in ("image", "sticker")]

@@ -8,6 +8,7 @@ import pytest
 
 from chatbot.conversation.merged import REST_ARRIVES
 from chatbot.core.errors import ContentFiltered, ModelUnavailable
+from chatbot.core.files import File
 from chatbot.core.message import Envelope, Kind
 from chatbot.core.turn import State
 from chatbot.core.work import Done, HandBack
@@ -32,6 +33,33 @@ def test_the_new_form_is_answered_once() -> None:
     assert world.channel.received == ["You said: What?"]
     assert world.turn(sent[0]).text == "What?"
     assert world.queue.letters == []
+
+
+def test_an_edit_of_the_words_alone_keeps_what_was_sent_with_them() -> None:
+    """As on Messenger, whose edits name nothing else."""
+    world = World("A fox.")
+    world.channel.files["here"] = File(b"\x89PNG\r\n\x1a\n", "image/png")
+    described = "[picture] [link: A recipe]"
+    sent = said(world, f"{described} waht?", described=described, media=[("photo", "here")])
+    assert handle(world, sent, edited(world, "what?", edits_words=True)) == Done()
+    [prompt] = world.model.prompts
+    assert (prompt[-1].content, len(prompt[-1].pictures)) == (f"{described} what?", 1)
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_edit_without_words_changes_nothing(text: str) -> None:
+    world = World()
+    sent = said(world, "Hello")
+    edit = edited(world, text, edits_words=True, kind=Kind.UNSUPPORTED)
+    assert handle(world, sent, edit) == Done(1)
+    assert world.channel.received == ["You said: Hello"]
+
+
+def test_an_edit_of_the_words_may_make_a_command_of_them() -> None:
+    world = World()
+    sent = said(world, "help")
+    assert handle(world, sent, edited(world, "/help", edits_words=True)) == Done()
+    assert "/reset" in world.channel.received[0]
 
 
 def test_of_several_edits_the_newest_counts() -> None:

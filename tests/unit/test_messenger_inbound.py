@@ -190,9 +190,6 @@ def test_a_thousand_events_in_a_body() -> None:
         {**text(), "sender": "77"},
         {**text(), "sender": {"id": ""}},
         {**text(), "sender": {"id": True}},
-        event(message={"text": "no mid"}),
-        event(message={"text": "no mid", "mid": ""}),
-        event(message={"text": "no mid", "mid": ["m1"]}),
         event(message=["hi"]),
         event(postback="hi"),
         event(message={"mid": "m1", "text": "hi", "is_echo": "yes"}),
@@ -206,6 +203,36 @@ def test_one_bad_event_does_not_cost_the_others(bad: Any) -> None:
         "after:message",
     ]
     assert received.ignored == ("unreadable",)
+
+
+@pytest.mark.parametrize("mid", [{}, {"mid": ""}, {"mid": ["m1"]}], ids=str)
+def test_a_message_without_an_id_is_known_by_what_it_is(mid: dict[str, Any]) -> None:
+    said = event(message={"text": "no mid", **mid})
+    first, again = (post(body(entry(said))).envelopes for _ in range(2))
+    assert first == again
+    other = event(message={"text": "another", **mid})
+    ids = {envelope.event_id for envelope in (*first, *post(body(entry(other))).envelopes)}
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize("field", ["postback", "message_edit", "reaction", "delivery", "read"])
+@pytest.mark.parametrize("value", ["x", [], 5, None], ids=str)
+def test_an_odd_part_beside_a_message_does_not_cost_it(field: str, value: object) -> None:
+    received = post(body(entry({**text(mid="m1"), field: value})))
+    assert [envelope.event_id for envelope in received.envelopes] == ["m1:message"]
+
+
+@pytest.mark.parametrize("field", ["standby", "changes"])
+@pytest.mark.parametrize("value", ["x", {}, 5], ids=str)
+def test_an_odd_part_of_an_entry_does_not_cost_its_messages(field: str, value: object) -> None:
+    received = post(body({**entry(text(mid="m1")), field: value}))
+    assert [envelope.event_id for envelope in received.envelopes] == ["m1:message"]
+
+
+def test_an_edit_to_a_wish_to_stop_stops() -> None:
+    edit = {"mid": "m1", "text": "/stop", "num_edit": 1}
+    received = post(body(entry(event(message_edit=edit))))
+    assert (received.envelopes, len(received.stops)) == ((), 1)
 
 
 @pytest.mark.parametrize(

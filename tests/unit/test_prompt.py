@@ -135,12 +135,14 @@ def test_what_is_replied_to_is_looked_up() -> None:
     answered = replace(turn(1000, "q", "Because."), posted=("m_1", "m_2"))
     said = replace(
         turn(2000, "I said so", "A", Origin.COMMAND),
-        key=TurnKey.of("messenger:7", NOON - 2000, "m_9:message"),
+        key=TurnKey.of(NOW.key.conversation, NOON - 2000, "m_9:message"),
     )
     turns = (answered, said)
     assert asked(replace(NOW, reply_to=ReplyTo("m_2")), *turns)[-1] == "> Because.\n\nWhy?"
     assert asked(replace(NOW, reply_to=ReplyTo("m_9")), *turns)[-1] == "> I said so\n\nWhy?"
     assert asked(replace(NOW, reply_to=ReplyTo("m_3")), *turns)[-1] == "Why?"
+    elsewhere = replace(answered, key=TurnKey.of("telegram:-9", NOON - 1000, "1:message"))
+    assert asked(replace(NOW, reply_to=ReplyTo("m_2")), elsewhere)[-1] == "Why?"
 
 
 def test_in_a_group_everybody_has_a_name() -> None:

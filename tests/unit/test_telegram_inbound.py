@@ -491,3 +491,22 @@ def test_a_part_of_another_form_costs_nothing_else(odd: dict[str, Any]) -> None:
 )
 def test_a_text_that_was_cut_has_more_to_come(text: str, unfinished: bool) -> None:
     assert read_back(text=text).unfinished is unfinished
+
+
+@pytest.mark.parametrize("field", ["edited_message", "message_reaction", "callback_query"])
+@pytest.mark.parametrize("value", ["x", [], 5, None], ids=str)
+def test_an_odd_part_beside_a_message_does_not_cost_it(field: str, value: object) -> None:
+    envelope = envelope_of(update(message=message(text="hi"), **{field: value}))
+    assert read(envelope, BOT).text == "hi"
+
+
+@pytest.mark.parametrize("field", ["edited_message", "message_reaction", "message"])
+def test_an_update_of_an_unknown_form_alone_is_unreadable(field: str) -> None:
+    with pytest.raises(Unreadable):
+        receive(update(**{field: "x"}))
+
+
+@pytest.mark.parametrize("content", [{"photo": [{}]}, {"document": {}}, {"voice": {"file_id": 5}}])
+def test_an_attachment_without_an_id_is_known_to_have_been_sent(content: dict[str, Any]) -> None:
+    [media] = read_back(**content, caption="What is it?").media
+    assert media.source == ""

@@ -81,12 +81,14 @@ class Answers:
         heard: dict[str, str] | None = None,
         *,
         shared: bool = False,
+        can_wait: bool = True,
     ) -> Turn:
         """Answer the message by `deadline`. Returns the turn, not yet stored. Raises Retryable.
 
         `spending` and `heard` are filled with what the message has cost. With `shared` the message
         is merged from several that can be answered apart: then what the model refuses for the
-        message's own sake raises ModelRefused instead of being answered with a sentence.
+        message's own sake raises ModelRefused instead of being answered with a sentence. Without
+        `can_wait`, an attachment that cannot be loaded now is left out.
         """
         if message.kind is Kind.STAFF:
             return Turn.of(message, Reply(""), Origin.STAFF)
@@ -103,6 +105,7 @@ class Answers:
             spending,
             heard if heard is not None else {},
             shared,
+            can_wait,
         )
         if refusal := self._access.check(message, timeline):
             return _refusal_turn(context, refusal)

@@ -11,6 +11,7 @@ from chatbot.core.errors import (
     ContentFiltered,
     InputUnsupported,
     ModelRefused,
+    PostRefused,
     Unfetchable,
     UselessAnswer,
 )
@@ -89,14 +90,22 @@ class Attachments:
         taken = self.settings.model_inputs
         if media.kind == "photo" and "image" not in taken:
             raise Unfetchable("no_pictures")
-        listens = "audio" in taken and self.settings.transcribe_model != "off"
-        if media.kind == "audio" and not listens:
+        if media.kind == "audio" and not self._listens():
             raise Unfetchable("no_recordings")
         if not media.source:
             raise Unfetchable("gone")
         if media.size > self.settings.max_file_mb * 1_000_000:
             raise Unfetchable("too_large")
-        file = context.channel.load(media)
+        try:
+            return self._converted(context.channel.load(media), media, context)
+        except PostRefused as refused:
+            if context.can_wait:
+                raise
+            raise Unfetchable(refused.reason) from None
+
+    def _converted(self, file: File, media: Media, context: Context) -> tuple[str, str]:
+        """What `read_one` returns, of a file that was loaded. Raises likewise."""
+        taken = self.settings.model_inputs
         if file.type.startswith("image/"):
             if "image" not in taken:
                 raise Unfetchable("no_pictures")
@@ -104,12 +113,16 @@ class Attachments:
                 raise Unfetchable("picture_form")
             return "[picture]", f"data:{file.type};base64,{b64encode(file.content).decode()}"
         if file.type.startswith("audio/"):
-            if not listens:
+            if not self._listens():
                 raise Unfetchable("no_recordings")
             return self._transcript(file, media.source, context) or media.mark, ""
         seconds = context.deadline.within(self.settings.model_timeout).left()
         text = self.documents.text_of(file, self.settings.max_input, seconds)
         return f"{media.mark}\n{text}\n", ""
+
+    def _listens(self) -> bool:
+        """Whether recordings are transcribed."""
+        return "audio" in self.settings.model_inputs and self.settings.transcribe_model != "off"
 
     def _transcript(self, recording: File, source: str, context: Context) -> str:
         """The recording's words, which are paid for only once over all deliveries."""

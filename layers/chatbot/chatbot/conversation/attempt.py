@@ -15,6 +15,8 @@ CLOSING = 2.0
 """Seconds that are reserved, beyond POST_TIMEOUT, for the write after a post."""
 LEAST_MODEL_TIME = 3.0
 """Seconds that the model needs at least: with less, a record is not begun."""
+PATIENCE = 60.0
+"""Age of a message in seconds from which on it is answered without what could not be loaded."""
 REQUESTS_AT_ONCE = 8
 """Requests that one attempt may make. The rest of MOST_REQUESTS is spread over GIVE_UP_AFTER."""
 _MOST_DOUBLINGS = 16
@@ -76,6 +78,10 @@ class Attempt:
     def can_write_again(self) -> bool:
         """Whether enough time is left to repeat a write and post after it."""
         return self.deadline.left() >= 2 * (self.settings.post_timeout + CLOSING)
+
+    def can_wait(self) -> bool:
+        """Whether the record may be delivered again for an attachment that cannot be loaded now."""
+        return self.receive_count < 3 or self.age() < PATIENCE
 
     def given_up(self) -> bool:
         """Whether the record has waited for longer than GIVE_UP_AFTER."""

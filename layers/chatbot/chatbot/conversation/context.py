@@ -24,7 +24,8 @@ class Context:
     must be there; `spending` counts what the model is asked; `pictures` are the attached pictures
     as `data:` URLs, `unread` the reasons why other attachments are left out. `heard` are the
     transcripts of recordings that are known, by the recording's `source`. `shared` says that the
-    message is merged from several that can be answered apart. Example of a step:
+    message is merged from several that can be answered apart; `can_wait`, that it may still be
+    delivered again for an attachment that cannot be loaded now. Example of a step:
 
         def images_off(context: Context) -> Turn:
             return context.notice("images_off")
@@ -41,6 +42,7 @@ class Context:
     spending: Spending
     heard: dict[str, str] = field(default_factory=dict, repr=False)
     shared: bool = False
+    can_wait: bool = True
     pictures: tuple[str, ...] = field(default=(), repr=False)
     unread: tuple[str, ...] = ()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chatbot.core.message import Message
+from chatbot.core.message import Kind, Message
 
 
 def apply_edits(events: Sequence[Message]) -> list[Message]:
@@ -24,6 +24,8 @@ def apply_edits(events: Sequence[Message]) -> list[Message]:
 def _edited(event: Message, edit: Message | None) -> Message:
     if edit is None or event.edits or not event.id:
         return event
+    if edit.edits_words:
+        return _with_words(event, edit)
     return replace(
         event,
         kind=edit.kind,
@@ -33,3 +35,13 @@ def _edited(event: Message, edit: Message | None) -> Message:
         unfinished=edit.unfinished,
         addressed=edit.addressed,
     )
+
+
+def _with_words(event: Message, edit: Message) -> Message:
+    """The message with other words beside the same attachments; unchanged by an edit without."""
+    if not edit.text.strip():
+        return event
+    if edit.kind is Kind.COMMAND:
+        return replace(event, kind=edit.kind, text=edit.text, command=edit.command, media=())
+    text = " ".join(filter(None, (event.described, edit.text)))
+    return replace(event, kind=edit.kind, text=text, command=edit.command)

@@ -61,7 +61,11 @@ class MergedAnswers:
         if awaits_more(messages) and last is records[-1] and last.receive_count == 1:
             return HandBack(REST_ARRIVES)
         make_turn = partial(
-            self._answers.make_turn, timeline=timeline, channel=channel, deadline=attempt.answer_by
+            self._answers.make_turn,
+            timeline=timeline,
+            channel=channel,
+            deadline=attempt.answer_by,
+            can_wait=attempt.can_wait(),
         )
         alone = pieces(messages)
         if len(alone) < len(messages):

@@ -65,7 +65,7 @@ def _cost(turn: Turn, group: bool) -> int:
 def _question(message: Message, timeline: Timeline) -> str:
     """The message's text, below a quote of the message that it replies to."""
     text = _with_name(message.full_text, message.author, message.group)
-    replied_to = message.reply_to.text or _text_of(message.reply_to.id, timeline)
+    replied_to = message.reply_to.text or _text_of(message, timeline)
     if not replied_to:
         return text
     if len(replied_to) > LONGEST_QUOTE:
@@ -108,9 +108,15 @@ def _with_name(text: str, author: Author, group: bool) -> str:
     return f"{name}: {text}" if group and name else text
 
 
-def _text_of(platform_id: str, timeline: Timeline) -> str:
-    """The text of a message that is replied to, be it the bot's or a person's, else ""."""
+def _text_of(message: Message, timeline: Timeline) -> str:
+    """The text of what the message replies to, be it the bot's or a person's, else "".
+
+    Under another id of the conversation, the platform's id may be that of another message.
+    """
+    platform_id = message.reply_to.id
     for turn in timeline.turns if platform_id else ():
+        if turn.key.conversation != message.key.conversation:
+            continue
         if platform_id in turn.posted:
             return turn.reply.text
         if turn.key.event_id.startswith(f"{platform_id}:"):

@@ -147,8 +147,10 @@ class Message:
     False it is answered only together with a part of its album that is addressed to the bot.
 
     `id` is the platform's id of the message, by which a later event may name it. An event with
-    `edits` is the new form of the message with that id. `moved_from` is the conversation under
-    whose key this one was known before (`Kind.MOVED`). All of these are "" where they do not apply.
+    `edits` is the new form of the message with that id; with `edits_words` only its words are new.
+    `described` is what stands for attachments before the words of `text`. `moved_from` is the
+    conversation under whose key this one was known before (`Kind.MOVED`). All of these are "" where
+    they do not apply.
     """
 
     key: TurnKey
@@ -168,6 +170,8 @@ class Message:
     addressed: bool = True
     id: str = ""
     edits: str = ""
+    edits_words: bool = False
+    described: str = ""
     moved_from: str = ""
 
     @property

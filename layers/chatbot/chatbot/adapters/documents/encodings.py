@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 import chardet
 
@@ -22,9 +23,23 @@ _ENCODINGS = (
     *("cp874", "koi8-r", "koi8-u", "cp866", "mac-roman"),
     *("gb18030", "big5hkscs", "cp932", "euc_jis_2004", "cp949"),
 )
-"""Encodings in which people's files are: those of Windows, of its older consoles and of the Mac,
-and of East Asia, about those of https://encoding.spec.whatwg.org. Out of all that the library
+"""Encodings in which people's files are: those of Windows, of the older Russian consoles and of the
+Mac, and of East Asia, about those of https://encoding.spec.whatwg.org. Out of all that the library
 knows, it would often find a rarer one for a short text."""
+_WESTERN = "cp1252"
+"""The encoding of a short text in which all is then as in a Western European language: the library
+takes a few accented letters for those of any alphabet."""
+_ACCENTS = "À-ÏÑ-ÖØ-ÜßŒœŠšŽžŸà-ïñ-öø-üÿ"
+_LETTERS = f"A-Za-z{_ACCENTS}"
+_SIGNS = " \u00a0¡¿«»‹›°ºª§£€¢¥–—‘’‚“”„…·•×÷±²³¼½¾©®™µ†‡‰"
+_WESTERN_TEXT = re.compile(rf"[\x00-\x7f{_LETTERS}{_SIGNS}]*")
+_ACCENTED = re.compile(f"[{_ACCENTS}]")
+_WITHIN_A_WORD = "[¡-¬®-¶¸-¿‚„†‡‰‹›•×÷]"
+_ALIEN = re.compile(
+    rf"[{_ACCENTS}]{{3}}|(?<=[{_LETTERS}]){_WITHIN_A_WORD}(?=[{_LETTERS}])|[¢£¥](?=[{_LETTERS}])"
+)
+_FEW = 30
+"""Accented letters from which on the library knows the language itself."""
 _NO_MATCH = "utf-32-be"
 """What the library is to return for bytes that no encoding fits: in this one, they are no text."""
 _READABLE = 50
@@ -53,9 +68,14 @@ def _damaged_utf8(content: bytes) -> str:
 
 
 def _detected(content: bytes) -> str:
-    """The text by the encoding that the library finds; "" for none."""
+    """The text by the encoding that fits it best; "" for none."""
+    beyond = next((n for n, byte in enumerate(content) if byte > 0x7F), 0)
+    start = max(0, beyond - _LOOKED_AT // 50)
+    sample = content[start : start + _LOOKED_AT]
+    if _is_western(sample):
+        return content.decode(_WESTERN, "replace")
     found = chardet.detect(
-        content[:_LOOKED_AT],
+        sample,
         include_encodings=_ENCODINGS,
         no_match_encoding=_NO_MATCH,
         empty_input_encoding=_NO_MATCH,
@@ -63,3 +83,22 @@ def _detected(content: bytes) -> str:
         compat_names=False,
     )
     return content.decode(found["encoding"], "replace") if found["encoding"] else ""
+
+
+def _is_western(sample: bytes) -> bool:
+    """Whether the bytes read like a Western European language in `_WESTERN`, with few accents.
+
+    Other alphabets have accented letters in a row then, and signs within words; a text in a Latin
+    alphabet has far more letters without an accent.
+    """
+    if b"\0" in sample:
+        return False
+    text = sample.decode(_WESTERN, "replace")
+    accented = len(_ACCENTED.findall(text))
+    plain = sum(character.isascii() and character.isalpha() for character in text)
+    return (
+        accented < _FEW
+        and plain >= 3 * accented
+        and bool(_WESTERN_TEXT.fullmatch(text))
+        and not _ALIEN.search(text)
+    )

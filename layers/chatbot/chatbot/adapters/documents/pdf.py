@@ -11,11 +11,16 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
-from chatbot.core.errors import Unfetchable
+from chatbot.core.errors import PostRefused, Unfetchable
 
 MOST_SECONDS = 20.0
 """Longest time to read a PDF; what was read by then is used."""
+MOST_WAIT = 10.0
+"""Longest time to wait for the PDFs of others."""
+AGAIN_AFTER = 5.0
+"""Seconds after which a message is delivered again whose PDF had to wait for longer."""
 MOST_PAGES = 50
 MOST_MEMORY_MB = 128
 """Address space of the process, in MB. A manual of 60 pages needs less than half of it."""
@@ -28,14 +33,20 @@ _one_at_a_time = threading.Lock()
 
 
 def read_pdf(content: bytes, most: int, seconds: float) -> str:
-    """Return at most `most` characters of text. Raises Unfetchable.
+    """Return at most `most` characters of text. Raises Unfetchable, PostRefused.
 
-    Its reason is "pdf_protected", "pdf_without_text" (a scan) or "pdf_unreadable".
+    The reason is "pdf_protected", "pdf_without_text" (a scan) or "pdf_unreadable". PostRefused
+    means that the time was spent on waiting for the PDFs of others.
     """
-    seconds = min(seconds, MOST_SECONDS)
-    program = _PROGRAM.format(most, MOST_PAGES, MOST_MEMORY_MB, seconds)
-    with _one_at_a_time:
+    ends = time.monotonic() + seconds
+    if not _one_at_a_time.acquire(timeout=max(0.0, min(seconds / 2, MOST_WAIT))):
+        raise PostRefused("documents_busy", AGAIN_AFTER)
+    try:
+        seconds = min(ends - time.monotonic(), MOST_SECONDS)
+        program = _PROGRAM.format(most, MOST_PAGES, MOST_MEMORY_MB, seconds)
         lines = _run(program, content, seconds)
+    finally:
+        _one_at_a_time.release()
     pages: list[str] = []
     count, ended = 0, ""
     for line in lines:

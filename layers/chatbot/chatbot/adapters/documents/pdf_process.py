@@ -50,6 +50,7 @@ def _print_pages(content: bytes, most: int, most_pages: int) -> None:
             raise
         except Exception:  # noqa: BLE001 - pypdf.errors: broken files may cause any exception
             text, broken = "", True  # the other pages may be readable
+        text = text.strip()[:most]
         _print(text)
         found += text
         if len(found) >= most:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from chatbot.channels.payload import have, have_all, identifier
 from chatbot.core.message import Media
@@ -49,6 +49,7 @@ def media_of(message: dict[str, Any]) -> Iterator[Media]:
         if each.kind in _KINDS and each.sticker not in _THUMB_STICKERS:
             url = each.field("url")
             name = url.partition("?")[0].rpartition("/")[2] if each.kind == "file" else ""
+            name = unquote(name)
             if url or not each.sticker:
                 yield Media(_KINDS[each.kind], url, name=name)
 
@@ -79,10 +80,16 @@ def _attachments(message: dict[str, Any]) -> Iterator[_Attachment]:
     (Messenger Platform, changelog of 2026-06-01).
     """
     seen: set[str] = set()
-    for fields in have_all(message, "attachments", dict)[:_MOST_ATTACHMENTS]:
+    attachments = have_all(message, "attachments", dict)[:_MOST_ATTACHMENTS]
+    stickers = {
+        have(have(fields, "payload", dict), "url", str)
+        for fields in attachments
+        if fields.get("type") == "sticker"
+    }
+    for fields in attachments:
         payload = have(fields, "payload", dict) or {}
         kind, sticker = have(fields, "type", str) or "", identifier(payload, "sticker_id")
-        if kind == "sticker":
+        if kind == "sticker" or (kind == "image" and have(payload, "url", str) in stickers):
             sticker = sticker or identifier(message, "sticker_id") or "unknown"
         each = _Attachment(kind, sticker, fields, payload)
         names = {name for name in (sticker, each.field("url")) if name} if sticker else set()

@@ -5,7 +5,9 @@ Signature and handshake are the same for all of Meta's platforms.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -27,6 +29,7 @@ _ECHO, _EDIT, _REACTION = "echo", "edit", "reaction"
 _TIME_DIGITS = 13
 """Digits of a time in a turn's key (core.key)."""
 _THUMBS = {"like": 1, "dislike": -1}
+_NEEDED_FORM = ("message", "postback", "message_edit")
 _IGNORED = (
     "delivery read optin referral account_linking policy_enforcement"
     " pass_thread_control take_thread_control request_thread_control app_roles"
@@ -67,7 +70,7 @@ class MessengerInbound:
         """Yield for each event its envelope, a request to stop, or the reason to ignore it."""
         try:
             ours = _needed(entry, "id") == self._settings.messenger_page_id
-            unwanted = {name: want(entry, name, list) or [] for name in ("standby", "changes")}
+            unwanted = {name: have(entry, name, list) or [] for name in ("standby", "changes")}
             events = want(entry, "messaging", list) or []
         except Malformed:
             yield "unreadable"
@@ -81,14 +84,16 @@ class MessengerInbound:
                 yield "unreadable"
 
     def _classify(self, event: Any, entry: Any) -> Envelope | Stop | str:
-        message, postback = want(event, "message", dict), want(event, "postback", dict)
-        edit = want(event, "message_edit", dict)
+        message, postback = have(event, "message", dict), have(event, "postback", dict)
+        edit = have(event, "message_edit", dict)
         if message is None and postback is None and edit is None and "reaction" not in _keys(event):
+            if any(event.get(name) is not None for name in _NEEDED_FORM):
+                raise Malformed("an event without any part of a known form")
             return next((name for name in _IGNORED if name in event), "unknown_kind")
         person = _needed(want(event, "sender", dict), "id")
         occurred_at = self._time_of(event, entry)
         if message is not None:
-            kind, mid = "message", _needed(message, "mid")
+            kind, mid = "message", identifier(message, "mid") or _digest(event)
             if message.get("is_echo") or person == self._settings.messenger_page_id:
                 if self._is_own(message):
                     return "own_echo"
@@ -117,9 +122,11 @@ class MessengerInbound:
 
     def _classify_edit(
         self, edit: dict[str, Any], person: str, at: int, event: dict[str, Any]
-    ) -> Envelope | str:
+    ) -> Envelope | Stop | str:
         if person == self._settings.messenger_page_id:
             return "message_edit"
+        if is_stop(have(edit, "text", str) or ""):
+            return Stop(f"{NAME}:{person}", "", at)
         # People edit a message up to five times (Webhooks, message_edits).
         number = identifier(edit, "num_edit") or str(at)
         edit_id = f"{_needed(edit, 'mid')}:{number}:{_EDIT}"
@@ -159,10 +166,11 @@ def read(envelope: Envelope) -> Message:
         return Message(envelope.key, NAME, Kind.STAFF, text, author)
     command = parse_command(text)
     media: tuple[Media, ...] = ()
-    message = have(event, "message", dict)
+    described, message = "", have(event, "message", dict)
     if message is not None and command is None:
         media = tuple(media_of(message))
-        text = " ".join([*(each.mark for each in media), *placeholders_of(message), text]).strip()
+        described = " ".join([*(each.mark for each in media), *placeholders_of(message)])
+        text = f"{described} {text}".strip()
     kind = Kind.COMMAND if command else Kind.TEXT if text.strip() else Kind.UNSUPPORTED
     return Message(
         envelope.key,
@@ -174,11 +182,12 @@ def read(envelope: Envelope) -> Message:
         media=media,
         reply_to=ReplyTo(identifier(have(message, "reply_to", dict), "mid")),
         id=identifier(message, "mid"),
+        described=described,
     )
 
 
 def _read_edit(envelope: Envelope, author: Author) -> Message:
-    """The new form of a message (Webhooks, message_edits)."""
+    """The new words of a message (Webhooks, message_edits); its attachments stay."""
     text = have(have(envelope.payload, "message_edit", dict), "text", str) or ""
     command = parse_command(text)
     kind = Kind.COMMAND if command else Kind.TEXT if text.strip() else Kind.UNSUPPORTED
@@ -190,6 +199,7 @@ def _read_edit(envelope: Envelope, author: Author) -> Message:
         author,
         command=command or Command(),
         edits=envelope.event_id.rsplit(":", 2)[0],
+        edits_words=True,
     )
 
 
@@ -226,6 +236,11 @@ def _needed(data: Any, name: str) -> str:
     if not value:
         raise Malformed(f"{name}: missing")
     return value
+
+
+def _digest(event: dict[str, Any]) -> str:
+    """An id for a message that came without: the same when it is sent again."""
+    return hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _milliseconds(value: Any) -> int | None:

@@ -16,18 +16,18 @@ _UNREADABLE = ("animation", "video", "live_photo", "paid_media", "story", "game"
 
 
 def media_of(message: dict[str, Any], most: int) -> Iterator[Media]:
-    """Yield the attachments that can be downloaded: those with a file id.
+    """Yield the attachments that can be downloaded.
 
-    Of a picture's sizes it is the largest of at most `most` bytes, else the smallest.
+    Of a picture's sizes it is the largest of at most `most` bytes, else the smallest. An attachment
+    without a file id has the source "": it is known that it was sent.
     """
     sizes = [_media("photo", size) for size in have_all(message, "photo", dict)]
     by_size = sorted((size for size in sizes if size.source), key=lambda size: size.size)
-    yield from ([size for size in by_size if size.size <= most] or by_size[:1])[-1:]
+    yield from ([size for size in by_size if size.size <= most] or by_size[:1] or sizes)[-1:]
     files = [("audio", have(message, name, dict)) for name in _RECORDINGS]
     if "animation" not in message:  # an animation is sent as a document too
         files.append(("document", have(message, "document", dict)))
-    found = [_media(kind, file) for kind, file in files if file is not None]
-    yield from (media for media in found if media.source)
+    yield from (_media(kind, file) for kind, file in files if file is not None)
 
 
 def placeholders_of(message: dict[str, Any]) -> Iterator[str]:

@@ -49,6 +49,7 @@ _IGNORED = frozenset(
     " purchased_paid_media poll poll_answer my_chat_member chat_member chat_join_request"
     " chat_boost removed_chat_boost managed_bot".split()
 )
+_NEEDED_FORM = ("message_reaction", "callback_query", "edited_message", "message")
 _THUMBS = {"👍": 1, "👎": -1}
 CUT_FROM = 4_000
 """UTF-16 units of a message that may be incomplete: apps split a text that exceeds 4096 at a space
@@ -88,21 +89,23 @@ class TelegramInbound:
     def _classify(self, update: dict[str, Any]) -> Envelope | Stop | str:
         """Return the envelope, a request to stop, or the reason to ignore the update."""
         need(update, "update_id", int)
-        stopped = want(update, "stopped_message_generation", dict)
+        stopped = have(update, "stopped_message_generation", dict)
         if stopped is not None:
             place = {**stopped, "is_topic_message": "message_thread_id" in stopped}
             return Stop(conversation_of(place), str(need(stopped, "draft_id", int)), self._clock())
-        reaction = want(update, "message_reaction", dict)
+        reaction = have(update, "message_reaction", dict)
         if reaction is not None:
             if _rating(reaction) is None:
                 return "message_reaction"
             return _envelope(update, reaction, "reaction", need(reaction, "date", int) * 1000)
-        callback = want(update, "callback_query", dict)
+        callback = have(update, "callback_query", dict)
         if callback is not None:
             return self._classify_callback(update, callback)
-        edited = want(update, "edited_message", dict)
-        message = want(update, "message", dict) if edited is None else edited
+        edited = have(update, "edited_message", dict)
+        message = have(update, "message", dict) if edited is None else edited
         if message is None:
+            if any(update.get(name) is not None for name in _NEEDED_FORM):
+                raise Malformed("an update without any part of a known form")
             return next((kind for kind in update if kind in _IGNORED), "unknown_kind")
         return self._classify_message(update, message, "message" if edited is None else "edit")
 
@@ -175,13 +178,13 @@ def read(envelope: Envelope, bot: Bot, most: int = MAX_FILE) -> Message:
     """
     chat_fields(envelope.conversation)
     update = envelope.payload
-    reaction = want(update, "message_reaction", dict)
+    reaction = have(update, "message_reaction", dict)
     if reaction is not None:
         return _read_rating(envelope.key, reaction)
-    callback = want(update, "callback_query", dict)
+    callback = have(update, "callback_query", dict)
     if callback is not None:
         return _read_callback(envelope.key, callback, bot)
-    edited = want(update, "edited_message", dict)
+    edited = have(update, "edited_message", dict)
     message = need(update, "message", dict) if edited is None else edited
     moved = migration_of(message)
     if moved is not None:
