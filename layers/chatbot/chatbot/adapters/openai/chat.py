@@ -67,12 +67,13 @@ class ChatModel:
                 return Completion("", models[0], stopped=True)
             candidates = [each for each in left if each.not_before <= self._clock()]
             for position, candidate in enumerate(candidates):
-                # A model that never answers must leave time for those after it.
+                # A model that never answers must leave time for those after it; to one whose
+                # answer is arriving, all of it belongs.
                 share = (end - self._clock()) / (len(candidates) - position)
                 if share < _MIN_SECONDS:
                     raise _error(failed, self._wait(left))
                 try:
-                    return self._ask(candidate, prompt, share, show, spending)
+                    return self._ask(candidate, prompt, (share, end), show, spending)
                 except Failure as failure:
                     failed.append(failure)
                     if failure.kind in _FINAL:
@@ -101,18 +102,23 @@ class ChatModel:
         self,
         candidate: _Candidate,
         prompt: Sequence[PromptLine],
-        seconds: float,
+        time_left: tuple[float, float],
         show: Show,
         spending: Spending,
     ) -> Completion:
-        """Ask one model, again without what it refuses, and again after a useless answer."""
-        model, end = candidate.model, self._clock() + seconds
+        """Ask one model, again without what it refuses, and again after a useless answer.
+
+        `time_left` is its share of the time in seconds, in which an answer must begin, and the end
+        of all the time, by which it must be complete.
+        """
+        model, (share, last) = candidate.model, time_left
+        end = self._clock() + share
         while True:
             refused = self._adaptations.of(model)
             body = build(self._settings, model, prompt, refused)
             try:
                 completion = self._request(
-                    model, body, end - self._clock(), show, spending, UNOPENED in refused
+                    body, (end - self._clock(), last), show, spending, UNOPENED in refused
                 )
             except Failure as failure:
                 candidate.paid += failure.paid
@@ -135,20 +141,30 @@ class ChatModel:
 
     def _request(
         self,
-        model: str,
         body: dict[str, Any],
-        seconds: float,
+        time_left: tuple[float, float],
         show: Show,
         spending: Spending,
         holds_back: bool,
     ) -> Completion:
+        """Send one request; `time_left` is that of `_ask`."""
         spending.begin_request()
+        model, (seconds, last) = body["model"], time_left
         answer = Answer(model, holds_back)
         with post(self._client, _PATH, body, seconds) as reply:
             spending.count_paid()
+            begun = False
+
+            def show_and_go_on(text: str) -> bool:
+                nonlocal begun
+                if not begun and (answer.text or answer.separator.thinking):
+                    begun = True
+                    reply.extend(last - self._clock())
+                return show(text)
+
             try:
                 events = read_events(reply.chunks())
-                stopped = read_answer(events, answer, show, reply.end_soon)
+                stopped = read_answer(events, answer, show_and_go_on, reply.end_soon)
             except Oversized:
                 reply.broken = "too large"
                 stopped = None

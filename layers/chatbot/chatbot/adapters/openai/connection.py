@@ -101,6 +101,11 @@ class Reply:
         """Allow only AFTER_THE_END for the rest of the body."""
         self.end_in(min(AFTER_THE_END, self._ends - time.monotonic()))
 
+    def extend(self, seconds: float) -> None:
+        """Allow `seconds` from now for the rest of the body."""
+        self._ends = time.monotonic() + seconds
+        self.end_in(seconds)
+
     def end_in(self, seconds: float) -> None:
         """Shut the connection down after `seconds`: its read timeout restarts with every chunk."""
         self.release()
