@@ -62,9 +62,17 @@ def test_an_outage_is_four_requests_for_each_model() -> None:
 
 def test_an_answer_that_breaks_off_is_paid_for_at_most_twice() -> None:
     bench = Fixture(replies(shape("breaks_before_finish")), openai_fallback_models=("second",))
+    with pytest.raises(ModelUnavailable):
+        bench.ask()
+    assert models_of(bench) == ["first", "second"]  # the last one is left to a later delivery
+    assert bench.pauses == []
     with pytest.raises(SpendingExhausted):
         bench.ask()
     assert models_of(bench) == ["first", "second", "first"]
+    models = ("second", "third")
+    by_model = {"first": shape("breaks_before_finish"), "second": shape("breaks_before_finish")}
+    bench = Fixture(lambda body: by_model.get(body["model"], GOOD), openai_fallback_models=models)
+    assert bench.ask().text == TEXT
     bench = Fixture(replies(shape("breaks_before_finish")))
     with pytest.raises(ModelUnavailable, match="connection"):
         bench.ask()
@@ -91,6 +99,35 @@ def test_a_model_that_asked_for_a_pause_is_left_alone_meanwhile() -> None:
     with pytest.raises(ModelUnavailable):
         bench.ask()
     assert asked == ["first", "second", "second", "second", "first", "second", "first", "first"]
+
+
+def test_the_first_of_the_models_that_are_away_decides_how_long_to_wait() -> None:
+    bench = Fixture(replies(BUSY), openai_fallback_models=("second",))
+    send = bench.server.handle_request
+
+    def with_header(request: Any) -> Any:
+        response = send(request)
+        if bench.server.asked[-1]["model"] == "first":
+            response.headers["retry-after"] = "300"
+        return response
+
+    bench.server.handle_request = with_header  # type: ignore[method-assign]
+    with pytest.raises(ModelUnavailable) as away:
+        bench.ask()
+    assert models_of(bench) == ["first", *["second"] * 4]
+    assert away.value.retry_after is None
+    bench = Fixture(replies(NO_MODEL, BUSY), openai_fallback_models=("second",))
+    send = bench.server.handle_request
+
+    def all_with_header(request: Any) -> Any:
+        response = send(request)
+        response.headers["retry-after"] = "300"
+        return response
+
+    bench.server.handle_request = all_with_header  # type: ignore[method-assign]
+    with pytest.raises(ModelUnavailable) as away:
+        bench.ask()
+    assert away.value.retry_after == 300
 
 
 def test_the_requests_left_are_kept() -> None:

@@ -14,7 +14,8 @@ SETTINGS = {
     "top_p": "TOP_P",
     "reasoning_effort": "REASONING_EFFORT",
     "image": "MODEL_INPUTS=text,audio",
-    "audio": "MODEL_INPUTS=text,image",
+    "audio": "TRANSCRIBE_MODEL=off",
+    "drawing": "IMAGE_MODEL=off",
 }
 """The setting that says for good what a server refuses; for others it is OMITTED_PARAMETERS."""
 
@@ -25,7 +26,7 @@ class Adaptations:
     """Remembers facts about models by name for the life of the process; safe between threads.
 
     A fact is the name of a parameter or of a kind of input that the model refuses ("temperature",
-    "system", "stream", "image", "audio"), or UNOPENED.
+    "system", "stream", "image", "audio"), "drawing" for a model that draws none, or UNOPENED.
     """
 
     def __init__(self, journal: Journal | None = None) -> None:

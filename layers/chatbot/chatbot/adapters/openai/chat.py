@@ -59,43 +59,50 @@ class ChatModel:
         """See ports.Model. `show` is called in this thread, for every piece of the answer."""
         end = self._clock() + seconds
         models = (self._settings.openai_model, *self._settings.openai_fallback_models)
-        left = [_Candidate(model) for model in dict.fromkeys(models)]
+        candidates = [_Candidate(model) for model in dict.fromkeys(models)]
         failed: list[Failure] = []
         pause = _FIRST_PAUSE
         while True:
             if not show(""):
                 return Completion("", models[0], stopped=True)
-            candidates = [each for each in left if each.not_before <= self._clock()]
-            for position, candidate in enumerate(candidates):
+            due = [each for each in candidates if each.is_due(self._clock())]
+            for position, candidate in enumerate(due):
                 # A model that never answers must leave time for those after it; to one whose
                 # answer is arriving, all of it belongs.
-                share = (end - self._clock()) / (len(candidates) - position)
+                share = (end - self._clock()) / (len(due) - position)
                 if share < _MIN_SECONDS:
-                    raise _error(failed, self._wait(left))
+                    raise _error(failed, self._wait(candidates))
                 try:
                     return self._ask(candidate, prompt, (share, end), show, spending)
                 except Failure as failure:
                     failed.append(failure)
                     if failure.kind in _FINAL:
                         raise failure.as_error() from None
-                    if not candidate.may_be_asked_again(failure, self._clock()):
-                        left.remove(candidate)
+                    candidate.count(failure, self._clock())
                 except SpendingExhausted:
                     # An answer that says nothing is what the person can do something about.
                     if any(failure.kind is Kind.USELESS for failure in failed):
                         raise _error(failed, None) from None
                     raise
-            if not left:
-                raise _error(failed, None)
+            left = [each for each in candidates if each.may_be_asked_again]
+            # The last answer that may be paid for is left to a later delivery, when what broke
+            # the answers off may be over.
+            broken = any(failure.paid and failure.kind is Kind.AWAY for failure in failed)
+            last_one = broken and spending.paid_remaining == 1
             wait = max(pause, self._wait(left) or 0)
-            if self._clock() + wait + _MIN_SECONDS > end:
-                raise _error(failed, self._wait(left))
-            self._sleep(wait)
+            if not left or last_one or self._clock() + wait + _MIN_SECONDS > end:
+                raise _error(failed, self._wait(candidates))
+            if spending.paid_remaining > 0:
+                self._sleep(wait)
             pause *= 2
 
-    def _wait(self, left: Sequence[_Candidate]) -> float | None:
-        """Seconds until a model may be asked, as its server has demanded; None: it has not."""
-        first = min((candidate.not_before for candidate in left), default=0.0)
+    def _wait(self, candidates: Sequence[_Candidate]) -> float | None:
+        """Seconds until the first model that is away may be asked, as its server has demanded.
+
+        None when it has not. Models that were asked often enough in this call count, too: they may
+        be asked in the next.
+        """
+        first = min((each.not_before for each in candidates if each.away), default=0.0)
         return first - self._clock() if first > self._clock() else None
 
     def _ask(
@@ -124,7 +131,8 @@ class ChatModel:
                 candidate.paid += failure.paid
                 if self._clock() + _MIN_SECONDS > end:
                     raise
-                if failure.kind is Kind.USELESS and candidate.paid < MOST_BROKEN:
+                again = candidate.paid < MOST_BROKEN and spending.paid_remaining
+                if failure.kind is Kind.USELESS and again:
                     if not show(""):
                         return Completion("", model, stopped=True)
                     continue
@@ -183,15 +191,23 @@ class _Candidate:
     model: str
     tries: int = 0
     paid: int = 0
+    away: bool = True
     not_before: float = 0.0
 
-    def may_be_asked_again(self, failure: Failure, now: float) -> bool:
-        """Count the failure. Returns False when this model is not asked any more in this call."""
+    @property
+    def may_be_asked_again(self) -> bool:
+        """Whether this model is asked again in this call."""
+        return self.away and self.tries < MOST_TRIES and self.paid < MOST_BROKEN
+
+    def is_due(self, now: float) -> bool:
+        """Whether it may be asked now."""
+        return self.may_be_asked_again and self.not_before <= now
+
+    def count(self, failure: Failure, now: float) -> None:
+        """Count a failure of this model."""
         self.tries += 1
-        if failure.kind is not Kind.AWAY:
-            return False
+        self.away = failure.kind is Kind.AWAY
         self.not_before = now + (failure.retry_after or 0)
-        return self.tries < MOST_TRIES and self.paid < MOST_BROKEN
 
 
 def _error(failed: Sequence[Failure], wait: float | None) -> ChatbotError:
@@ -205,7 +221,6 @@ def _error(failed: Sequence[Failure], wait: float | None) -> ChatbotError:
             continue
         last = of_kind[-1]
         if kind is Kind.AWAY:
-            wait = wait if wait is not None else last.retry_after
             return Failure(kind, last.reason, retry_after=wait).as_error()
         if any(failure.reason == "insufficient_quota" for failure in of_kind):
             return Failure(kind, "insufficient_quota").as_error()

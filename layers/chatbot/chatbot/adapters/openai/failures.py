@@ -3,8 +3,10 @@
     kind           same model again             next model   what is raised when nothing helps
     ─────────────  ───────────────────────────  ───────────  ───────────────────────────────────────
     AWAY           after a pause, at most       first        ModelUnavailable: the queue delivers
-                   4 requests; at most 2 that                the message again, until GIVE_UP_AFTER
-                   were paid and broke off
+                   4 requests                                the message again, until GIVE_UP_AFTER
+    AWAY, paid     once, after a pause; the     first        ModelUnavailable, then
+                   last answer that may be                   SpendingExhausted: fallback text
+                   paid for in a later delivery
     USELESS        once, at once                then         UselessAnswer: a sentence, at once
     NOT_AVAILABLE  never                        at once      ModelRefused("unknown_model" or
                                                              "insufficient_quota"): fallback text,
@@ -17,6 +19,10 @@
     KEY_REFUSED    never                        no           ModelRefused("authentication"):
                                                              fallback text, ModelDeniedAlarm
     BAD_REQUEST    never                        no           ModelRefused("bad_request"): fallback
+
+Of pictures to draw and recordings, a model or endpoint that is missing (NOT_AVAILABLE, 404, 405,
+501) is remembered and raised as DrawingUnsupported or InputUnsupported("audio"): messages are still
+answered, so that is no outage.
 
 Over a message's whole life at most completion.MOST_PAID answers with status 200 and
 completion.MOST_REQUESTS requests. docs/reliability.md ("When the model fails") is this table for

@@ -29,6 +29,7 @@ _LITELLM = (
     f"{_GITHUB}/BerriAI/litellm/blob/main/litellm/litellm_core_utils/exception_mapping_utils.py"
 )
 _OPENAI = "https://platform.openai.com/docs/guides/error-codes"
+_VERIFICATION = "https://help.openai.com/en/articles/10910291-api-organization-verification"
 _OPENROUTER = "https://openrouter.ai/docs/api/reference/errors-and-debugging"
 
 _FILTERED = (
@@ -115,10 +116,7 @@ _NO_SYSTEM_ROLE = (
     ("does not support 'system'", "https://platform.openai.com/docs/guides/reasoning"),
 )
 _NO_STREAM = (
-    (
-        "must be verified to stream",
-        "https://help.openai.com/en/articles/10910291-api-organization-verification",
-    ),
+    ("must be verified to stream", _VERIFICATION),
     ("streaming requests are not yet allowed", f"{_GITHUB}/langgenius/dify/issues/9591"),
 )
 _NOT_PAID = (
@@ -150,6 +148,7 @@ _UNKNOWN = (
     ),
     ("model identifier is invalid", _LOBE),  # Bedrock
     ("unknown model", _LOBE),  # MiniMax, Z.ai
+    ("must be verified to use the model", _VERIFICATION),  # OpenAI
     ("requested model is not supported", _LOBE),
     ("requested model is not available", _LOBE),
     ("the model ` … does not exist", _OPENAI),
