@@ -300,6 +300,9 @@ def test_a_refused_parameter_is_left_out_and_remembered(name: str, streaming: st
             assert second["messages"] == [{"role": "user", "content": "Be kind.\n\nHello"}]
         case "stream":
             assert changed == {"stream", "stream_options"}
+        case "max_tokens" if "MAX_TOKENS=" in str(facts["setting"]):
+            assert changed == {"max_completion_tokens"}
+            assert 0 < second["max_completion_tokens"] < first["max_completion_tokens"]
         case "max_tokens" | "max_completion_tokens":
             assert changed == {"max_tokens", "max_completion_tokens"}
             assert second["max_tokens"] == first["max_completion_tokens"]
@@ -312,6 +315,44 @@ def bench_sends(bench: Fixture, name: str) -> bool:
     if name in ("stream", "stream_options"):
         return bench.settings.streaming == "on"
     return name in ("system", "max_tokens", "max_completion_tokens", *OPTIONAL)
+
+
+@pytest.mark.parametrize(
+    ("message", "most"),
+    [
+        (
+            "This model's maximum context length is 2048 tokens. However, you requested 2110 tokens"
+            " (110 in the messages, 2000 in the completion).",
+            1024,
+        ),
+        (
+            "max_tokens is too large: 2000. This model supports at most 1024 completion tokens,"
+            " whereas you provided 2000.",
+            1024,
+        ),
+    ],
+)
+@pytest.mark.parametrize("parameter", ["max_tokens", "max_completion_tokens"])
+def test_a_limit_that_is_too_large_is_lowered(message: str, most: int, parameter: str) -> None:
+    """To what the server takes, with one warning that names MAX_TOKENS."""
+    refusal = (400, [json.dumps({"error": {"message": message, "param": "max_tokens"}}).encode()])
+    journal = FakeJournal()
+    bench = Fixture(
+        lambda body: refusal if body.get(parameter, 0) > most else GOOD,
+        journal,
+        max_tokens_parameter=parameter,
+    )
+    assert bench.ask().text == TEXT
+    assert bench.ask().text == TEXT
+    assert [body[parameter] for body in bench.server.asked] == [2000, most, most]
+    [(event, facts)] = journal.warnings
+    assert (event, facts["setting"]) == ("parameter_refused", f"MAX_TOKENS={most}")
+
+
+def test_a_limit_that_nobody_names_is_left_out() -> None:
+    refusal = (400, [b'{"error": {"message": "max_tokens is too large: 2000"}}'])
+    bench = Fixture(lambda body: refusal if body.keys() & {"max_completion_tokens"} else GOOD)
+    assert bench.ask().text == TEXT
 
 
 def test_both_names_of_the_limit_are_refused() -> None:

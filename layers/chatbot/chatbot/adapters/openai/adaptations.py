@@ -9,7 +9,7 @@ from chatbot.core.ports import Journal
 SETTINGS = {
     "stream": "STREAMING=off",
     "max_completion_tokens": "MAX_TOKENS_PARAMETER=max_tokens",
-    "max_tokens": "MAX_TOKENS_PARAMETER=max_completion_tokens, or MAX_TOKENS",
+    "max_tokens": "MAX_TOKENS_PARAMETER=max_completion_tokens",
     "temperature": "TEMPERATURE",
     "top_p": "TOP_P",
     "reasoning_effort": "REASONING_EFFORT",
@@ -26,13 +26,15 @@ class Adaptations:
     """Remembers facts about models by name for the life of the process; safe between threads.
 
     A fact is the name of a parameter or of a kind of input that the model refuses ("temperature",
-    "system", "stream", "image", "audio"), "drawing" for a model that draws none, or UNOPENED.
+    "system", "stream", "image", "audio"), "drawing" for a model that draws none, or UNOPENED: how
+    the model thinks is a fact that is learned from its answers, not from its refusals.
     """
 
     def __init__(self, journal: Journal | None = None) -> None:
         self._journal = journal
         self._lock = threading.Lock()
         self._facts: dict[str, frozenset[str]] = {}
+        self._limits: dict[str, int] = {}
 
     def of(self, model: str) -> frozenset[str]:
         """What is known about the model."""
@@ -43,6 +45,20 @@ class Adaptations:
         if self._add(model, name) and self._journal:
             setting = SETTINGS.get(name, f"OMITTED_PARAMETERS={name}")
             self._journal.warning("parameter_refused", model=model, parameter=name, setting=setting)
+
+    def limit_of(self, model: str, most: int) -> int:
+        """The most tokens of an answer to ask for: `most`, or what the model can write."""
+        return min(most, self._limits.get(model, most))
+
+    def limits(self, model: str, most: int) -> None:
+        """Remember the most tokens that the model can write; logs it."""
+        with self._lock:
+            self._limits[model] = most
+        if self._journal:
+            setting = f"MAX_TOKENS={most}"
+            self._journal.warning(
+                "parameter_refused", model=model, parameter="max_tokens", setting=setting
+            )
 
     def thinks_unopened(self, model: str) -> None:
         """Remember that the model's text begins with thinking that no tag opens."""

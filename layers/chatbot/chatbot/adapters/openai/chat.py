@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from chatbot.adapters.openai.connection import connect, post
 from chatbot.adapters.openai.events import Oversized, read_events
 from chatbot.adapters.openai.failures import Failure, Kind
 from chatbot.adapters.openai.reading import Answer, read_answer
-from chatbot.adapters.openai.request import build, instead_of
+from chatbot.adapters.openai.request import build, instead_of, limit_in
 from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.errors import ChatbotError, SpendingExhausted
 from chatbot.core.ports import Journal, Show
@@ -122,7 +122,7 @@ class ChatModel:
         end = self._clock() + share
         while True:
             refused = self._adaptations.of(model)
-            body = build(self._settings, model, prompt, refused)
+            body = self._build(model, prompt, refused)
             try:
                 completion = self._request(
                     body, (end - self._clock(), last), show, spending, UNOPENED in refused
@@ -138,14 +138,28 @@ class ChatModel:
                     continue
                 if failure.kind not in (Kind.PARAMETER, Kind.INPUT):
                     raise
-                name = instead_of(failure.name, body)
-                if build(self._settings, model, prompt, refused | {name}) == body:
-                    # It refuses something else than it says, or what it was not sent.
-                    raise Failure(Kind.BAD_REQUEST, "bad_request", paid=failure.paid) from None
-                self._adaptations.refuses(model, name)
+                self._adapt(model, prompt, body, failure)
                 continue
             unseen = any(line.pictures for line in prompt) and not _has_pictures(body)
             return replace(completion, unseen=("image",)) if unseen else completion
+
+    def _build(self, model: str, prompt: Sequence[PromptLine], refused: Set[str]) -> dict[str, Any]:
+        most = self._adaptations.limit_of(model, self._settings.max_tokens)
+        return build(self._settings, model, prompt, refused, most)
+
+    def _adapt(
+        self, model: str, prompt: Sequence[PromptLine], body: dict[str, Any], failure: Failure
+    ) -> None:
+        """Remember what the model refuses of the body. Raises Failure when nothing can be done."""
+        if failure.limit and failure.limit < limit_in(body):
+            self._adaptations.limits(model, failure.limit)
+            return
+        name = instead_of(failure.name, body)
+        refused = self._adaptations.of(model) | {name}
+        if self._build(model, prompt, refused) == body:
+            # It refuses something else than it says, or what it was not sent.
+            raise Failure(Kind.BAD_REQUEST, "bad_request", paid=failure.paid) from None
+        self._adaptations.refuses(model, name)
 
     def _request(
         self,

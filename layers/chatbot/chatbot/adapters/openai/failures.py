@@ -12,7 +12,8 @@
                                                              "insufficient_quota"): fallback text,
                                                              ModelDeniedAlarm
     TOO_LONG       shortened, by the caller     no           ContextTooLong: a sentence
-    PARAMETER      at once, without it          no           ModelRefused("bad_request")
+    PARAMETER      at once, without it, or      no           ModelRefused("bad_request")
+                   with a lower limit
     INPUT          at once, without pictures;   no           InputUnsupported("audio"): a sentence;
                    recordings never                          pictures: the text is answered
     FILTERED       never                        no           ContentFiltered: the filter's sentence
@@ -62,8 +63,8 @@ class Failure(Exception):
     """A request that failed. Never leaves this package: `as_error` is what callers get.
 
     `reason` is short and fixed, fit for logs. `name` is the parameter or the kind of input that was
-    refused, or the status where nothing else decided. `paid` is True when the server had answered
-    with status 200.
+    refused, or the status where nothing else decided; `limit` is the most tokens that an answer may
+    have, where MAX_TOKENS was refused. `paid` is True when the server had answered with status 200.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Failure(Exception):
         reason: str,
         *,
         name: str = "",
+        limit: int | None = None,
         retry_after: float | None = None,
         paid: bool = False,
     ) -> None:
@@ -79,6 +81,7 @@ class Failure(Exception):
         self.kind = kind
         self.reason = reason
         self.name = name
+        self.limit = limit
         self.retry_after = retry_after
         self.paid = paid
 

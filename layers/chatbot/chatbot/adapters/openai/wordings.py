@@ -117,6 +117,7 @@ _NO_SYSTEM_ROLE = (
 )
 _NO_STREAM = (
     ("must be verified to stream", _VERIFICATION),
+    ("'stream' does not support", f"{_GITHUB}/ChatGPTNextWeb/NextChat/issues/5410"),  # OpenAI o1
     ("streaming requests are not yet allowed", f"{_GITHUB}/langgenius/dify/issues/9591"),
 )
 _NOT_PAID = (
