@@ -443,6 +443,23 @@ def test_a_refused_picture_costs_no_answer(name: str) -> None:
     assert facts["setting"] == "MODEL_INPUTS=text,audio"
 
 
+def test_a_server_that_takes_one_picture_gets_the_last() -> None:
+    journal = FakeJournal()
+    bench = Fixture(replies(error("vLLM: one picture"), GOOD), journal)
+    prompt = (
+        PromptLine("user", "This one", (PICTURE,)),
+        PromptLine("assistant", "I see"),
+        PromptLine("user", "And these", (f"{PICTURE}A", f"{PICTURE}B")),
+    )
+    assert bench.ask(prompt).unseen == ()
+    first, _, last = bench.server.asked[-1]["messages"]
+    assert first["content"] == "This one"
+    assert [part["image_url"]["url"] for part in last["content"][1:]] == [f"{PICTURE}B"]
+    assert bench.ask(SEEN).unseen == ()
+    assert isinstance(bench.server.asked[-1]["messages"][0]["content"], list)
+    assert len(journal.warnings) == 1
+
+
 def test_without_pictures_it_is_a_bad_request() -> None:
     bench = Fixture(replies(error("Groq: pictures")))
     with pytest.raises(ModelRefused, match="bad_request"):

@@ -14,6 +14,7 @@ SETTINGS = {
     "top_p": "TOP_P",
     "reasoning_effort": "REASONING_EFFORT",
     "image": "MODEL_INPUTS=text,audio",
+    "images": "vLLM's --limit-mm-per-prompt",
     "audio": "TRANSCRIBE_MODEL=off",
     "drawing": "IMAGE_MODEL=off",
 }
@@ -26,8 +27,8 @@ class Adaptations:
     """Remembers facts about models by name for the life of the process; safe between threads.
 
     A fact is the name of a parameter or of a kind of input that the model refuses ("temperature",
-    "system", "stream", "image", "audio"), "drawing" for a model that draws none, or UNOPENED: how
-    the model thinks is a fact that is learned from its answers, not from its refusals.
+    "system", "stream", "image", "images" for more than one, "audio"), "drawing" for a model that
+    draws no pictures, or UNOPENED: how the model thinks, which its answers show.
     """
 
     def __init__(self, journal: Journal | None = None) -> None:

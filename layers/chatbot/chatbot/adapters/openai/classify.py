@@ -112,7 +112,9 @@ def _by_status(status: int | None, empty: bool, host: str) -> _Found:
         case 400 if empty and "cerebras" in host:
             # It says so without a word (badlogic/pi-mono, packages/ai/src/utils/overflow.ts).
             return Kind.TOO_LONG, "context_length", name
-        case 408 | 409 | 425 | 429:
+        # 424: TGI could not generate (https://huggingface.github.io/text-generation-inference);
+        # 498: Groq has no capacity left (https://console.groq.com/docs/flex-processing).
+        case 408 | 409 | 424 | 425 | 429 | 498:
             return Kind.AWAY, f"status {status}", name
         case _ if status >= 500 and status != 501:
             return Kind.AWAY, f"status {status}", name

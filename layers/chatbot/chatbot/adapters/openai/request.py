@@ -22,6 +22,8 @@ def build(
     """
     refused = refused | set(settings.omitted_parameters)
     lines = prompt if "system" not in refused else _without_system(prompt)
+    if "images" in refused:
+        lines = _with_one_picture(lines)
     pictures = "image" not in refused and "image" in settings.model_inputs
     body = {
         "model": model,
@@ -77,6 +79,15 @@ def _without_system(prompt: Sequence[PromptLine]) -> Sequence[PromptLine]:
             others[position] = replace(line, content=content)
             return others
     return [PromptLine("user", "\n\n".join(system)), *others]
+
+
+def _with_one_picture(prompt: Sequence[PromptLine]) -> Sequence[PromptLine]:
+    """The prompt with its last picture only."""
+    last = max((n for n, line in enumerate(prompt) if line.pictures), default=-1)
+    return [
+        replace(line, pictures=line.pictures[-1:] if number == last else ())
+        for number, line in enumerate(prompt)
+    ]
 
 
 def _content(line: PromptLine) -> str | list[dict[str, Any]]:
