@@ -223,6 +223,8 @@ class SteppingModel(FakeModel):
 
 class Machine(RuleBasedStateMachine):
     settling = Settling.OPERATOR
+    records = True
+    """Whether a person sends a recording."""
 
     @initialize(waiting=st.integers(0, 3), rated=st.booleans())
     def begin(self, waiting: int, rated: bool) -> None:
@@ -250,7 +252,7 @@ class Machine(RuleBasedStateMachine):
         """Messages of one author that wait together are merged."""
         self.sent.append(self._queued({"text": f"q{len(self.sent)}", "author": author}))
 
-    @precondition(lambda self: len(self.sent) < 4 and not self.platform.files)
+    @precondition(lambda self: self.records and len(self.sent) < 4 and not self.platform.files)
     @rule()
     def send_recording(self) -> None:
         words = f"q{len(self.sent)}"
