@@ -355,9 +355,11 @@ class FakeModel:
         self._fail()
         return File(b"\x89PNG\r\n\x1a\n" + prompt.encode(), "image/png")
 
-    def transcribe(self, audio: File, seconds: float) -> str:
+    def transcribe(self, audio: File, seconds: float, spending: Spending) -> str:
         """Return the file's content, or raise the script's next item if it is an exception."""
+        spending.begin_request()
         self._fail()
+        spending.count_paid()
         return audio.content.decode()
 
     def _fail(self) -> None:

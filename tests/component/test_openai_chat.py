@@ -287,6 +287,23 @@ def test_a_server_that_never_ends(streaming: Server) -> None:
     assert time.monotonic() - began < 5
 
 
+def test_an_answer_that_is_arriving_may_take_the_time_of_the_next_model(streaming: Server) -> None:
+    """It is not cut off, and paid for once more, because another model could be asked, too."""
+    streaming.stand_in.token_s = 0.25
+    settings = replace(streaming.settings, openai_fallback_models=("second",))
+    prompt = [PromptLine("user", "[[length:15]]")]
+    answer = ChatModel(settings).answer(prompt, 6, go_on, spending := Spending())
+    assert (answer.model, answer.cut) == ("first", False)
+    assert (len(streaming.asked), spending.paid) == (1, 1)
+
+
+def test_a_model_that_does_not_begin_leaves_time_for_the_next(streaming: Server) -> None:
+    settings = replace(streaming.settings, openai_fallback_models=("second",))
+    streaming.fail(Fault("no_answer", times=1))
+    answer = ChatModel(settings).answer(PROMPT, 4, go_on, Spending())
+    assert answer.model == "second"
+
+
 def test_the_body_of_an_error_has_its_time(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatbot.adapters.openai.connection.ERROR_SECONDS", 0.3)
     trickling = Trickling(0.1)

@@ -16,6 +16,7 @@ from chatbot.core.completion import PromptLine, Spending
 from chatbot.core.errors import (
     ChatbotError,
     ContentFiltered,
+    DrawingUnsupported,
     InputUnsupported,
     ModelRefused,
     ModelUnavailable,
@@ -28,6 +29,7 @@ from local.http.server import Running, serve
 from local.standins.faults import Fault
 from local.standins.openai import OpenAIStandIn
 from local.standins.refusals import REFUSALS
+from tests.fakes import FakeJournal
 
 KEY = "test-key"
 WORDS = "said in confidence"
@@ -65,7 +67,7 @@ def test_a_picture_in_either_form(
 
 
 def test_what_was_said(standin: OpenAIStandIn, studio: OpenAIModel) -> None:
-    assert studio.transcribe(OGG, 30) == standin.transcript
+    assert studio.transcribe(OGG, 30, Spending()) == standin.transcript
     [call] = standin.accepted
     file = call.params["file"]
     assert (file.filename, file.data) == ("recording.ogg", OGG.content)
@@ -74,7 +76,7 @@ def test_what_was_said(standin: OpenAIStandIn, studio: OpenAIModel) -> None:
 
 @pytest.mark.parametrize("kind", ["mpeg", "mp4", "wav", "flac", "webm"])
 def test_every_form_of_a_recording_that_we_know_is_taken(studio: OpenAIModel, kind: str) -> None:
-    assert studio.transcribe(File(b"sound", f"audio/{kind}"), 30)
+    assert studio.transcribe(File(b"sound", f"audio/{kind}"), 30, Spending())
 
 
 def test_pictures_are_shown_to_the_model(standin: OpenAIStandIn, studio: OpenAIModel) -> None:
@@ -92,7 +94,7 @@ def test_pictures_are_shown_to_the_model(standin: OpenAIStandIn, studio: OpenAIM
     ("fault", "meant", "reason"),
     [
         (Fault("status", status=401), ModelRefused, "authentication"),
-        (Fault("status", status=404), ModelRefused, "unknown_model"),
+        (Fault("status", status=404), DrawingUnsupported, "no_pic"),
         (Fault("status", status=400), ModelRefused, "bad_request"),
         (
             Fault("status", status=429, code="insufficient_quota"),
@@ -139,7 +141,7 @@ def test_a_recording_that_nobody_understands_does_not_leak(
 ) -> None:
     standin.faults.add(Fault("status", status=400, match="audio/transcriptions"))
     with pytest.raises(ModelRefused, match="bad_request") as caught:
-        studio.transcribe(OGG, 30)
+        studio.transcribe(OGG, 30, Spending())
     assert "confidence" not in "".join(traceback.format_exception(caught.value))
 
 
@@ -158,6 +160,8 @@ def of(refusal: str, **rule: Any) -> Fault:
         of("llama.cpp: recordings"),
         of("vLLM: recordings"),
         of("any: 501"),
+        of("OpenAI: model"),
+        of("LiteLLM: model"),
         Fault("status", status=404, body='{"detail": "Not Found"}'),
         Fault("status", status=405, body=""),
     ],
@@ -169,7 +173,7 @@ def test_a_server_that_takes_no_recordings_is_asked_once(
     standin.faults.add(fault)
     for _ in range(2):
         with pytest.raises(InputUnsupported, match="audio"):
-            studio.transcribe(OGG, 30)
+            studio.transcribe(OGG, 30, Spending())
     assert len(standin.faults.fired) == 1
     assert standin.accepted == []
 
@@ -179,14 +183,13 @@ def test_a_setting_says_that_no_model_takes_recordings(
 ) -> None:
     settings = Settings(openai_base_url=f"{server.url}/v1", model_inputs=("text", "image"))
     with pytest.raises(InputUnsupported, match="audio"):
-        OpenAIModel(settings).transcribe(OGG, 30)
+        OpenAIModel(settings).transcribe(OGG, 30, Spending())
     assert standin.accepted == []
 
 
 @pytest.mark.parametrize(
     ("fault", "meant", "reason"),
     [
-        (of("OpenAI: model"), ModelRefused, "unknown_model"),
         (of("OpenAI: key"), ModelRefused, "authentication"),
         (of("OpenAI: picture refused"), ContentFiltered, "content_filter"),
         (of("OpenAI: rate limit"), ModelUnavailable, "status 429"),
@@ -212,7 +215,7 @@ def test_what_goes_wrong_with_a_recording(
 ) -> None:
     standin.faults.add(fault)
     with pytest.raises(meant, match=reason) as caught:
-        studio.transcribe(OGG, 5)
+        studio.transcribe(OGG, 5, Spending())
     assert type(caught.value) is meant
     assert len(standin.faults.fired) == (2 if fault.times == 2 and meant is UselessAnswer else 1)
 
@@ -222,7 +225,7 @@ def test_a_recording_is_sent_once_more_after_a_useless_answer(
     standin: OpenAIStandIn, studio: OpenAIModel, body: str
 ) -> None:
     standin.faults.add(Fault("malformed", body=body))
-    assert studio.transcribe(OGG, 30) == standin.transcript
+    assert studio.transcribe(OGG, 30, Spending()) == standin.transcript
 
 
 def test_a_picture_is_asked_for_once_more_after_a_useless_answer(
@@ -247,3 +250,45 @@ def test_an_error_in_place_of_a_picture(
     standin.faults.add(Fault("malformed", body=body))
     with pytest.raises(meant):
         studio.draw("a red fox", 30, Spending())
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        of("OpenAI: model"),
+        of("OpenAI: verification for a model"),
+        of("any: 501"),
+        Fault("status", status=404, body='{"error": {"message": "File Not Found"}}'),
+        Fault("status", status=405, body=""),
+    ],
+    ids=str,
+)
+def test_a_server_that_draws_nothing_is_asked_once(
+    standin: OpenAIStandIn, server: Running, fault: Fault
+) -> None:
+    journal = FakeJournal()
+    settings = Settings(openai_api_key=KEY, openai_base_url=f"{server.url}/v1")
+    studio = OpenAIModel(settings, journal=journal)
+    standin.faults.add(fault)
+    for _ in range(2):
+        with pytest.raises(DrawingUnsupported):
+            studio.draw("a red fox", 30, Spending())
+    assert len(standin.faults.fired) == 1
+    assert standin.accepted == []
+    [(event, facts)] = journal.warnings
+    assert (event, facts["setting"]) == ("parameter_refused", "IMAGE_MODEL=off")
+    assert studio.transcribe(OGG, 30, Spending())
+
+
+def test_every_request_for_a_transcript_is_counted(
+    standin: OpenAIStandIn, studio: OpenAIModel
+) -> None:
+    standin.faults.add(Fault("malformed", body="<html>busy</html>"))
+    standin.faults.add(Fault("status", status=503))
+    spending = Spending()
+    with pytest.raises(ModelUnavailable):
+        studio.transcribe(OGG, 30, spending)
+    assert (spending.requests, spending.paid) == (2, 1)
+    standin.faults.add(Fault("malformed", body="<html>busy</html>"))
+    with pytest.raises(UselessAnswer):
+        studio.transcribe(OGG, 30, Spending(paid_left=1))

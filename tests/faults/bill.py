@@ -1,4 +1,7 @@
-"""What the model server was asked for each message of a conversation, and was paid for."""
+"""What the model server was asked for each message of a conversation, and was paid for.
+
+A recording belongs to the message that its bytes name.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from weakref import WeakKeyDictionary
 
 from local.http.recorder import Record, Recorder
 
-_OPERATIONS = ("chat/completions", "images/generations")
+_TRANSCRIPTIONS = "audio/transcriptions"
+_OPERATIONS = ("chat/completions", "images/generations", _TRANSCRIPTIONS)
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,9 @@ class _Ledger:
         if record.server == "openai" and record.operation in _OPERATIONS:
             with self._lock:
                 # Status 0: the connection was closed before a status was sent.
-                self.entries.append((question_of(record.request), record.status == HTTPStatus.OK))
+                spoken = record.operation == _TRANSCRIPTIONS
+                question = record.request if spoken else question_of(record.request)
+                self.entries.append((question, record.status == HTTPStatus.OK))
 
 
 _LEDGERS: WeakKeyDictionary[Recorder, _Ledger] = WeakKeyDictionary()

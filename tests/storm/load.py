@@ -20,12 +20,16 @@ from typing import Any
 import requests
 
 from local.standins.people import CHANNELS, Person, Post, Signer
+from local.standins.shapes import SHAPES
 from tests.storm.watch import Event
 
 LOST = 0.05
 """Share of webhook calls whose 2xx gets lost, so that the platform repeats them."""
 LATE = 0.05
 """Share of Messenger's bodies that are delivered once more after later ones."""
+ODD = 0.2
+"""Share of the messages that the model server answers in one of the odd shapes of SHAPES which are
+complete answers: none of them may cost an answer, or be asked for twice."""
 _ON_A_PAGE = 5
 """Number of people whose events share Messenger's bodies."""
 _LONGEST_BODY = 4
@@ -39,7 +43,7 @@ _RETRY, _RETRY_MAX = 0.1, 2.0
 class Sent:
     """A message. `at` (epoch seconds) and `event_id` are set when it is first sent.
 
-    `token` is a word that occurs in this message only.
+    `token` is a word that occurs in this message only; `mark` says how the model server answers it.
     """
 
     channel: str
@@ -47,12 +51,17 @@ class Sent:
     index: int
     token: str
     person: Person
+    mark: str = ""
     at: float = 0.0
     event_id: str = ""
 
     @property
     def event(self) -> Event:
         return self.conversation, self.event_id
+
+    @property
+    def text(self) -> str:
+        return f"{self.token} {self.mark}".strip()
 
 
 @dataclass
@@ -78,7 +87,7 @@ class Stream:
         chosen = self._choose()
         if not chosen:
             return None
-        posts = [sent.person.write(sent.channel, sent.token, self._url) for sent in chosen]
+        posts = [sent.person.write(sent.channel, sent.text, self._url) for sent in chosen]
         for sent, post in zip(chosen, posts, strict=True):
             sent.at, sent.event_id = time.time(), f"{post.marker}:message"
         post = posts[0] if chosen[0].channel != "messenger" else _one_body(chosen, posts)
@@ -106,6 +115,8 @@ def _one_body(chosen: Sequence[Sent], posts: Sequence[Post]) -> Post:
 
 def people(conversations: int, messages: int, seed: int, signer: Signer) -> list[list[Sent]]:
     """Make everyone's messages, a list for each conversation; the channels alternate."""
+    dice = random.Random(seed)
+    odd = sorted(name for name, shape in SHAPES.items() if shape.outcome == "answer")
     return [
         [
             Sent(
@@ -114,6 +125,7 @@ def people(conversations: int, messages: int, seed: int, signer: Signer) -> list
                 index=index,
                 token=f"m{number}x{index}",
                 person=person,
+                mark=f"[[shape:{dice.choice(odd)}]]" if dice.random() < ODD else "",
             )
             for index in range(messages)
         ]

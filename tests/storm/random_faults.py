@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from local.stack import Stack
 from local.standins.faults import Fault, Faults
+from local.standins.refusals import REFUSALS
 from tests.storm import processes
 
 PATIENCE = 1.2
@@ -39,7 +40,19 @@ _PLATFORM = (
     (0.5, Fault("no_answer")),
     (0.5, Fault("no_answer", work=False)),
 )
-_MODEL = (*_PLATFORM, (1.0, Fault("cut")))
+_OVERLOADED = 'data: {"error": {"message": "Overloaded", "code": 529}}\n\n'
+# What servers really say while they are away, each as often as the others, and the same within a
+# stream that began with status 200.
+_AWAY = [refusal.fault() for refusal in REFUSALS.values() if refusal.kind == "away"]
+_MODEL = (
+    *_PLATFORM,
+    (1.0, Fault("cut")),
+    *((2.0 / len(_AWAY), fault) for fault in _AWAY),
+    (
+        0.5,
+        Fault("malformed", body=_OVERLOADED, content_type="text/event-stream", work=False),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -109,6 +122,8 @@ def _random_faults(
                 status=fault.status,
                 code=fault.code,
                 retry_after=fault.retry_after,
+                body=fault.body,
+                content_type=fault.content_type,
                 delay_s=fault.delay_s,
                 work=fault.work,
                 chance=part / passed,

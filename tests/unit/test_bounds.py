@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 import pytest
 
@@ -17,6 +17,7 @@ from chatbot.conversation.ledger import LONGEST_HEARD
 from chatbot.core.completion import (
     MOST_PAID,
     MOST_REQUESTS,
+    PAID_FOR_A_RECORDING,
     UNNOTED_REQUESTS,
     Completion,
     PromptLine,
@@ -63,6 +64,8 @@ class Server(FakeModel):
     ) -> Completion:
         messages, useless = prompt[-1].content.split("\n"), 0
         for pause in self._pauses():
+            if useless and not spending.paid_remaining:
+                raise UselessAnswer("empty")
             spending.begin_request()
             self.requested.update(messages)
             self.asked.append(prompt[-1].content)
@@ -80,6 +83,8 @@ class Server(FakeModel):
             useless += outcome == "useless"
             if useless == 2 * self.models:
                 raise UselessAnswer("empty")
+            if outcome == "broken off" and spending.paid_remaining == 1:
+                break  # the last answer that may be paid for is left to a later delivery
         raise ModelUnavailable("away")
 
     def _pauses(self) -> Iterator[float]:
@@ -138,7 +143,7 @@ def test_after_an_outage_the_answer_comes_soon(minutes: float) -> None:
 @pytest.mark.parametrize("models", [1, 3])
 @pytest.mark.parametrize(
     ("usual", "says"),
-    [("useless", "useless"), ("broken off", "useless"), ("crash", "fallback_text")],
+    [("useless", "useless"), ("broken off", "fallback_text"), ("crash", "fallback_text")],
 )
 def test_what_is_paid_in_vain_is_paid_three_times_at_most(
     usual: str, says: str, models: int
@@ -149,6 +154,25 @@ def test_what_is_paid_in_vain_is_paid_three_times_at_most(
     live(world, 120)
     assert world.channel.received == [SENTENCES[says]]
     assert 2 <= server.paid["one"] <= MOST_PAID
+
+
+@pytest.mark.parametrize("texts", [("one",), ("one", "two", "three")])
+def test_an_outage_that_is_paid_for_is_waited_for_before_the_last_answer(
+    texts: tuple[str, ...],
+) -> None:
+    """Streams that break off, or say with status 200 that the server is overloaded."""
+    world = World()
+    server = Server(world, "broken off")
+    send(world, *texts)
+    live(world, 20)
+    assert world.channel.received == []
+    assert server.paid["one"] == MOST_PAID - 1
+    server.usual, ended = "answers", world.clock()
+    live(world)
+    assert world.channel.received == [f"answer to {text}" for text in texts]
+    assert world.clock() - ended < 31_000
+    assert max(server.paid.values()) <= MOST_PAID
+    assert world.journal.counted("Useless") == 0
 
 
 @pytest.mark.parametrize("usual", ["useless", "broken off", "crash", "away"])
@@ -286,8 +310,8 @@ def test_a_recording_is_transcribed_once_while_the_model_is_away() -> None:
     heard: list[str] = []
     transcribe = server.transcribe
 
-    def counted(audio: File, seconds: float) -> str:
-        heard.append(transcribe(audio, seconds))
+    def counted(audio: File, seconds: float, spending: Spending) -> str:
+        heard.append(transcribe(audio, seconds, spending))
         return heard[-1]
 
     server.transcribe = counted  # type: ignore[method-assign]
@@ -335,7 +359,8 @@ def test_a_recording_that_cannot_be_transcribed_keeps_the_bound() -> None:
     server = Server(world)
     tried: list[str] = []
 
-    def away(audio: File, seconds: float) -> str:
+    def away(audio: File, seconds: float, spending: Spending) -> str:
+        spending.begin_request()
         tried.append("")
         raise ModelUnavailable("503")
 
@@ -344,3 +369,102 @@ def test_a_recording_that_cannot_be_transcribed_keeps_the_bound() -> None:
     live(world)
     assert world.channel.received == [SENTENCES["fallback_text"]]
     assert REQUESTS_AT_ONCE < len(tried) <= MOST_REQUESTS
+
+
+class Studio(Server):
+    """Answers requests for transcriptions with `sounds`, one after another, again and again.
+
+    They are "words", "page" (a paid answer that is none), "away" or "crash" (paid, then the worker
+    dies). As the adapter does, it asks once more after a page.
+    """
+
+    def __init__(self, world: World, *sounds: str, usual: str = "answers") -> None:
+        super().__init__(world, usual)
+        self.sounds = cycle(sounds)
+
+    def transcribe(self, audio: File, seconds: float, spending: Spending) -> str:
+        for again in (True, False):
+            spending.begin_request()
+            self.requested["recording"] += 1
+            sound = next(self.sounds)
+            if sound == "away":
+                raise ModelUnavailable("status 503")
+            spending.count_paid()
+            self.paid["recording"] += 1
+            if sound == "crash":
+                raise RuntimeError("the worker died")
+            if sound == "words":
+                return audio.content.decode()
+            if not (again and spending.paid_remaining):
+                break
+        raise UselessAnswer("no transcript")
+
+
+@pytest.mark.parametrize(
+    ("sounds", "usual"),
+    [
+        (["page", "away"], "answers"),
+        (["page", "page", "away"], "answers"),
+        (["page"], "answers"),
+        (["page"], "broken off"),
+        (["crash"], "answers"),
+        (["page", "crash"], "answers"),
+        (["page", "words"], "broken off"),
+        (["page", "words"], "crash"),
+        (["words"], "useless"),
+        (["words", "away", "page"], "away"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("recordings", [1, 2])
+@pytest.mark.parametrize("noted", [True, False])
+def test_what_recordings_cost_is_bounded(
+    sounds: list[str], usual: str, recordings: int, noted: bool
+) -> None:
+    world = World()
+    studio = Studio(world, *sounds, usual=usual)
+
+    def refuse(step: str, moment: str) -> None:
+        if step == "note_try" and moment == "before" and not noted:
+            raise HistoryUnavailable("throttled")
+
+    world.history.fault = refuse
+    world.queue.send(recording(world, *[f"words{number}" for number in range(recordings)]))
+    live(world)
+    assert len(world.channel.received) == 1
+    assert sum(studio.paid.values()) <= MOST_PAID + PAID_FOR_A_RECORDING * recordings
+    assert sum(studio.requested.values()) <= MOST_REQUESTS
+
+
+def test_a_recording_is_not_paid_for_again_after_a_crash() -> None:
+    world = World()
+    studio = Studio(world, "words", usual="crash")
+    spoken = recording(world, "words")
+    assert not world.handle(spoken).deliberate  # type: ignore[union-attr]
+    assert world.history.tries[CONVERSATION][1].heard == (("words", "words"),)
+    studio.usual = "answers"
+    assert world.handle(spoken, receive_count=2) == Done()
+    assert world.channel.received == ["answer to words"]
+    assert studio.paid == {"recording": 1, "words": 2}
+
+
+def test_recordings_take_nothing_from_what_may_be_paid_for_the_answer() -> None:
+    world = World()
+    studio = Studio(world, "page", "words", usual="broken off")
+    world.queue.send(recording(world, "one", "two"))
+    live(world)
+    assert world.channel.received == [SENTENCES["fallback_text"]]
+    assert (studio.paid["recording"], studio.paid["onetwo"]) == (4, MOST_PAID)
+
+
+def test_a_recording_without_words_is_not_asked_for_again() -> None:
+    world = World()
+    studio = Studio(world, "page", usual="away")
+    envelope = world.envelope("[recording] and 2+2?", media=[("audio", "r")])
+    world.channel.files["r"] = File(b"words", "audio/ogg")
+    assert isinstance(world.handle(envelope), HandBack)
+    studio.usual = "answers"
+    world.clock.advance(60)
+    assert world.handle(envelope, receive_count=2, age=60) == Done()
+    assert studio.paid["recording"] == PAID_FOR_A_RECORDING
+    assert "2+2?" in world.channel.received[0]

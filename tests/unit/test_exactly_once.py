@@ -34,6 +34,7 @@ from chatbot.conversation.record import RecordHandler
 from chatbot.core.completion import (
     MOST_PAID,
     MOST_REQUESTS,
+    PAID_FOR_A_RECORDING,
     Completion,
     PromptLine,
     Spending,
@@ -46,6 +47,7 @@ from chatbot.core.errors import (
     PostRefused,
     UselessAnswer,
 )
+from chatbot.core.files import File
 from chatbot.core.message import Envelope, Kind
 from chatbot.core.ports import Settling, Show
 from chatbot.core.settings import Settings
@@ -68,7 +70,10 @@ LIMIT = 8
 """Characters of one part, so that answers have several."""
 TRIES_OF_A_MODEL = 4
 """Requests of one attempt to a model that is away (as in adapters/openai)."""
-SENTENCES = [sentences("en")[name] for name in ("fallback_text", "filtered_text", "useless")]
+SENTENCES = [
+    sentences("en")[name] for name in ("fallback_text", "filtered_text", "useless", "gone")
+]
+RECORDING = "[recording]"
 
 
 class Killed(BaseException):
@@ -136,6 +141,7 @@ class SteppingChannel(FakeChannel):
             shared.read_back,
             shared.outcomes,
         )
+        self.files = shared.files
         self._worker = worker
 
     def post(self, turn: Turn, part: Part) -> str:
@@ -195,9 +201,30 @@ class SteppingModel(FakeModel):
                 raise UselessAnswer("empty")
         raise ModelUnavailable("away")
 
+    def transcribe(self, audio: File, seconds: float, spending: Spending) -> str:
+        machine, words = self._worker.machine, audio.content.decode()
+        for _ in range(PAID_FOR_A_RECORDING):
+            spending.begin_request()
+            machine.requested[words] += 1
+            outcome = machine.outcomes.popleft() if machine.outcomes else "answers"
+            if outcome in ("away", "filtered"):
+                break
+            machine.paid[words] += 1
+            spending.count_paid()
+            self._worker.gate.pause("model paid")
+            if outcome == "answers":
+                return words
+            if outcome == "broken off":
+                break
+        else:
+            raise UselessAnswer("no transcript")
+        raise ModelUnavailable("away")
+
 
 class Machine(RuleBasedStateMachine):
     settling = Settling.OPERATOR
+    records = True
+    """Whether a person sends a recording."""
 
     @initialize(waiting=st.integers(0, 3), rated=st.booleans())
     def begin(self, waiting: int, rated: bool) -> None:
@@ -224,6 +251,18 @@ class Machine(RuleBasedStateMachine):
     def send(self, author: str) -> None:
         """Messages of one author that wait together are merged."""
         self.sent.append(self._queued({"text": f"q{len(self.sent)}", "author": author}))
+
+    @precondition(lambda self: self.records and len(self.sent) < 4 and not self.platform.files)
+    @rule()
+    def send_recording(self) -> None:
+        words = f"q{len(self.sent)}"
+        self.platform.files[words] = File(words.encode(), "audio/ogg")
+        payload: dict[str, object] = {
+            "text": RECORDING,
+            "author": "ada",
+            "media": [("audio", words)],
+        }
+        self.sent.append(self._queued(payload))
 
     @precondition(lambda self: self.ratings < 2)
     @rule()
@@ -336,7 +375,8 @@ class Machine(RuleBasedStateMachine):
         if not hasattr(self, "platform"):
             return
         for message, times in self.paid.items():
-            assert times <= MOST_PAID + self.invoked_twice, message
+            most = MOST_PAID + PAID_FOR_A_RECORDING * (message in self.platform.files)
+            assert times <= most + self.invoked_twice, message
         for message, times in self.requested.items():
             assert times <= MOST_REQUESTS + TRIES_OF_A_MODEL * self.invoked_twice, message
 
@@ -363,7 +403,7 @@ class Machine(RuleBasedStateMachine):
         unsettled = {key for key in dead if not self._is_settled(key)}
         sent = [each for each in self.sent if self._answering_key(each) not in unsettled]
         told = [name for envelope in sent for name in self._answered_with(envelope)]
-        assert sorted(told) == [envelope.payload["text"] for envelope in sent]
+        assert sorted(told) == sorted(envelope.payload["text"] for envelope in sent)
 
     def _answering_key(self, envelope: Envelope) -> str:
         """Sort key of the turn that holds the answer: the event's own, or the one it names."""
@@ -393,6 +433,10 @@ class Machine(RuleBasedStateMachine):
         parts = [part.text for part in self.platform.split(turn.reply)]
         said = [post.text for post in self.platform.posts if post.key == envelope.key]
         assert list(dict.fromkeys(said)) == parts
+        if envelope.payload["text"] == RECORDING:
+            [(_, words)] = envelope.payload["media"]
+            assert turn.text in (RECORDING, f"{RECORDING[:-1]}, which could not be read]", words)
+            return [RECORDING]
         merged = turn.more.split("\n") if turn.more else []
         authors = {each.payload["text"]: each.payload["author"] for each in self.sent}
         assert {authors[text] for text in merged} <= {turn.author.id}

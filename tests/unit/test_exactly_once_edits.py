@@ -15,6 +15,8 @@ from tests.world import CONVERSATION
 
 
 class EditingMachine(Machine):
+    records = False
+
     def __init__(self) -> None:
         super().__init__()
         self.events = 0

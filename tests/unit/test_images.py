@@ -7,6 +7,7 @@ import pytest
 from chatbot.core.errors import (
     AmbiguousPost,
     ContentFiltered,
+    DrawingUnsupported,
     FilesUnavailable,
     ModelRefused,
     ModelUnavailable,
@@ -146,3 +147,10 @@ def test_a_picture_is_not_begun_without_the_time_for_it() -> None:
     world = World(post_timeout=45)
     assert isinstance(world.handle(world.envelope("/image a red fox")), HandBack)
     assert not world.model.drawn
+
+
+def test_a_server_that_draws_nothing_raises_no_alarm() -> None:
+    world = World(DrawingUnsupported("no_pictures_drawn"))
+    world.handle(world.envelope("/image a red fox"))
+    assert world.channel.received == [say("images_off", "en")]
+    assert world.journal.counted("ModelDenied") == world.journal.counted("Failed") == 0

@@ -79,6 +79,20 @@ def test_what_people_wrote_decides_nothing() -> None:
     )
 
 
+@pytest.mark.parametrize("status", [None, 500, 502, 503])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Unexpected error: the sampler could not apply temperature and top_p",
+        "Internal error: invalid state while reading max_tokens of slot 0",
+        "unexpected EOF (stream_options: include_usage)",
+        "Extra data: line 1 column 2, safety_identifier",
+    ],
+)
+def test_a_server_that_fails_refuses_no_parameter(status: int | None, words: str) -> None:
+    assert classify(status, {"error": {"message": words}}).kind is Kind.AWAY
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [

@@ -62,9 +62,17 @@ def test_an_outage_is_four_requests_for_each_model() -> None:
 
 def test_an_answer_that_breaks_off_is_paid_for_at_most_twice() -> None:
     bench = Fixture(replies(shape("breaks_before_finish")), openai_fallback_models=("second",))
+    with pytest.raises(ModelUnavailable):
+        bench.ask()
+    assert models_of(bench) == ["first", "second"]  # the last one is left to a later delivery
+    assert bench.pauses == []
     with pytest.raises(SpendingExhausted):
         bench.ask()
     assert models_of(bench) == ["first", "second", "first"]
+    models = ("second", "third")
+    by_model = {"first": shape("breaks_before_finish"), "second": shape("breaks_before_finish")}
+    bench = Fixture(lambda body: by_model.get(body["model"], GOOD), openai_fallback_models=models)
+    assert bench.ask().text == TEXT
     bench = Fixture(replies(shape("breaks_before_finish")))
     with pytest.raises(ModelUnavailable, match="connection"):
         bench.ask()
@@ -91,6 +99,35 @@ def test_a_model_that_asked_for_a_pause_is_left_alone_meanwhile() -> None:
     with pytest.raises(ModelUnavailable):
         bench.ask()
     assert asked == ["first", "second", "second", "second", "first", "second", "first", "first"]
+
+
+def test_the_first_of_the_models_that_are_away_decides_how_long_to_wait() -> None:
+    bench = Fixture(replies(BUSY), openai_fallback_models=("second",))
+    send = bench.server.handle_request
+
+    def with_header(request: Any) -> Any:
+        response = send(request)
+        if bench.server.asked[-1]["model"] == "first":
+            response.headers["retry-after"] = "300"
+        return response
+
+    bench.server.handle_request = with_header  # type: ignore[method-assign]
+    with pytest.raises(ModelUnavailable) as away:
+        bench.ask()
+    assert models_of(bench) == ["first", *["second"] * 4]
+    assert away.value.retry_after is None
+    bench = Fixture(replies(NO_MODEL, BUSY), openai_fallback_models=("second",))
+    send = bench.server.handle_request
+
+    def all_with_header(request: Any) -> Any:
+        response = send(request)
+        response.headers["retry-after"] = "300"
+        return response
+
+    bench.server.handle_request = all_with_header  # type: ignore[method-assign]
+    with pytest.raises(ModelUnavailable) as away:
+        bench.ask()
+    assert away.value.retry_after == 300
 
 
 def test_the_requests_left_are_kept() -> None:
@@ -263,6 +300,9 @@ def test_a_refused_parameter_is_left_out_and_remembered(name: str, streaming: st
             assert second["messages"] == [{"role": "user", "content": "Be kind.\n\nHello"}]
         case "stream":
             assert changed == {"stream", "stream_options"}
+        case "max_tokens" if "MAX_TOKENS=" in str(facts["setting"]):
+            assert changed == {"max_completion_tokens"}
+            assert 0 < second["max_completion_tokens"] < first["max_completion_tokens"]
         case "max_tokens" | "max_completion_tokens":
             assert changed == {"max_tokens", "max_completion_tokens"}
             assert second["max_tokens"] == first["max_completion_tokens"]
@@ -275,6 +315,44 @@ def bench_sends(bench: Fixture, name: str) -> bool:
     if name in ("stream", "stream_options"):
         return bench.settings.streaming == "on"
     return name in ("system", "max_tokens", "max_completion_tokens", *OPTIONAL)
+
+
+@pytest.mark.parametrize(
+    ("message", "most"),
+    [
+        (
+            "This model's maximum context length is 2048 tokens. However, you requested 2110 tokens"
+            " (110 in the messages, 2000 in the completion).",
+            1024,
+        ),
+        (
+            "max_tokens is too large: 2000. This model supports at most 1024 completion tokens,"
+            " whereas you provided 2000.",
+            1024,
+        ),
+    ],
+)
+@pytest.mark.parametrize("parameter", ["max_tokens", "max_completion_tokens"])
+def test_a_limit_that_is_too_large_is_lowered(message: str, most: int, parameter: str) -> None:
+    """To what the server takes, with one warning that names MAX_TOKENS."""
+    refusal = (400, [json.dumps({"error": {"message": message, "param": "max_tokens"}}).encode()])
+    journal = FakeJournal()
+    bench = Fixture(
+        lambda body: refusal if body.get(parameter, 0) > most else GOOD,
+        journal,
+        max_tokens_parameter=parameter,
+    )
+    assert bench.ask().text == TEXT
+    assert bench.ask().text == TEXT
+    assert [body[parameter] for body in bench.server.asked] == [2000, most, most]
+    [(event, facts)] = journal.warnings
+    assert (event, facts["setting"]) == ("parameter_refused", f"MAX_TOKENS={most}")
+
+
+def test_a_limit_that_nobody_names_is_left_out() -> None:
+    refusal = (400, [b'{"error": {"message": "max_tokens is too large: 2000"}}'])
+    bench = Fixture(lambda body: refusal if body.keys() & {"max_completion_tokens"} else GOOD)
+    assert bench.ask().text == TEXT
 
 
 def test_both_names_of_the_limit_are_refused() -> None:
@@ -363,6 +441,23 @@ def test_a_refused_picture_costs_no_answer(name: str) -> None:
     assert bench.ask().unseen == ()
     [(_, facts)] = journal.warnings
     assert facts["setting"] == "MODEL_INPUTS=text,audio"
+
+
+def test_a_server_that_takes_one_picture_gets_the_last() -> None:
+    journal = FakeJournal()
+    bench = Fixture(replies(error("vLLM: one picture"), GOOD), journal)
+    prompt = (
+        PromptLine("user", "This one", (PICTURE,)),
+        PromptLine("assistant", "I see"),
+        PromptLine("user", "And these", (f"{PICTURE}A", f"{PICTURE}B")),
+    )
+    assert bench.ask(prompt).unseen == ()
+    first, _, last = bench.server.asked[-1]["messages"]
+    assert first["content"] == "This one"
+    assert [part["image_url"]["url"] for part in last["content"][1:]] == [f"{PICTURE}B"]
+    assert bench.ask(SEEN).unseen == ()
+    assert isinstance(bench.server.asked[-1]["messages"][0]["content"], list)
+    assert len(journal.warnings) == 1
 
 
 def test_without_pictures_it_is_a_bad_request() -> None:

@@ -201,3 +201,15 @@ def test_conversation_and_author_are_named_by_hashes() -> None:
     plain = (f"{channel}:{each}" for channel in ("telegram", "") for each in ("7", "42"))
     known = {hashlib.sha256(each.encode()).hexdigest() for each in plain}
     assert not known & {cache_key, author}
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\t"])
+def test_a_blank_system_line_is_not_sent(blank: str) -> None:
+    message = Message(key(0), "telegram", Kind.TEXT, "now", Author("7", "Ada"))
+    for texts, expected in (((blank, blank), []), (("Be kind.", blank), ["Be kind."])):
+        settings = Settings(system_prompt=texts[0], reply_style=texts[1])
+        context = context_of(message, settings=settings)
+        context.channel.mention = ""  # type: ignore[misc]
+        lines = prompt.build(context, NOON)
+        assert [line.content for line in lines] == [*expected, "now"]
+        assert prompt.shorter(lines) == lines

@@ -369,9 +369,8 @@ def test_the_last_request_that_is_left_asks_for_nothing_but_the_message() -> Non
     assert world.channel.received[-1] == "At last."
 
 
-@pytest.mark.parametrize("error", [UselessAnswer("empty"), SpendingExhausted("paid_limit")])
-def test_what_finds_no_answer_is_not_tried_again(error: Exception) -> None:
-    world = World(error)
+def test_what_finds_no_answer_is_not_tried_again() -> None:
+    world = World(UselessAnswer("empty"))
     riddle = world.envelope("A riddle")
     assert world.handle(riddle) == Done()
     assert world.channel.received == [sentences("en")["useless"]]
@@ -380,6 +379,14 @@ def test_what_finds_no_answer_is_not_tried_again(error: Exception) -> None:
     assert world.journal.counted("Failed") == 0
     world.handle(world.envelope("Then something else"))
     assert all(line.role != "assistant" for line in world.model.prompts[-1])
+
+
+def test_what_was_paid_for_in_vain_is_an_outage() -> None:
+    world = World(SpendingExhausted("paid_limit"))
+    assert world.handle(world.envelope("Hello")) == Done()
+    assert world.channel.received == [sentences("en")["fallback_text"]]
+    assert (world.journal.counted("Useless"), world.journal.counted("Failed")) == (0, 1)
+    assert world.journal.metrics["ModelDenied", ""] == 0
 
 
 def test_what_was_filtered_is_never_the_operators_fault() -> None:

@@ -19,6 +19,7 @@ from chatbot.conversation.refusals import Refusals
 from chatbot.core.completion import Spending
 from chatbot.core.errors import (
     ContentFiltered,
+    DrawingUnsupported,
     ModelRefused,
     PostRefused,
     Unfetchable,
@@ -192,6 +193,8 @@ class Answers:
         except ContentFiltered:
             self._journal.count("Filtered", channel=message.channel)
             return replace(context.notice("picture_filtered"), origin=Origin.FILTERED)
+        except DrawingUnsupported:
+            return context.notice("images_off")
         except ModelRefused as refused:
             return self._refusals.turn(context, refused)
         text = escaped(caption)

@@ -125,18 +125,21 @@ class Attachments:
         return "audio" in self.settings.model_inputs and self.settings.transcribe_model != "off"
 
     def _transcript(self, recording: File, source: str, context: Context) -> str:
-        """The recording's words, which are paid for only once over all deliveries."""
+        """The recording's words. They are noted at once, so that no later delivery pays again."""
         if source in context.heard:
             return context.heard[source]
         if recording.type not in RECORDINGS:
             raise Unfetchable("recording_form")
-        context.spending.begin_request()
+        spending = context.spending
         seconds = context.deadline.within(self.settings.model_timeout).left()
+        paid_before = spending.paid
         try:
-            context.heard[source] = self.model.transcribe(recording, seconds)
+            context.heard[source] = self.model.transcribe(recording, seconds, spending)
         except InputUnsupported:
             raise Unfetchable("no_recordings") from None
         except UselessAnswer as useless:
+            context.heard[source] = ""  # and it is not asked for again
+            spending.settle_recording(spending.paid - paid_before)
             raise Unfetchable(useless.reason) from None
         except ContentFiltered:
             raise
@@ -144,6 +147,7 @@ class Attachments:
             if refused.reason == "bad_request":  # the server cannot decode it
                 raise Unfetchable("recording_form") from None
             raise
+        spending.settle_recording(spending.paid - paid_before)
         return context.heard[source]
 
 

@@ -6,6 +6,9 @@ returns to the queue notes in the table what it requested. A delivery that ends 
 crash: it is counted as having made UNNOTED_PAID and UNNOTED_REQUESTS, and before a delivery makes
 more than these, it writes a note. So the bounds hold even where every worker dies, and where the
 table refuses every note.
+
+What a recording has cost is noted as soon as it is transcribed, together with its words, and is
+then not counted: it is paid for PAID_FOR_A_RECORDING times at most, beside the answer.
 """
 
 from __future__ import annotations
@@ -60,7 +63,7 @@ class Ledger:
     @property
     def may_pay(self) -> bool:
         """Whether the message has not been paid for MOST_PAID times yet."""
-        return self.spending.paid < self.spending.paid_left
+        return self.spending.paid_remaining > 0
 
     def open(self, key: TurnKey, gets_turn: Callable[[], bool]) -> None:
         """Count this delivery, unless it is the first. Raises HistoryUnavailable, Malformed.
@@ -109,11 +112,18 @@ class Ledger:
             mine.paid += spending.paid
 
     def until_next_request(self) -> float:
-        """Seconds until one more request is allowed, or until the message is given up."""
+        """Seconds until one more request is allowed, or until the message is given up.
+
+        The last answer that may be paid for is waited for longer: what has cost this delivery an
+        answer is an outage, which may take a while.
+        """
         asked = self._earlier.asked + self.spending.requests
         if self._most_asked() + self.spending.requests >= MOST_REQUESTS:
             asked = MOST_REQUESTS
-        return self._attempt.until_allowed(asked + 1)
+        wait = self._attempt.until_allowed(asked + 1)
+        if self.spending.paid and self.spending.paid_remaining == 1:
+            return max(wait, self._attempt.settings.retry_delay_max)
+        return wait
 
     def close(self) -> None:
         """Note that this delivery ends on purpose: the record returns to the queue.

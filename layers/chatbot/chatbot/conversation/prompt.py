@@ -74,7 +74,11 @@ def _question(message: Message, timeline: Timeline) -> str:
 
 
 def _author_hash(message: Message) -> str:
-    """A hash by which the server can tell the bot's users apart, but not who they are."""
+    """A hash by which the server can tell the bot's users apart.
+
+    It does not hide who they are: ids are short, and who knows or tries them can compute it
+    (docs/security.md).
+    """
     author = message.author.id
     return _hash(f"chatbot user {message.channel}:{author}") if author else ""
 
@@ -99,7 +103,8 @@ def _system(context: Context, now: int) -> str:
     prompt = prompt.replace("{date}", date).replace("{name}", name)
     mention = context.channel.mention
     called = f"People here call you {mention}." if mention else ""
-    return "\n".join(filter(None, (prompt, called, settings.reply_style)))
+    parts = (prompt, called, settings.reply_style)
+    return "\n".join(part for part in parts if part.strip())
 
 
 def _with_name(text: str, author: Author, group: bool) -> str:

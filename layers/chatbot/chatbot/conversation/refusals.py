@@ -41,7 +41,9 @@ class Refusals:
         if isinstance(refused, ContentFiltered):
             self.journal.count("Filtered", channel=message.channel)
             return context.turn(self._configured_reply("filtered_text", message), Origin.FILTERED)
-        if isinstance(refused, UselessAnswer | SpendingExhausted):
+        if isinstance(refused, SpendingExhausted):  # an outage: other words would not help
+            return self.fallback(message, refused.reason)
+        if isinstance(refused, UselessAnswer):
             self.journal.count("Useless", channel=message.channel)
             turn = replace(context.notice("useless"), origin=Origin.FALLBACK)
             self.journal.warning("useless", **log_fields(turn), reason=refused.reason)

@@ -9,12 +9,16 @@ from chatbot.core.errors import ModelUnavailable, SpendingExhausted
 
 MOST_PAID = 3
 """Requests for one message, over all its deliveries and models, that the server may answer with
-status 200, which providers charge for, whether the answer was usable or not."""
+status 200, which providers charge for, whether the answer was usable or not. Its recordings come
+on top (PAID_FOR_A_RECORDING)."""
 UNNOTED_PAID = 1
 """Paid requests that a delivery may have made without a note of them in the table. A delivery that
 ended without a note is counted as having made them."""
 UNNOTED_REQUESTS = 4
 """The same for requests, whatever became of them."""
+PAID_FOR_A_RECORDING = 2
+"""Paid requests for the transcription of a recording, which do not count to MOST_PAID once their
+outcome, a transcript or none, is noted in the table."""
 MOST_REQUESTS = 40
 """Requests for one message, over all its deliveries and models, whatever becomes of them."""
 
@@ -73,6 +77,11 @@ class Spending:
         """Requests that are left for this attempt."""
         return max(0, self.requests_left - self.requests)
 
+    @property
+    def paid_remaining(self) -> int:
+        """Paid requests that are left for this attempt."""
+        return max(0, self.paid_left - self.paid)
+
     def begin_request(self) -> None:
         """Count a request, before it is sent.
 
@@ -85,10 +94,22 @@ class Spending:
             raise ModelUnavailable("request limit")
         paid, requests = self.paid - self._noted_paid, self.requests - self._noted_requests
         if paid >= UNNOTED_PAID or requests >= UNNOTED_REQUESTS:
-            self.note()
-            self._noted_paid, self._noted_requests = self.paid, self.requests
+            self._take_note()
         self.requests += 1
 
     def count_paid(self) -> None:
         """Count an answer with status 200, as soon as its status is known."""
         self.paid += 1
+
+    def settle_recording(self, paid: int) -> None:
+        """Note at once what came of a recording, for which `paid` requests were paid.
+
+        They are not counted any more, since no later attempt asks for it again. Raises
+        HistoryUnavailable when that could not be stored.
+        """
+        self.paid -= paid
+        self._take_note()
+
+    def _take_note(self) -> None:
+        self.note()
+        self._noted_paid, self._noted_requests = self.paid, self.requests

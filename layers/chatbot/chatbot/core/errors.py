@@ -23,6 +23,7 @@
         ├── ContentFiltered       the provider's content filter stopped the prompt or the answer
         ├── ContextTooLong        the prompt does not fit the model's context
         ├── InputUnsupported      no model of the list takes this kind of input, such as recordings
+        ├── DrawingUnsupported    the server draws no pictures, or not with IMAGE_MODEL
         ├── UselessAnswer         every model answered, repeatedly, with nothing to show
         └── SpendingExhausted     the message was paid for as often as is allowed
 
@@ -147,6 +148,10 @@ class ContextTooLong(ModelRefused):
 
 class InputUnsupported(ModelRefused):
     """No model of the list takes this kind of input; the reason is the kind, such as "audio"."""
+
+
+class DrawingUnsupported(ModelRefused):
+    """The server draws no pictures, or does not know IMAGE_MODEL; it still answers messages."""
 
 
 class UselessAnswer(ModelRefused):

@@ -306,11 +306,15 @@ class Model(Protocol):
     def draw(self, prompt: str, seconds: float, spending: Spending) -> File:
         """Generate a picture from a description within `seconds`.
 
-        Raises SpendingExhausted, UselessAnswer, too.
+        Raises DrawingUnsupported, SpendingExhausted, UselessAnswer, too.
         """
 
-    def transcribe(self, audio: File, seconds: float) -> str:
-        """Transcribe a recording within `seconds`. Raises InputUnsupported, UselessAnswer, too."""
+    def transcribe(self, audio: File, seconds: float, spending: Spending) -> str:
+        """Transcribe a recording within `seconds`.
+
+        Raises InputUnsupported, SpendingExhausted, UselessAnswer, too; the last one after at most
+        PAID_FOR_A_RECORDING paid requests.
+        """
 
 
 class Documents(Protocol):

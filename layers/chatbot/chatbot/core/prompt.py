@@ -19,7 +19,7 @@ class PromptTurn:
 
 @dataclass(frozen=True, slots=True)
 class Prompt(Sequence[PromptLine]):
-    """A sequence of lines with the roles system, user, assistant, user, … user.
+    """A sequence of lines with the roles system (unless it is empty), user, assistant, … user.
 
     Some servers refuse any other order, because the chat templates of their models do: "After the
     optional system message, conversation roles must alternate user/assistant/user/assistant/..."
@@ -38,7 +38,9 @@ class Prompt(Sequence[PromptLine]):
     def __post_init__(self) -> None:
         """Compute the lines once."""
         shown = alternating([line for turn in self.turns for line in turn.lines])
-        object.__setattr__(self, "_lines", (self.system, *shown))
+        # Some servers refuse an empty content, as in `alternating`.
+        system = (self.system,) if self.system.content else ()
+        object.__setattr__(self, "_lines", (*system, *shown))
 
     @property
     def since(self) -> str:

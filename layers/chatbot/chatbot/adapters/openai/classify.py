@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from chatbot.adapters.openai.failures import Failure, Kind
+from chatbot.adapters.openai.limits import limit_in
 
 LONGEST_WAIT = 300.0
 """Longest pause in seconds that a server can ask for."""
@@ -26,6 +27,8 @@ OPTIONAL = (
 )
 """Parameters of a request that a server may refuse, and without which an answer is possible."""
 
+_REMOVABLE = (*OPTIONAL, "system", "stream")
+
 _Found = tuple[Kind, str, str]
 """A failure's kind, reason and name."""
 
@@ -41,10 +44,13 @@ _REFUSING = re.compile(
     r"unsupported|not supported|does not support|unrecognized|unknown|not permitted|forbidden"
     r"|not allowed|unexpected|invalid|extra|only the default|additional propert"
 )
-# OpenAI: "This model supports at most 4096 completion tokens"; vLLM, where the answer's limit alone
-# fills the context: "is too large: 2000. This model's maximum context length is 1024".
-_TOO_MANY = re.compile(r"max(?:_completion)?_tokens.{0,60}? is too large: (\d+)")
-_CONTEXT = re.compile(r"maximum context length is (\d+)")
+# The same where the status says that the server itself failed, or nothing: such words occur in the
+# texts of failures that pass, too, so they must say it of the parameter. LiteLLM: "openai does not
+# support parameters: ['reasoning_effort']"; Python: "got an unexpected keyword argument 'top_p'".
+_REFUSING_IT = re.compile(
+    r"(?:not support|unsupported|unrecognized|unknown|unexpected) (?:\w+ )?"
+    r"(?:parameter|argument|field)s?(?: supplied)?\W{1,12}(\w+)"
+)
 
 
 def classify(
@@ -62,20 +68,25 @@ def classify(
     """
     said = " ".join(_words(body))[:_MOST_WORDS].lower()
     status = status or _status_of(body)
+    limit = limit_in(said)
     kind, reason, name = (
-        _by_words(said)
+        _by_limit(limit)
+        or _by_words(said)
         or _by_parameter(status, _param_of(body), said)
         or _by_status(status, empty=not body, host=host)
     )
-    return Failure(kind, reason, name=name, retry_after=_retry_after(headers or {}), paid=paid)
+    wait = _retry_after(headers or {})
+    return Failure(kind, reason, name=name, limit=limit, retry_after=wait, paid=paid)
+
+
+def _by_limit(limit: int | None) -> _Found | None:
+    return None if limit is None else (Kind.PARAMETER, "parameter", "max_tokens")
 
 
 def _by_words(said: str) -> _Found | None:
     # Rare, so the table is loaded when the first error comes.
     from chatbot.adapters.openai.wordings import WORDINGS
 
-    if _limit_too_large(said):
-        return Kind.PARAMETER, "parameter", "max_tokens"
     for kind, detail, words, _ in WORDINGS:
         if _occur(words, said):
             if kind in (Kind.INPUT, Kind.PARAMETER):
@@ -101,7 +112,9 @@ def _by_status(status: int | None, empty: bool, host: str) -> _Found:
         case 400 if empty and "cerebras" in host:
             # It says so without a word (badlogic/pi-mono, packages/ai/src/utils/overflow.ts).
             return Kind.TOO_LONG, "context_length", name
-        case 408 | 409 | 425 | 429:
+        # 424: TGI could not generate (https://huggingface.github.io/text-generation-inference);
+        # 498: Groq has no capacity left (https://console.groq.com/docs/flex-processing).
+        case 408 | 409 | 424 | 425 | 429 | 498:
             return Kind.AWAY, f"status {status}", name
         case _ if status >= 500 and status != 501:
             return Kind.AWAY, f"status {status}", name
@@ -171,15 +184,6 @@ def _status_of(body: object) -> int | None:
     return None
 
 
-def _limit_too_large(said: str) -> bool:
-    """Whether MAX_TOKENS alone is more than the model can do, whatever the prompt."""
-    asked = _TOO_MANY.search(said)
-    if not asked:
-        return False
-    context = _CONTEXT.search(said)
-    return not context or int(asked[1]) >= int(context[1]) // 2
-
-
 def _by_parameter(status: int | None, param: str, said: str) -> _Found | None:
     """The optional parameter that the server refuses, if it is that."""
     if status not in (None, 400, 422, 500):
@@ -187,13 +191,23 @@ def _by_parameter(status: int | None, param: str, said: str) -> _Found | None:
     name = param.split(".")[0]
     if re.fullmatch(r"messages\[\d+\]\.role", param):
         name = "system"
-    elif name not in OPTIONAL and _REFUSING.search(said):
-        # The first that is named: the second may be what to use instead.
-        found = [(said.find(name), name) for name in OPTIONAL if re.search(rf"\b{name}\b", said)]
-        name = min(found)[1] if found else ""
-    if name not in (*OPTIONAL, "system"):
+    elif name not in _REMOVABLE:
+        name = _named(status, said)
+    if name not in _REMOVABLE:
         return None
     return Kind.PARAMETER, "parameter", name
+
+
+def _named(status: int | None, said: str) -> str:
+    """The optional parameter that the words refuse, or ""."""
+    if status not in (400, 422):
+        found = _REFUSING_IT.search(said)
+        return found[1] if found and found[1] in OPTIONAL else ""
+    if not _REFUSING.search(said):
+        return ""
+    # The first that is named: the second may be what to use instead.
+    named = [(said.find(name), name) for name in OPTIONAL if re.search(rf"\b{name}\b", said)]
+    return min(named)[1] if named else ""
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -103,6 +103,11 @@ class Reply:
         self._ends_soon = seconds is not None
         self.end_in(left if seconds is None else min(seconds, left))
 
+    def extend(self, seconds: float) -> None:
+        """Allow `seconds` from now for the rest of the body."""
+        self._ends = time.monotonic() + seconds
+        self.end_in(seconds)
+
     def end_in(self, seconds: float) -> None:
         """Shut the connection down after `seconds`: its read timeout restarts with every chunk."""
         self.release()

@@ -3,20 +3,27 @@
     kind           same model again             next model   what is raised when nothing helps
     ─────────────  ───────────────────────────  ───────────  ───────────────────────────────────────
     AWAY           after a pause, at most       first        ModelUnavailable: the queue delivers
-                   4 requests; at most 2 that                the message again, until GIVE_UP_AFTER
-                   were paid and broke off
+                   4 requests                                the message again, until GIVE_UP_AFTER
+    AWAY, paid     once, after a pause; the     first        ModelUnavailable, then
+                   last answer that may be                   SpendingExhausted: fallback text
+                   paid for in a later delivery
     USELESS        once, at once                then         UselessAnswer: a sentence, at once
     NOT_AVAILABLE  never                        at once      ModelRefused("unknown_model" or
                                                              "insufficient_quota"): fallback text,
                                                              ModelDeniedAlarm
     TOO_LONG       shortened, by the caller     no           ContextTooLong: a sentence
-    PARAMETER      at once, without it          no           ModelRefused("bad_request")
+    PARAMETER      at once, without it, or      no           ModelRefused("bad_request")
+                   with a lower limit
     INPUT          at once, without pictures;   no           InputUnsupported("audio"): a sentence;
                    recordings never                          pictures: the text is answered
     FILTERED       never                        no           ContentFiltered: the filter's sentence
     KEY_REFUSED    never                        no           ModelRefused("authentication"):
                                                              fallback text, ModelDeniedAlarm
     BAD_REQUEST    never                        no           ModelRefused("bad_request"): fallback
+
+Of pictures to draw and recordings, a model or endpoint that is missing (NOT_AVAILABLE, 404, 405,
+501) is remembered and raised as DrawingUnsupported or InputUnsupported("audio"): messages are still
+answered, so that is no outage.
 
 Over a message's whole life at most completion.MOST_PAID answers with status 200 and
 completion.MOST_REQUESTS requests. docs/reliability.md ("When the model fails") is this table for
@@ -56,8 +63,8 @@ class Failure(Exception):
     """A request that failed. Never leaves this package: `as_error` is what callers get.
 
     `reason` is short and fixed, fit for logs. `name` is the parameter or the kind of input that was
-    refused, or the status where nothing else decided. `paid` is True when the server had answered
-    with status 200.
+    refused, or the status where nothing else decided; `limit` is the most tokens that an answer may
+    have, where MAX_TOKENS was refused. `paid` is True when the server had answered with status 200.
     """
 
     def __init__(
@@ -66,6 +73,7 @@ class Failure(Exception):
         reason: str,
         *,
         name: str = "",
+        limit: int | None = None,
         retry_after: float | None = None,
         paid: bool = False,
     ) -> None:
@@ -73,6 +81,7 @@ class Failure(Exception):
         self.kind = kind
         self.reason = reason
         self.name = name
+        self.limit = limit
         self.retry_after = retry_after
         self.paid = paid
 

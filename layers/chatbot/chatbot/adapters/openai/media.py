@@ -11,6 +11,7 @@ from chatbot.adapters.openai.connection import post
 from chatbot.adapters.openai.failures import Failure, Kind
 from chatbot.core.completion import Spending
 from chatbot.core.errors import (
+    DrawingUnsupported,
     InputUnsupported,
     ModelRefused,
     ModelUnavailable,
@@ -25,7 +26,7 @@ from chatbot.net.fetch import fetch
 MOST_BYTES = 20_000_000
 """Size limit in bytes of a picture that the server answers with a URL."""
 
-_NO_ENDPOINT = ("404", "405", "501")  # statuses of servers that know no recordings
+_NO_ENDPOINT = ("404", "405", "501")  # statuses of servers that have no such endpoint
 
 
 class OpenAIModel(ChatModel):
@@ -38,20 +39,26 @@ class OpenAIModel(ChatModel):
         answer without a picture is asked for once more.
         """
         end = time.monotonic() + seconds
-        body = {"model": self._settings.image_model, "prompt": prompt}
+        model = self._settings.image_model
+        if "drawing" in self._adaptations.of(model):
+            raise DrawingUnsupported("no_pictures_drawn")
+        body = {"model": model, "prompt": prompt}
         for again in (True, False):
             try:
                 return self._draw(body, end, spending)
             except Failure as failure:
-                if failure.kind is not Kind.USELESS or not again or time.monotonic() >= end:
+                if _is_missing(failure):
+                    self._adaptations.refuses(model, "drawing")
+                    raise DrawingUnsupported("no_pictures_drawn") from None
+                again = again and time.monotonic() < end and spending.paid_remaining > 0
+                if failure.kind is not Kind.USELESS or not again:
                     raise failure.as_error() from None
         raise AssertionError("one of both returns or raises")
 
-    def transcribe(self, audio: File, seconds: float) -> str:
+    def transcribe(self, audio: File, seconds: float, spending: Spending) -> str:
         """See ports.Model (OpenAI API, Audio).
 
-        An answer that cannot be used is asked for once more, then it is a UselessAnswer: recordings
-        are not counted in a Spending, so that they must not come again and again.
+        An answer that cannot be used is asked for once more, then it is a UselessAnswer.
         """
         end = time.monotonic() + seconds
         model = self._settings.transcribe_model
@@ -59,12 +66,12 @@ class OpenAIModel(ChatModel):
             raise InputUnsupported("audio")
         for again in (True, False):
             try:
-                return self._transcribe(model, audio, end - time.monotonic())
+                return self._transcribe(model, audio, end - time.monotonic(), spending)
             except Failure as failure:
                 spoilt = failure.paid and failure.kind in (Kind.USELESS, Kind.AWAY)
-                if spoilt and again and time.monotonic() < end:
+                if spoilt and again and time.monotonic() < end and spending.paid_remaining:
                     continue
-                if failure.kind is Kind.INPUT or failure.name in _NO_ENDPOINT:
+                if failure.kind is Kind.INPUT or _is_missing(failure):
                     self._adaptations.refuses(model, "audio")
                     raise InputUnsupported("audio") from None
                 if spoilt:
@@ -72,7 +79,7 @@ class OpenAIModel(ChatModel):
                 raise failure.as_error() from None
         raise AssertionError("one of both returns or raises")
 
-    def _transcribe(self, model: str, audio: File, seconds: float) -> str:
+    def _transcribe(self, model: str, audio: File, seconds: float, spending: Spending) -> str:
         # The server takes the format from the file name's extension.
         name = f"recording.{audio.type.rpartition('/')[2]}"
         options: Any = {
@@ -80,7 +87,9 @@ class OpenAIModel(ChatModel):
             "options": {"headers": {"Content-Type": "multipart/form-data"}},
         }
         path = "/audio/transcriptions"
+        spending.begin_request()
         with post(self._client, path, {"model": model}, seconds, **options) as reply:
+            spending.count_paid()
             said = reply.json()
         if not isinstance(said, dict) or not isinstance(said.get("text"), str):
             raise Failure(Kind.USELESS, "no transcript", paid=True)
@@ -108,6 +117,11 @@ class OpenAIModel(ChatModel):
         except PostRefused as error:
             raise ModelUnavailable(f"picture {error.reason}") from None
         return _picture(file.content)
+
+
+def _is_missing(failure: Failure) -> bool:
+    """Whether the server does not have the model, or the endpoint: it may answer messages well."""
+    return failure.reason == "unknown_model" or failure.name in _NO_ENDPOINT
 
 
 def _picture(content: bytes) -> File:

@@ -14,11 +14,16 @@ _LIMITS = ("max_completion_tokens", "max_tokens")
 
 
 def build(
-    settings: Settings, model: str, prompt: Sequence[PromptLine], refused: Set[str]
+    settings: Settings, model: str, prompt: Sequence[PromptLine], refused: Set[str], most: int
 ) -> dict[str, Any]:
-    """The body of the request, without what is `refused` (names as in adaptations.Adaptations)."""
+    """The body of the request, without what is `refused` (names as in adaptations.Adaptations).
+
+    `most` is the most tokens of the answer.
+    """
     refused = refused | set(settings.omitted_parameters)
     lines = prompt if "system" not in refused else _without_system(prompt)
+    if "images" in refused:
+        lines = _with_one_picture(lines)
     pictures = "image" not in refused and "image" in settings.model_inputs
     body = {
         "model": model,
@@ -26,7 +31,7 @@ def build(
             {"role": line.role, "content": _content(line) if pictures else line.content}
             for line in lines
         ],
-        **_optional(settings, prompt),
+        **_optional(settings, prompt, most),
     }
     if settings.streaming == "on" and "stream" not in refused:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
@@ -44,9 +49,14 @@ def instead_of(name: str, body: Mapping[str, Any]) -> str:
     return name
 
 
-def _optional(settings: Settings, prompt: Sequence[PromptLine]) -> dict[str, Any]:
+def limit_in(body: Mapping[str, Any]) -> int:
+    """The most tokens of the answer that the body asks for; 0 when it does not say."""
+    return next((int(body[limit]) for limit in _LIMITS if limit in body), 0)
+
+
+def _optional(settings: Settings, prompt: Sequence[PromptLine], most: int) -> dict[str, Any]:
     """Parameters without which an answer is possible (classify.OPTIONAL lists them all)."""
-    optional: dict[str, Any] = {settings.max_tokens_parameter: settings.max_tokens}
+    optional: dict[str, Any] = {settings.max_tokens_parameter: most}
     if settings.temperature is not None:
         optional["temperature"] = settings.temperature
     if settings.top_p is not None:
@@ -69,6 +79,15 @@ def _without_system(prompt: Sequence[PromptLine]) -> Sequence[PromptLine]:
             others[position] = replace(line, content=content)
             return others
     return [PromptLine("user", "\n\n".join(system)), *others]
+
+
+def _with_one_picture(prompt: Sequence[PromptLine]) -> Sequence[PromptLine]:
+    """The prompt with its last picture only."""
+    last = max((n for n, line in enumerate(prompt) if line.pictures), default=-1)
+    return [
+        replace(line, pictures=line.pictures[-1:] if number == last else ())
+        for number, line in enumerate(prompt)
+    ]
 
 
 def _content(line: PromptLine) -> str | list[dict[str, Any]]:
