@@ -305,9 +305,15 @@ def test_an_anonymous_administrator_is_the_group() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [{"video": {}}, {"photo": []}, {"location": {}}]
-    # People forward them to the bot.
-    + [{"giveaway": {}}, {"giveaway_winners": {}}, {"invoice": {}}],
+    [
+        {"video": {}},
+        {"photo": []},
+        {"location": {}},
+        # People forward these to the bot.
+        {"giveaway": {}},
+        {"giveaway_winners": {}},
+        {"invoice": {}},
+    ],
     ids=str,
 )
 def test_what_has_no_text_is_unsupported(content: dict[str, Any]) -> None:
