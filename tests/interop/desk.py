@@ -68,6 +68,7 @@ class Desk:
     def __init__(self, telegram: TelegramStandIn, url: str, plain: Mapping[str, str]) -> None:
         self.telegram = telegram
         self.clock = FakeClock()
+        self.refused: list[str] = []  # what Telegram did not take at once, by its reason
         self._queue = _Queue()
         self.settings = load(SECRETS, plain, {"TELEGRAM_API_URL": url})
         self._session = Session()

@@ -28,13 +28,27 @@ class Read:
     shown: dict[str, list[list[Any]]]
 
 
+@dataclass(frozen=True)
+class Talk:
+    """All calls, and why the stand-in refused others."""
+
+    calls: Sequence[Read]
+    refused: Sequence[str]
+
+
 @pytest.fixture(scope="module")
-def calls() -> list[Read]:
+def talk() -> Talk:
     plain = {"TELEGRAM_BOT_USERNAME": telegram_talk.NAME, "PERSONAS": telegram_talk.PERSONAS}
     with open_desk(**plain) as desk:
         said = [(why, call) for why, made in telegram_talk.everything(desk) for call in made]
     read = ask("calls", lines=[_line(call) for _, call in said])
-    return [Read(why, call, **each) for (why, call), each in zip(said, read, strict=True)]
+    calls = [Read(why, call, **each) for (why, call), each in zip(said, read, strict=True)]
+    return Talk(calls, desk.refused)
+
+
+@pytest.fixture
+def calls(talk: Talk) -> Sequence[Read]:
+    return talk.calls
 
 
 def _line(call: Call) -> dict[str, Any]:
@@ -45,11 +59,15 @@ def _line(call: Call) -> dict[str, Any]:
     return {"method": call.method, "params": params}
 
 
-def test_both_libraries_take_every_call(calls: list[Read]) -> None:
+def test_the_stand_in_takes_every_call(talk: Talk) -> None:
+    assert talk.refused == []
+
+
+def test_both_libraries_take_every_call(calls: Sequence[Read]) -> None:
     assert [(each.why, each.call.params, each.problems) for each in calls if each.problems] == []
 
 
-def test_every_method_and_every_parameter_that_we_use_was_called(calls: list[Read]) -> None:
+def test_every_method_and_every_parameter_that_we_use_was_called(calls: Sequence[Read]) -> None:
     params = defaultdict[str, set[str]](set)
     for each in calls:
         params[each.call.method] |= {*each.call.params}
@@ -63,7 +81,7 @@ def test_every_method_and_every_parameter_that_we_use_was_called(calls: list[Rea
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_entities_are_of_the_words_that_were_meant(calls: list[Read], library: str) -> None:
+def test_entities_are_of_the_words_that_were_meant(calls: Sequence[Read], library: str) -> None:
     posts = defaultdict[str, list[Read]](list)
     for each in calls:
         if each.call.method == "sendMessage":
@@ -81,7 +99,7 @@ def test_entities_are_of_the_words_that_were_meant(calls: list[Read], library: s
             assert name.startswith("long")
 
 
-def test_telegram_keeps_every_entity(calls: list[Read]) -> None:
+def test_telegram_keeps_every_entity(calls: Sequence[Read]) -> None:
     links = []
     for each in calls:
         if each.call.method in POSTS:
