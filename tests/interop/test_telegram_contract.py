@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from local.standins.contract import Contract
-from tests.interop.other_clients import ask
+from tests.interop.other_clients import SECONDS, ask
+
+pytestmark = pytest.mark.timeout(2 * SECONDS)
 
 OTHER_NAMES = {"MessageGenerationStopped": "StoppedMessageGeneration"}
 """aiogram's names of types where ours differ: neither calls nor updates contain them."""

@@ -13,7 +13,9 @@ from local.standins.base import Call
 from local.standins.contract import Upload
 from tests.interop import telegram_talk
 from tests.interop.desk import POSTS, open_desk
-from tests.interop.other_clients import ask
+from tests.interop.other_clients import SECONDS, ask
+
+pytestmark = pytest.mark.timeout(2 * SECONDS)
 
 LIBRARIES = ("aiogram", "python-telegram-bot")
 

@@ -15,7 +15,9 @@ from chatbot.channels.telegram.inbound import _IGNORED
 from chatbot.channels.telegram.registration import UPDATES
 from chatbot.core.work import Done
 from tests.interop.desk import BOT, Handled, open_desk
-from tests.interop.other_clients import ask
+from tests.interop.other_clients import SECONDS, ask
+
+pytestmark = pytest.mark.timeout(2 * SECONDS)
 
 NOT_WRITTEN = {
     # Service messages that python-telegram-bot does not list as such (Bot API, Message).
