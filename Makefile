@@ -128,7 +128,7 @@ COMPILE = .venv/bin/uv pip compile --quiet --generate-hashes --no-header $(UPGRA
 lock: .venv/.installed ## update the lock files (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) --universal --python-version 3.11 -o requirements/development.txt \
 		requirements/development.in
-	for name in checkov node; do $(COMPILE) --universal --python-version 3.11 \
+	for name in checkov node telegram; do $(COMPILE) --universal --python-version 3.11 \
 		-o requirements/$$name.txt requirements/$$name.in || exit; done
 	for name in installer runtime; do $(COMPILE) --universal --python-version 3.11 \
 		-c requirements/development.txt -o requirements/$$name.txt requirements/$$name.in || exit; done

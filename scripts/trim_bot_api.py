@@ -41,7 +41,28 @@ ADDED = {
     "sendMessage": {"ephemeral_message_parameters": "EphemeralMessageParameters"},
     "sendPhoto": {"ephemeral_message_parameters": "EphemeralMessageParameters"},
     "sendDocument": {"ephemeral_message_parameters": "EphemeralMessageParameters"},
-    "Message": {"receiver_user": "User", "ephemeral_message_id": "Integer"},
+    "Message": {
+        "receiver_user": "User",
+        "ephemeral_message_id": "Integer",
+        "community_chat_added": "CommunityChatAdded",
+        "community_chat_joined": "CommunityChatJoined",
+        "community_chat_removed": "CommunityChatRemoved",
+    },
+    # Of both ids one is required; local/standins/telegram_chats.py checks it.
+    "ReplyParameters": {"message_id": "Integer", "ephemeral_message_id": "Integer"},
+    "InlineKeyboardButton": {"disabled": "DisabledButton"},
+    "InlineKeyboardMarkup": {"force_reply": "Boolean"},
+    "ReplyKeyboardMarkup": {"force_reply": "Boolean"},
+    "ChatAdministratorRights": {"can_send_welcome_messages": "!Boolean"},
+    "ChatMemberAdministrator": {"can_send_welcome_messages": "!Boolean"},
+    "UniqueGiftInfo": {
+        "text": "String",
+        "entities": "Array of MessageEntity",
+        "is_private": "Boolean",
+    },
+    # The product posts no rich messages: their blocks are not described further.
+    "InputRichMessage": {"blocks": "Array of Object", "media": "Array of Object"},
+    "RichBlockTable": {"is_compact": "Boolean"},
     "Update": {
         "stopped_message_generation": "StoppedMessageGeneration",
         "subscription": "BotSubscriptionUpdated",
@@ -61,12 +82,50 @@ ADDED = {
         "callback_query_id": "String",
         "replace_callback_query_message": "Boolean",
     },
+    "Community": {"id": "!Integer", "name": "!String"},
+    "CommunityChatAdded": {"community": "!Community"},
+    "CommunityChatJoined": {"community": "!Community"},
+    "CommunityChatRemoved": {},
+    "DisabledButton": {},
+    "RichBlockButtons": {
+        "type": "!String",
+        "buttons": "!Array of RichMessageButton",
+        "align": "String",
+    },
+    "RichBlockDocument": {
+        "type": "!String",
+        "document": "!Document",
+        "caption": "RichBlockCaption",
+    },
+    "RichBlockExpandableBlockQuotation": {
+        "type": "!String",
+        "text": "!RichText",
+        "credit": "RichText",
+    },
+    "RichTextButton": {"type": "!String", "button": "!RichMessageButton"},
+    "RichMessageButton": {
+        "text": "!RichText",
+        "style": "String",
+        "url": "String",
+        "callback_data": "String",
+        "web_app": "WebAppInfo",
+        "login_url": "LoginUrl",
+        "switch_inline_query": "String",
+        "switch_inline_query_current_chat": "String",
+        "switch_inline_query_chosen_chat": "SwitchInlineQueryChosenChat",
+        "copy_text": "CopyTextButton",
+        "disabled": "DisabledButton",
+    },
+}
+ADDED_SUBTYPES = {
+    "RichBlock": ["RichBlockButtons", "RichBlockDocument", "RichBlockExpandableBlockQuotation"],
+    "RichText": ["RichTextButton"],
 }
 
 
 def trim(full: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the three sections of the facts file (see `local/standins/contract.py`)."""
-    new = ("StoppedMessageGeneration", "BotSubscriptionUpdated", "EphemeralMessageParameters")
+    new = ADDED.keys() - full["types"].keys() - full["methods"].keys()
     entries = {**full["types"], **{name: {"fields": {}} for name in new}}
     types = {name: _entry(name, entry) for name, entry in entries.items() if name != "InputFile"}
     methods = {name: _entry(name, full["methods"][name]) for name in METHODS.split()}
@@ -85,7 +144,8 @@ def _entry(name: str, entry: dict[str, Any]) -> Any:
         field: "!" * facts["required"] + "|".join(facts["types"])
         for field, facts in entry.get("fields", {}).items()
     }
-    return entry.get("subtypes") or {**fields, **ADDED.get(name, {})}
+    subtypes = [*entry.get("subtypes", []), *ADDED_SUBTYPES.get(name, [])]
+    return subtypes or {**fields, **ADDED.get(name, {})}
 
 
 def _names(entries: list[Any]) -> set[str]:

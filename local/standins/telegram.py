@@ -17,7 +17,7 @@ from werkzeug.wrappers import Request, Response
 from local.standins.base import ErrorResponse, StandIn, json_response
 from local.standins.contract import Upload, Violation
 from local.standins.faults import Fault
-from local.standins.telegram_chats import Chat, ChatError, ChatState, check_text
+from local.standins.telegram_chats import Chat, ChatError, ChatState, as_telegram_keeps, check_text
 from local.standins.telegram_rules import check_call
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class TelegramStandIn(StandIn):
         if params["draft_id"] == 0:
             raise ChatError("draft_id must be non-zero")
         check_text(params.get("text", ""), params.get("entities", []), TEXT_LIMIT)
-        self._chat(params).draft = params
+        self._chat(params).draft = as_telegram_keeps(params)
         return True
 
     def draft(self, chat_id: int) -> dict[str, Any] | None:

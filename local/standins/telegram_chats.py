@@ -48,6 +48,8 @@ class Chat:
     migrated_to: int = 0
     next_id: int = 1
     messages: dict[int, dict[str, Any]] = field(default_factory=dict)
+    ephemeral: set[int] = field(default_factory=set)
+    """Ids of messages that one person and the bot see for a while; they have no other id."""
     draft: dict[str, Any] | None = None  # of the bot's streamed message, until that is sent
 
     @classmethod
@@ -65,6 +67,9 @@ class Chat:
     def learn(self, message: dict[str, Any]) -> None:
         """Register a person's message."""
         self.info, self.announced = message["chat"], True
+        if "ephemeral_message_id" in message:
+            self.ephemeral.add(message["ephemeral_message_id"])
+            return
         self.messages.setdefault(message["message_id"], message)
         self.next_id = max(self.next_id, message["message_id"] + 1)
 
@@ -93,20 +98,49 @@ class Chat:
     ) -> dict[str, Any]:
         """Add a message of the bot and return it. `params` are the call's."""
         message: dict[str, Any] = {"from": sender, "chat": self.info, "date": int(time.time())}
-        message |= _kept(content)
+        message |= as_telegram_keeps(content)
         message |= _markup(params)
-        reply = params.get("reply_parameters")
-        if reply and (reply["message_id"] in self.messages or not _lenient(reply)):
-            target = self.find(reply, "be replied")
-            if len(target) > 1:
-                inner = {k: v for k, v in target.items() if k != "reply_to_message"}
-                message["reply_to_message"] = inner
+        message |= self._replied(params)
         if "message_thread_id" in params:
             message |= {"message_thread_id": params["message_thread_id"], "is_topic_message": True}
+        if "ephemeral_message_parameters" in params:
+            return message | self._ephemeral_ids(params["ephemeral_message_parameters"])
         message["message_id"] = self.take_id()
         self.draft = None
         self.messages[message["message_id"]] = message
         return message
+
+    def _replied(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The message that a post replies to (Bot API, ReplyParameters)."""
+        reply = params.get("reply_parameters")
+        if reply is None:
+            return {}
+        if "ephemeral_message_id" in reply:
+            if "ephemeral_message_parameters" not in params:
+                raise ChatError("a reply to an ephemeral message must be ephemeral")
+            if reply["ephemeral_message_id"] not in self.ephemeral:
+                raise ChatError("message to be replied not found")
+            return {}  # "may be omitted" (Bot API, Message, reply_to_message)
+        if "message_id" not in reply:
+            raise ChatError("message to be replied is not specified")
+        if reply["message_id"] not in self.messages and _lenient(reply):
+            return {}
+        target = self.find(reply, "be replied")
+        if len(target) == 1:
+            return {}
+        return {"reply_to_message": {k: v for k, v in target.items() if k != "reply_to_message"}}
+
+    def _ephemeral_ids(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The ids of an ephemeral post, which is not kept (Bot API, Message, message_id).
+
+        Telegram takes them in groups only (Bot API 10.2, sendMessage, receiver_user_id).
+        """
+        if self.info["type"] not in ("group", "supergroup"):
+            raise ChatError("ephemeral messages are for groups only")
+        number = max(self.ephemeral, default=0) + 1
+        self.ephemeral.add(number)
+        receiver = {"id": given["receiver_user_id"], "is_bot": False, "first_name": "Person"}
+        return {"message_id": 0, "ephemeral_message_id": number, "receiver_user": receiver}
 
     def edit(
         self, sender: dict[str, Any], params: dict[str, Any], content: dict[str, Any]
@@ -117,7 +151,7 @@ class Chat:
             raise ChatError("message can't be edited")
         replaced = {"reply_markup", "entities"} if content else {"reply_markup"}
         kept = {name: value for name, value in target.items() if name not in replaced}
-        edited = {**kept, **_kept(content), **_markup(params)}
+        edited = {**kept, **as_telegram_keeps(content), **_markup(params)}
         if edited == target:
             raise ChatError(NOT_MODIFIED)
         edited["edit_date"] = int(time.time())
@@ -150,7 +184,7 @@ def _lenient(reply: dict[str, Any]) -> bool:
     return bool(reply.get("allow_sending_without_reply"))
 
 
-def _kept(content: dict[str, Any]) -> dict[str, Any]:
+def as_telegram_keeps(content: dict[str, Any]) -> dict[str, Any]:
     """The content with the entities that Telegram keeps."""
     lists = {name: each[:MOST_ENTITIES] for name, each in content.items() if "entities" in name}
     return {**content, **lists}

@@ -107,6 +107,11 @@ def button(text: str, data: str) -> dict[str, Any]:
     return {"chat_id": 7, "text": "yes?", "reply_markup": {"inline_keyboard": rows}}
 
 
+def ephemeral(chat_id: int, **more: Any) -> dict[str, Any]:
+    to = {"receiver_user_id": 7, "callback_query_id": "1"}
+    return {"chat_id": chat_id, "text": "hush", "ephemeral_message_parameters": to, **more}
+
+
 BUTTON = {"inline_keyboard": [[{"text": "Yes", "callback_data": "yes"}]]}
 
 
@@ -125,14 +130,7 @@ BUTTON = {"inline_keyboard": [[{"text": "Yes", "callback_data": "yes"}]]}
         ("sendMessage", entities((0, 3, "text_link"), (1, 1, "spoiler"))),
         ("sendMessage", button("Ja", "ä" * 32)),
         ("setWebhook", {"url": HTTPS, "allowed_updates": ["message", "subscription"]}),
-        (
-            "sendMessage",
-            {
-                "chat_id": -1001,
-                "text": "for you alone",
-                "ephemeral_message_parameters": {"receiver_user_id": 7, "callback_query_id": "1"},
-            },
-        ),
+        ("sendMessage", ephemeral(GROUP)),
         ("sendMessageDraft", {"chat_id": 7, "draft_id": 3, "text": ""}),
         ("sendMessageDraft", {"chat_id": 7, "draft_id": 3, "can_stop": True, "keep_on_stop": True}),
         ("sendChatAction", {"chat_id": 7, "action": "typing"}),
@@ -199,6 +197,18 @@ def entity(offset: int, length: int, kind: str = "bold", **more: Any) -> dict[st
         ("sendMessage", entities((0, 3, "blockquote"), (1, 1, "blockquote")), "can't be in"),
         ("sendMessage", entities((0, 3, "url"), (1, 1, "text_mention")), "can't be in"),
         ("sendMessageDraft", entities((0, 2, "bold"), (1, 2, "bold")) | {"draft_id": 1}, "overlap"),
+        ("sendMessage", ephemeral(PERSON), "groups only"),
+        ("sendMessage", ephemeral(GROUP, reply_parameters={}), "not specified"),
+        (
+            "sendMessage",
+            ephemeral(GROUP, reply_parameters={"ephemeral_message_id": 9}),
+            "to be replied not found",
+        ),
+        (
+            "sendMessage",
+            {"chat_id": GROUP, "text": "x", "reply_parameters": {"ephemeral_message_id": 9}},
+            "must be ephemeral",
+        ),
         ("sendMessage", button("", "x"), "text must be non-empty"),
         ("sendMessage", button(" ", "x"), "text must be non-empty"),
         ("sendMessage", button("Yes", "x" * 65), "BUTTON_DATA_INVALID"),
@@ -301,6 +311,25 @@ def test_replies_are_checked_once_the_chat_is_known(telegram: TelegramStandIn, u
     assert "reply_to_message" not in answer["result"]
     status, answer = call(url, "setMessageReaction", chat_id=PERSON, message_id=8, reaction=[])
     assert (status, answer["description"]) == (400, "Bad Request: message to react not found")
+
+
+def test_ephemeral_messages_have_ids_of_their_own(telegram: TelegramStandIn, url: str) -> None:
+    asked = {
+        **written(0, GROUP)["message"],
+        "ephemeral_message_id": 9,
+        "receiver_user": telegram.me,
+    }
+    telegram.learn({"update_id": 1, "message": asked})
+    reply = {"ephemeral_message_id": 9}
+    sent = [call(url, "sendMessage", **ephemeral(GROUP, reply_parameters=reply)) for _ in range(2)]
+    for number, (_, answer) in enumerate(sent, 10):
+        telegram.contract.fit("Message", answer["result"])
+        assert answer["result"]["message_id"] == 0
+        assert answer["result"]["ephemeral_message_id"] == number
+        assert answer["result"]["receiver_user"]["id"] == PERSON
+    edited = call(url, "editMessageText", chat_id=GROUP, message_id=0, text="x")
+    assert edited[0] == 400
+    assert call(url, "sendMessage", chat_id=GROUP, text="x")[1]["result"]["message_id"] == 1
 
 
 def test_a_strict_stand_in_knows_only_what_it_learned() -> None:
@@ -426,8 +455,8 @@ def test_the_contract_holds_what_is_served_and_all_kinds_of_updates() -> None:
     contract.fit("User", telegram.me)
     subscribed = {"user": telegram.me, "invoice_payload": "x", "state": "active"}
     contract.fit("Update", {"update_id": 1, "subscription": subscribed})
-    ephemeral = {**written(1)["message"], "receiver_user": telegram.me, "ephemeral_message_id": 3}
-    contract.fit("Message", ephemeral)
+    community = {"community": {"id": 1, "name": "Engines"}}
+    contract.fit("Message", {**written(1)["message"], "community_chat_joined": community})
 
 
 def test_entities_beyond_the_hundredth_are_ignored(telegram: TelegramStandIn, url: str) -> None:
@@ -435,3 +464,7 @@ def test_entities_beyond_the_hundredth_are_ignored(telegram: TelegramStandIn, ur
     status, answer = call(url, "sendMessage", chat_id=7, text="x" * 102, entities=letters)
     assert status == 200
     assert answer["result"]["entities"] == letters[:100]
+    call(url, "sendMessageDraft", chat_id=7, draft_id=1, text="x" * 102, entities=letters)
+    draft = telegram.draft(7)
+    assert draft
+    assert draft["entities"] == letters[:100]

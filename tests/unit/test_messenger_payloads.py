@@ -1,8 +1,8 @@
 """Events as Meta and other people's software publish them, from the webhook to the answer.
 
 tests/payloads/messenger.json has each in our own words, with the page or project that has its
-form: `asked` is what the model is asked, `told` the sentence that the person gets instead,
-`ignored` the reason why it is not queued.
+form: `asked` is what the model is asked, `told` the sentence that the person gets instead, `silent`
+that nothing is to be said, `ignored` the reason why it is not queued.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def test_an_event_as_others_publish_it(payload: dict[str, Any]) -> None:
     assert [line.content for line in asked] == [payload[key] for key in payload if key == "asked"]
     if "pictures" in payload:
         assert [len(line.pictures) for line in asked] == [payload["pictures"]]
-    if "told" in payload:
+    if "silent" in payload:
+        assert inbox.posted == []
+    elif "told" in payload:
         assert inbox.posted == [say(payload["told"], "en")]
     else:
         assert inbox.posted == [f"You said: {asked[0].content}"]

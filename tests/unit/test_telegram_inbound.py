@@ -303,7 +303,19 @@ def test_an_anonymous_administrator_is_the_group() -> None:
     assert said.author == Author("-100", "Engines")
 
 
-@pytest.mark.parametrize("content", [{"video": {}}, {"photo": []}, {"location": {}}])
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"video": {}},
+        {"photo": []},
+        {"location": {}},
+        # People forward these to the bot.
+        {"giveaway": {}},
+        {"giveaway_winners": {}},
+        {"invoice": {}},
+    ],
+    ids=str,
+)
 def test_what_has_no_text_is_unsupported(content: dict[str, Any]) -> None:
     assert read_back(**content).kind is Kind.UNSUPPORTED
 

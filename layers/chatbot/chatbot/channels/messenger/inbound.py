@@ -93,6 +93,8 @@ class MessengerInbound:
         person = _needed(want(event, "sender", dict), "id")
         occurred_at = self._time_of(event, entry)
         if message is not None:
+            if message.get("is_deleted"):  # in Meta's apps, by its writer
+                return "deleted"
             kind, mid = "message", identifier(message, "mid") or _digest(event)
             if message.get("is_echo") or person == self._settings.messenger_page_id:
                 if self._is_own(message):

@@ -12,7 +12,10 @@ MAX_FILE = 20_000_000
 """Largest file that bots can download, in bytes (Bot API, getFile)."""
 
 _RECORDINGS = ("voice", "audio", "video_note")
-_UNREADABLE = ("animation", "video", "live_photo", "paid_media", "story", "game", "checklist")
+_UNREADABLE = tuple(
+    "animation video live_photo paid_media story game checklist giveaway giveaway_winners"
+    " invoice".split()
+)
 
 
 def media_of(message: dict[str, Any], most: int) -> Iterator[Media]:

@@ -21,9 +21,10 @@ NAME = TELEGRAM.name
 
 CONTENT = frozenset(
     "text caption rich_message animation audio document live_photo paid_media photo sticker story"
-    " video video_note voice checklist contact dice game poll venue location".split()
+    " video video_note voice checklist contact dice game poll venue location giveaway"
+    " giveaway_winners invoice".split()
 )
-"""Fields of a Message of which a message that people write has at least one."""
+"""Fields of a Message of which a message that people write or forward has at least one."""
 _CONVERSATION = re.compile(rf"{NAME}:(-?\d+)(?::(\d+))?", re.ASCII)
 
 
