@@ -487,7 +487,7 @@ def check_all(markdown: str, limit: int) -> None:
     everything = seen(markdown)
     assert seen(Shown(html).text) == everything
     for shown in ("".join(part.text for part in parts), "".join(texts)):
-        if "--" in markdown:  # headers of tables may be repeated
+        if {*"|-"} <= {*markdown}:  # headers of tables may be repeated
             assert Counter(seen(shown)) >= Counter(everything)
         else:
             assert seen(shown) == everything

@@ -24,6 +24,8 @@ ADDRESS = re.compile(rf"(?<![a-z\d])(?:{_PAGE}|{_MAILBOX})", re.IGNORECASE)
 """Matches an address, with the punctuation after it; see `end_of`."""
 START = r"(?<![A-Za-z\d])(?=[A-Za-z][A-Za-z\d+.-]{1,31}://|[wW]{3}\.|[A-Za-z\d][\w.+-]{0,63}@)"
 """Source of a regular expression that matches at each place where an address may begin."""
+# The address of a link, `[words](address)`: before the parenthesis that was not opened in it.
+_DESTINATION = re.compile(r"\]\(\s*(?:[^\s()\\]|\\.|\((?:[^\s()\\]|\\.)*\))*")
 _TRAILING = set("?!.,:;'\"’”»›“‘…")
 _MARKERS = set("*_~")
 _REFERENCE = re.compile(r"&#\d{1,7};$")  # a character, as `core.markdown.escaped` writes some
@@ -52,8 +54,12 @@ def end_of(match: re.Match[str]) -> int:
 
 
 def addresses_in(markdown: str) -> list[str]:
-    """All addresses of the Markdown, in order, as they are written there."""
-    found = (markdown[each.start() : end_of(each)] for each in ADDRESS.finditer(markdown))
+    """All addresses of the Markdown, in order, as they are written there.
+
+    That of a link ends with it, whatever follows without a space, such as another link.
+    """
+    apart = _DESTINATION.sub(r"\g<0> ", markdown)
+    found = (apart[each.start() : end_of(each)] for each in ADDRESS.finditer(apart))
     return [address for address in found if address]
 
 

@@ -10,10 +10,12 @@ from markdown_it.token import Token
 
 from chatbot.channels.text.guard import keeps_words, paragraphs
 from chatbot.channels.text.markdown import parse, parser
+from chatbot.channels.text.writer import RULE
 
 _ADDRESS = re.compile("(https?|mailto):", re.IGNORECASE)
 _LINK_ATTRIBUTES = {"rel": "nofollow noopener noreferrer", "target": "_blank"}
 _ANCHOR = re.compile(r'<a href="([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
+_WITHIN_LINE = re.compile("</?(?:a|code|em|s|span|strong)(?: [^>]*)?>")
 _TAG = re.compile("<[^>]*>")
 
 
@@ -41,10 +43,14 @@ def plain_html(text: str) -> str:
 
 
 def _visible_text(html: str, made: Iterable[str]) -> str:
-    """Text of the HTML, with each link's address after its words, as `made` has it."""
+    """Text of the HTML, with each link's address after its words, as `made` has it.
+
+    Blocks are on lines of their own, as browsers show them, whatever is between their tags.
+    """
     addresses = iter(made)
-    addressed = _ANCHOR.sub(lambda link: f"{link[2]} {escape(next(addresses, ''))} ", html)
-    return unescape(_TAG.sub("", addressed))
+    text = _ANCHOR.sub(lambda link: f"{link[2]} {escape(next(addresses, ''))}", html)
+    text = _WITHIN_LINE.sub("", text).replace("<hr>", f"\n{RULE}\n")
+    return unescape(_TAG.sub("\n", text))
 
 
 def _safe(token: Token, made: list[str]) -> Token:
