@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from chatbot.channels.text import render
 from chatbot.channels.text.entities import parts_of
-from chatbot.channels.text.html import plain_html, safe_html
+from chatbot.channels.text.html import safe_html
 from chatbot.channels.text.split import split_text, utf16_length
 from chatbot.core.text import shows_nothing
 from chatbot.core.turn import Part
@@ -251,10 +251,6 @@ def test_small_samples(markdown: str, telegram: str, messenger: str, html: str |
     if html is not None:
         assert safe_html(markdown) == html
     Shown(safe_html(markdown))
-
-
-def test_what_is_not_the_models_is_no_markdown() -> None:
-    assert plain_html("*a* <b>\nc") == "<p>*a* &lt;b&gt;<br>c</p>"
 
 
 def test_formatting_goes_on_over_a_cut() -> None:

@@ -12,7 +12,6 @@ _LINK = re.compile(r"\][(\[:]")
 _BRACKETS = {ord("["): "&#91;", ord("]"): "&#93;"}
 _BLOCK_START = re.compile(r"^([ \t]*\d{0,9})([#>+=.)-])")
 _INDENT = re.compile(r"^(?: (?= {3}| {0,2}\t)|\t)")
-_ESCAPED = re.compile(r"\\([\\`*_~$|<&#>+=.)-])|&#(91|93|32|9);")
 _FENCE = re.compile(r"(?P<before>(?:[ >]|[-*+] |\d+[.)] )*)(?P<fence>`{3,}|~{3,})(?P<rest>.*)")
 _FORMULA = re.compile(r"[ >]*(?P<opening>\$\$|\\\[)\s*")
 _DEFINITION = re.compile(r"^(?:[ >]|[-*+] |\d+[.)] )*\[[^\[\]]{1,999}\]:", re.MULTILINE)
@@ -36,11 +35,6 @@ def _escaped_line(text: str) -> str:
     # At the start of a line these begin a heading, quote, list or title, and four spaces code.
     text = _BLOCK_START.sub(r"\1\\\2", text)
     return _INDENT.sub(lambda indent: f"&#{ord(indent[0])};", text)
-
-
-def unescaped(markdown: str) -> str:
-    """Return the text of Markdown that has words of `escaped` and no formatting."""
-    return _ESCAPED.sub(lambda match: match[1] or chr(int(match[2])), markdown)
 
 
 def shortened(words: str, most: int) -> str:

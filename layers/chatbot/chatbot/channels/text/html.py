@@ -34,11 +34,10 @@ def safe_html(markdown: str) -> str:
     if keeps_words(markdown, _visible_text(rendered, made)):
         return rendered
     pieces = paragraphs(markdown)
-    return "".join(map(safe_html, pieces)) if len(pieces) > 1 else plain_html(markdown)
+    return "".join(map(safe_html, pieces)) if len(pieces) > 1 else _as_written(markdown)
 
 
-def plain_html(text: str) -> str:
-    """Return text that is not Markdown as one paragraph of escaped HTML."""
+def _as_written(text: str) -> str:
     return f"<p>{escape(text)}</p>".replace("\n", "<br>")
 
 
