@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Sequence
 
 from markdown_it.common.utils import unescapeAll
 
 from chatbot.channels.text.addresses import addresses_in
+from chatbot.core.blocks import blocks
 from chatbot.core.text import shows_nothing
 
-_CODE = r"(?P<code>^(?:[ >]|[-*+] |\d+[.)] )*(?P<fence>`{3,}|~{3,}).*?(?:^[ >]*(?P=fence)|\Z))"
-_PARAGRAPHS = re.compile(rf"{_CODE}|(?<=\S)[^\S\n]*\n\s*\n(?=\S)", re.DOTALL | re.MULTILINE)
-_SEPARATOR = "\ufdd6"  # a noncharacter: no text contains it
+_BLANK_LINE = re.compile(r"(?<=\S)[^\S\n]*\n\s*\n(?=\S)")
 _WORD = re.compile(r"([\s<]*)([^\s<]+)")  # with the gap before it; "<" begins a `<br>`
 # What a conversion may drop: numbers of lists, which it counts itself, the language of code blocks,
 # HTML entities, `<br>`, check marks, white space and ASCII punctuation.
@@ -62,5 +62,16 @@ def _has_addresses(addresses: Sequence[str], shown: str) -> bool:
 
 
 def paragraphs(markdown: str) -> list[str]:
-    """Split Markdown at blank lines outside of code; each piece can be converted by itself."""
-    return _PARAGRAPHS.sub(lambda match: match["code"] or _SEPARATOR, markdown).split(_SEPARATOR)
+    """Split Markdown at blank lines outside of code and formulas.
+
+    Each piece can be converted by itself.
+    """
+    pieces, begin = [], 0
+    whole = deque(blocks(markdown))
+    for gap in _BLANK_LINE.finditer(markdown):
+        while whole and whole[0].end <= gap.start():
+            whole.popleft()
+        if not whole or gap.end() <= whole[0].begin:
+            pieces.append(markdown[begin : gap.start()])
+            begin = gap.end()
+    return [*pieces, markdown[begin:]]
