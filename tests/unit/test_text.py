@@ -111,6 +111,7 @@ def shown(markdown: str) -> list[str]:
         ),
         *(
             r"\* \\* a\\",
+            "https://a.b/c&hellip; https://a.b/d&lt;",
             "https://a.b/_c_?d=[1]&e=*f*",
             "a_b@c.de *",
             "- [x] a",
