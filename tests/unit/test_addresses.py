@@ -89,6 +89,9 @@ def test_an_address_arrives_unchanged(address: str, around: str) -> None:
         ("https://a.b/?c=d&amp;&lt;.", ["https://a.b/?c=d"]),
         ("https://a.b/?c=&copy=1", ["https://a.b/?c=&copy=1"]),
         ("https://a.b/c|d e", ["https://a.b/c%7Cd"]),
+        ("https://a.b/c| d", ["https://a.b/c"]),
+        ("(https://a.b/c)[2](https://d.e)", ["https://a.b/c", "https://d.e"]),
+        ("https://a.b/c?[d]&![2](https://d.e)", ["https://a.b/c?%5Bd%5D&", "https://d.e"]),
         ("|a|b|\n|-|-|\n|https://a.b/c\\|d|x|", ["https://a.b/c%7Cd"]),
     ],
 )

@@ -97,6 +97,9 @@ LINKS = [
     ("[a](https://a.bc/x_(y))[b](<https://d.ef/y>)z", ["https://a.bc/x_(y)", "https://d.ef/y"]),
     ("[a](https://a.bc/?u=https://g.hi/k)*b*", ["https://a.bc/?u=https://g.hi/k"]),
     ("[https://a.bc](https://a.bc) *b*", ["https://a.bc"]),
+    ("*b* (https://d.ef/x_y)[2](https://a.bc)", ["https://a.bc"]),
+    ("https://d.ef/x[y]/![z](https://a.bc)", ["https://a.bc"]),
+    ("https://d.ef/x|[**z**](https://a.bc)", ["https://a.bc"]),
     ("[a](https://a.bc/x|y)**b**", ["https://a.bc/x%7Cy"]),
     (
         "".join(f"[{n}](https://a.bc/{n})" for n in range(300)),

@@ -3,7 +3,7 @@
 A line of text often has addresses with `_`, `*` or `~` in them, which are not emphasis (GitHub
 Flavored Markdown, "Autolinks (extension)"). The rules are those of GFM, with these differences: any
 scheme counts, an address may follow any character but a letter or digit, East Asian punctuation
-ends it, the backslashes of `a\\_b` are removed, and see `end_of`.
+ends it, and so does a link, the backslashes of `a\\_b` are removed, and see `end_of`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from markdown_it.rules_inline import StateInline
 # One quantifier in another never matches the same characters: each search is linear in its result.
 _BODY = (
     r"(?:[^\s<>`\"\\\[\]\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]"
-    r"|\\[!-/:-@\[-`{-~]|\[[^\s\[\]]*\])+"
+    r"|\\[!-/:-@\[-`{-~]|\[[^\s\[\]]*\](?!\())+"
 )
 _PAGE = rf"(?:[a-z][a-z\d+.-]{{1,31}}://|www\.)(?P<body>{_BODY})"
 _MAILBOX = r"[a-z\d][a-z\d.+_-]{0,63}@(?:[a-z\d_-]{1,63}\.){1,8}[a-z\d_-]{0,62}[a-z\d]"
@@ -26,7 +26,7 @@ START = r"(?<![A-Za-z\d])(?=[A-Za-z][A-Za-z\d+.-]{1,31}://|[wW]{3}\.|[A-Za-z\d][
 """Source of a regular expression that matches at each place where an address may begin."""
 # The address of a link, `[words](address)`: before the parenthesis that was not opened in it.
 _DESTINATION = re.compile(r"\]\(\s*(?:[^\s()\\]|\\.|\((?:[^\s()\\]|\\.)*\))*")
-_TRAILING = set("?!.,:;'\"’”»›“‘…")
+_TRAILING = set("?!.,:;|'\"’”»›“‘…")
 _MARKERS = set("*_~")
 _REFERENCE = re.compile(r"&#\d{1,7};$")  # a character, as `core.markdown.escaped` writes some
 _ENTITY = re.compile(r"(?<!\\)&[a-z\d]{1,31};$", re.IGNORECASE)
