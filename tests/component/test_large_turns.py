@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from chatbot.adapters.documents.reader import DocumentReader
-from chatbot.adapters.dynamodb.fitting import LARGEST_ITEM, MOST_TEXT
+from chatbot.adapters.dynamodb.fitting import MOST_TEXT
 from chatbot.adapters.dynamodb.turns import Table
 from chatbot.conversation.answer import Answers
 from chatbot.conversation.delivery import Delivery
@@ -18,7 +18,7 @@ from chatbot.core.key import TurnKey
 from chatbot.core.turn import Links, Reply, State, Turn
 from chatbot.core.work import Done, HandBack
 from tests.component.conftest import Aws
-from tests.component.turns import CONVERSATION, make
+from tests.component.turns import CONVERSATION, LARGEST_ITEM, make
 from tests.world import World
 
 ANSWERS = {

@@ -243,15 +243,19 @@ def test_the_turns_of_the_cookies_conversation(call: Call, aws: Aws, table: str)
     assert [turn["id"] for turn in read(call, session=stranger)["turns"]] == ["m3"]
 
 
-def test_only_the_model_writes_markdown(call: Call, aws: Aws, table: str) -> None:
+def test_every_answer_is_markdown(call: Call, aws: Aws, table: str) -> None:
+    """`/history` has people's words, which are escaped, and the model's, which are not."""
+    words, answer = escaped("*b* [c] <d>"), r"*a* \(x_1 + y\), `C:\\_tmp`, \[ a \\ b \]"
     put(aws, table, 1, answer="*a* <b>")
-    put(aws, table, 2, answer=f"*a* {escaped('*b* [c] <d>')}", origin=Origin.COMMAND)
+    put(aws, table, 2, answer=f"You: {words}\nI: {answer}", origin=Origin.COMMAND)
     turns = read(call)["turns"]
     assert [turn["html"] for turn in turns] == [
         "<p><em>a</em> &lt;b&gt;</p>\n",
-        "<p>*a* *b* [c] &lt;d&gt;</p>",
+        "<p>You: *b* [c] &lt;d&gt;<br>\n"
+        r'I: <em>a</em> <span class="math">\(x_1 + y\)</span>, <code>C:\\_tmp</code>, '
+        '<span class="math">\\[ a \\\\ b \\]</span></p>\n',
     ]
-    assert turns[1]["answer"] == "*a* *b* [c] <d>"
+    assert turns[1]["answer"] == f"You: {words}\nI: {answer}"
 
 
 def test_a_cursor_goes_on_where_the_last_answer_ended(call: Call, aws: Aws, table: str) -> None:

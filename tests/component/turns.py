@@ -15,6 +15,8 @@ from tests.fakes import NOON
 
 CONVERSATION = "telegram:42"
 DAYS = 90
+LARGEST_ITEM = 409_600
+"""Bytes of an item, with the names of its attributes (DynamoDB guide, "Item size")."""
 
 
 class Store(History, Protocol):

@@ -85,6 +85,14 @@ def test_an_address_arrives_unchanged(address: str, around: str) -> None:
         ("http:// https://. www. a@b @c", []),
         ("|a|b|\n|-|-|\n|https://a.b/c_d|x|", ["https://a.b/c_d"]),
         ("https://a.b/c…", ["https://a.b/c"]),
+        ("https://a.b/c&hellip; d", ["https://a.b/c"]),
+        ("https://a.b/?c=d&amp;&lt;.", ["https://a.b/?c=d"]),
+        ("https://a.b/?c=&copy=1", ["https://a.b/?c=&copy=1"]),
+        ("https://a.b/c|d e", ["https://a.b/c%7Cd"]),
+        ("https://a.b/c| d", ["https://a.b/c"]),
+        ("(https://a.b/c)[2](https://d.e)", ["https://a.b/c", "https://d.e"]),
+        ("https://a.b/c?[d]&![2](https://d.e)", ["https://a.b/c?%5Bd%5D&", "https://d.e"]),
+        ("|a|b|\n|-|-|\n|https://a.b/c\\|d|x|", ["https://a.b/c%7Cd"]),
     ],
 )
 def test_addresses_are_links_on_the_page(markdown: str, found: list[str]) -> None:

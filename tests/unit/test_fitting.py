@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from chatbot.adapters.dynamodb.codec import turn_to_item
 from chatbot.adapters.dynamodb.fitting import (
-    LARGEST_ITEM,
     LEAST_QUESTION,
     MOST_TEXT,
     cut,
@@ -20,8 +19,9 @@ from chatbot.adapters.dynamodb.fitting import (
 from chatbot.channels.text.entities import parts_of
 from chatbot.channels.text.split import utf16_length
 from chatbot.core.files import StoredFile
+from chatbot.core.markdown import closed
 from chatbot.core.turn import Reply, Turn, Usage
-from tests.component.turns import FULL, RICH, make
+from tests.component.turns import FULL, LARGEST_ITEM, RICH, make
 from tests.timing import processor_seconds
 
 
@@ -86,8 +86,19 @@ def test_a_cut_text_is_a_beginning_and_says_so(text: str, most: int) -> None:
 
 def test_half_of_a_code_block_is_kept_where_nothing_stands_before_it() -> None:
     short = cut("```\n" + "print(1)\n\n" * 9000, 50_000)
-    assert short.endswith(("print(1)\n\n…", "print(1)\n…"))
-    assert size(short) > 49_900
+    assert short.endswith(("print(1)\n\n```\n…", "print(1)\n```\n…"))
+    assert 49_900 < size(short) <= 50_000
+
+
+@pytest.mark.parametrize("opening", ["~~~~py\n", "- a\n  ```\n", "> ```\n", "`" * 2000 + "\n"])
+@pytest.mark.parametrize("most", [1500, 3000, 3001, 3002, 3003, 60_000])
+def test_no_fence_is_left_open_by_a_cut(opening: str, most: int) -> None:
+    line = ("> " if ">" in opening else "    ") + "print(1)\n"
+    short = cut(opening + line * 9000, most)
+    assert most - 60 < size(short) <= most or (opening[0] == "`" and size(short) <= most)
+    if opening[0] != "`" or most > 2 * len(opening):
+        assert closed(short) == short
+        assert short.endswith("\n…")
 
 
 @pytest.mark.parametrize("turn", [FULL, RICH, make(text="x" * 50_000, reply=Reply("y" * 30_000))])

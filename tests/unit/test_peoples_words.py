@@ -141,3 +141,38 @@ def test_an_answer_in_history_keeps_its_blocks() -> None:
 def test_an_answer_that_was_cut_within_code_says_so_after_it() -> None:
     world = World(Completion("Look:\n```py\nx = 1", "model", cut=True))
     assert reply_to(world, "show me") == "Look:\n```py\nx = 1\n```\n…"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "1. Run:\n   ```py\n   x\n```",
+        " - ```\n  x\n\nafter",
+        "> ```\n> x\n\nafter",
+        "- a\n  - ~~~\n    x\n  b",
+        "$$\n```\n$$ x",
+        "text\n---",
+        "text\nmore\n===",
+        "a | b\n---|---\nc | d",
+        "- \\[\n  x",
+    ],
+)
+def test_an_answer_in_history_formats_nothing_beside_it(answer: str) -> None:
+    world = stored("show me", Reply(answer))
+    reply_to(world, "and *now*?")
+    [text] = parts_of(reply_to(world, "/history"), 4096, utf16_length, formatting=True)
+    units = text.text.encode("utf-16-le")
+    for entity in text.formatting:
+        begin, end = entity["offset"], entity["offset"] + entity["length"]
+        words = units[2 * begin : 2 * end].decode("utf-16-le")
+        assert not {"You:", "I:", "now", "show"} & set(words.split())
+    assert "You: show me" in text.text
+    assert "You: and *now*?" in text.text
+
+
+@pytest.mark.parametrize("answer", ["# h", "h\n---", "h\n==="])
+def test_a_heading_in_history_is_one(answer: str) -> None:
+    world = stored("show me", Reply(answer))
+    [text] = parts_of(reply_to(world, "/history"), 4096, utf16_length, formatting=True)
+    assert [entity["type"] for entity in text.formatting] == ["bold", "underline"]
+    assert text.text.endswith("I:\n\nh")

@@ -18,7 +18,6 @@ from chatbot.core.markdown import (
     escaped,
     shortened,
     shortened_markdown,
-    unescaped,
     unfinished,
 )
 from chatbot.core.text import shows_nothing
@@ -112,6 +111,7 @@ def shown(markdown: str) -> list[str]:
         ),
         *(
             r"\* \\* a\\",
+            "https://a.b/c&hellip; https://a.b/d&lt;",
             "https://a.b/_c_?d=[1]&e=*f*",
             "a_b@c.de *",
             "- [x] a",
@@ -122,7 +122,6 @@ def shown(markdown: str) -> list[str]:
     ],
 )
 def test_peoples_words_are_shown_as_they_are(words: str) -> None:
-    assert unescaped(escaped(words)) == words
     for text in shown(escaped(words)):
         assert text.splitlines() == words.splitlines() or text == words.strip()
     for text in shown(f"a\n\nYou: {escaped(words)}!\n\nb"):
@@ -134,7 +133,6 @@ def test_peoples_words_are_shown_as_they_are(words: str) -> None:
 )
 def test_no_words_format_anything(pieces: list[str]) -> None:
     words = "".join(pieces)
-    assert unescaped(escaped(words)) == words
     assert all(text.split() == f"a: {words} b".split() for text in shown(f"a: {escaped(words)} b"))
 
 

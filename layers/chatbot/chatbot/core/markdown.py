@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import deque
+from itertools import islice, takewhile
 
+from chatbot.core.blocks import Block, blocks
 from chatbot.core.graphemes import continues_character
 
 _ANYWHERE = re.compile(r"[\\`*_~$|]|<(?=br\s*/?>|[^\s<>]*[:@])|&(?=#?\w+;)", re.IGNORECASE)
@@ -12,12 +15,13 @@ _LINK = re.compile(r"\][(\[:]")
 _BRACKETS = {ord("["): "&#91;", ord("]"): "&#93;"}
 _BLOCK_START = re.compile(r"^([ \t]*\d{0,9})([#>+=.)-])")
 _INDENT = re.compile(r"^(?: (?= {3}| {0,2}\t)|\t)")
-_ESCAPED = re.compile(r"\\([\\`*_~$|<&#>+=.)-])|&#(91|93|32|9);")
-_FENCE = re.compile(r"(?P<before>(?:[ >]|[-*+] |\d+[.)] )*)(?P<fence>`{3,}|~{3,})(?P<rest>.*)")
-_FORMULA = re.compile(r"[ >]*(?P<opening>\$\$|\\\[)\s*")
 _DEFINITION = re.compile(r"^(?:[ >]|[-*+] |\d+[.)] )*\[[^\[\]]{1,999}\]:", re.MULTILINE)
-_BLOCK = re.compile(r"`{3}|~{3}|\$\$\s*\n|\\\[\s*\n|[-*+] |\d{1,9}[.)] |>|\|")
-_CLOSING = {"$$": "$$", r"\[": r"\]"}
+_BLOCK = re.compile(
+    r"\n* {0,3}(?:`{3}|~{3}|\$\$\s*\n|\\\[\s*\n|(?:[-*+]|\d{1,9}[.)]|#{1,6})\s|>|\||    )"
+    r"|\n*([-*_])(?: *\1){2,} *(?:\n|\Z)"
+)
+_UNDERLINE = re.compile(r" {0,3}(?:=+|[-|: ]*-[-|: ]*)\s*")  # of a heading, or of a table's header
+_LONGEST_HEADING = 100  # lines
 
 
 def escaped(words: str) -> str:
@@ -36,11 +40,6 @@ def _escaped_line(text: str) -> str:
     # At the start of a line these begin a heading, quote, list or title, and four spaces code.
     text = _BLOCK_START.sub(r"\1\\\2", text)
     return _INDENT.sub(lambda indent: f"&#{ord(indent[0])};", text)
-
-
-def unescaped(markdown: str) -> str:
-    """Return the text of Markdown that has words of `escaped` and no formatting."""
-    return _ESCAPED.sub(lambda match: match[1] or chr(int(match[2])), markdown)
 
 
 def shortened(words: str, most: int) -> str:
@@ -65,34 +64,29 @@ def shortened_markdown(markdown: str, most: int) -> str:
 
 
 def unfinished(markdown: str) -> str:
-    """Add an ellipsis to Markdown that breaks off, outside of its code."""
+    """Add an ellipsis to Markdown that breaks off, outside of its code and formulas."""
     whole = closed(markdown.rstrip())
-    last = whole.rpartition("\n")[2]
-    return f"{whole}\n…" if _FENCE.fullmatch(last) else f"{whole}…"
+    last = _last_block(whole)
+    return f"{whole}\n…" if last and last.end == len(whole) else f"{whole}…"
 
 
 def closed(markdown: str) -> str:
     """End a block of code or a formula that has no end, so that nothing after it belongs to it."""
-    opened = end = ""
-    for line in markdown.split("\n"):
-        fence = _FENCE.fullmatch(line)
-        if opened in ("$$", r"\["):
-            opened = "" if _CLOSING[opened] in line else opened
-        elif opened:
-            ends = fence and fence["fence"].startswith(opened) and not fence["rest"].strip()
-            opened = "" if ends else opened
-        elif fence and not (fence["fence"][0] == "`" and "`" in fence["rest"]):
-            opened = fence["fence"]
-            end = re.sub("[^ >]", " ", fence["before"]) + opened
-        elif formula := _FORMULA.fullmatch(line):
-            opened = formula["opening"]
-            end = _CLOSING[opened]
-    return f"{markdown}\n{end}" if opened else markdown
+    last = _last_block(markdown)
+    return f"{markdown}\n{last.closing}" if last and last.closing else markdown
+
+
+def _last_block(markdown: str) -> Block | None:
+    return next(iter(deque(blocks(markdown), 1)), None)
 
 
 def begins_block(markdown: str) -> bool:
-    """Whether the Markdown must begin a line: with code, a formula, a list, a quote or a table."""
-    return _BLOCK.match(markdown) is not None
+    """Whether the Markdown must begin a line, as it begins with another block than a paragraph."""
+    if _BLOCK.match(markdown):
+        return True
+    lines = markdown.lstrip("\n").split("\n", _LONGEST_HEADING)
+    paragraph = takewhile(str.strip, lines)
+    return any(map(_UNDERLINE.fullmatch, islice(paragraph, 1, _LONGEST_HEADING)))
 
 
 def defines(markdown: str) -> bool:

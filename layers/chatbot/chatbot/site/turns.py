@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from chatbot.channels.text.html import plain_html, safe_html
+from chatbot.channels.text.html import safe_html
 from chatbot.channels.web.inbound import conversation_of, event_id_of
 from chatbot.channels.web.session import session_of
 from chatbot.core.errors import Forged, Unreadable
 from chatbot.core.key import TURN_PREFIX, TurnKey, folder_of
-from chatbot.core.markdown import unescaped
 from chatbot.core.timeline import TurnPage
-from chatbot.core.turn import Origin, Turn
+from chatbot.core.turn import Turn
 from chatbot.edge.http import Request, Response
 
 PAGE_TURNS = 50
@@ -136,17 +135,12 @@ def _turn_json(turn: Turn) -> Mapping[str, Any]:
         "type": reply.file.type,
         "title": reply.file.title,
     }
-    if turn.origin is Origin.MODEL:
-        answer, html = reply.text, safe_html(reply.text)
-    else:
-        answer = unescaped(reply.text)
-        html = plain_html(answer)
     return {
         "id": _message_id(turn.key.event_id),
         "sent_at": turn.key.occurred_at,
         "text": turn.text,
-        "answer": answer,
-        "html": html if answer else "",
+        "answer": reply.text,
+        "html": safe_html(reply.text) if reply.text else "",
         "state": turn.state.value,
         "origin": turn.origin.value,
         "buttons": [asdict(button) for button in reply.buttons],

@@ -13,8 +13,6 @@ from dataclasses import replace
 
 from chatbot.core.turn import Turn
 
-LARGEST_ITEM = 409_600
-"""Bytes of an item, with the names of its attributes."""
 MOST_TEXT = 320_000
 """Bytes that are stored of a turn's texts.
 
@@ -29,7 +27,6 @@ _LOOK_BACK = 50_000  # characters before the end in which a good place for the c
 # A paragraph, heading or code block after a blank line. What comes before it is formatted in the
 # same way without it, which is not sure of the items of a list, say (CommonMark, "loose" lists).
 _BLOCK = re.compile(r"\n[ \t]*\n(?![\s>*+|=_-]|\d+[.)])")
-_FENCE = re.compile(r"^ {0,3}(```|~~~)", re.MULTILINE)
 
 
 def fitted(turn: Turn) -> Turn:
@@ -69,16 +66,31 @@ def cut(text: str, most: int) -> str:
     """The beginning of a Markdown text within `most` bytes, cut at a good place, and "…"."""
     if _size(text) <= most:
         return text
+    from chatbot.core.blocks import blocks
+    from chatbot.core.markdown import closed
+
     room = max(0, most - len("\n\n…".encode()))
-    kept = text.encode("utf-8", "replace")[:room].decode("utf-8", "ignore")
+    kept = _beginning(text, room)
     earliest = max(0, len(kept) - _LOOK_BACK)
-    fences = [match.start() for match in _FENCE.finditer(kept)]
-    blocks = [match.start() for match in _BLOCK.finditer(kept, earliest)]
-    for end in reversed(blocks):
-        if bisect(fences, end) % 2 == 0:  # not within a code block
+    whole = list(blocks(kept))  # code and formulas
+    begins = [block.begin for block in whole]
+    for end in reversed([match.start() for match in _BLOCK.finditer(kept, earliest)]):
+        before = bisect(begins, end)
+        if not before or whole[before - 1].end <= end:
             return f"{kept[:end]}\n\n…"
+    # Within a long block, which is closed.
+    closing = whole[-1].closing if whole else ""
+    kept = _beginning(kept, room - _size(closing)) if _size(closing) < room else kept
     line = kept.rfind("\n", earliest)
-    return f"{kept[:line]}\n…" if line > 0 else f"{kept}…"
+    head = kept[:line] if line > 0 else kept
+    ended = closed(head)
+    if _size(ended) > room:  # its fence has thousands of characters
+        ended = head
+    return f"{ended}\n…" if line > 0 or ended != head else f"{head}…"
+
+
+def _beginning(text: str, most: int) -> str:
+    return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
 
 
 def _is_unicode(text: str) -> bool:

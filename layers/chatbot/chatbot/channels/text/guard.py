@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Sequence
 
 from markdown_it.common.utils import unescapeAll
 
 from chatbot.channels.text.addresses import addresses_in
+from chatbot.core.blocks import blocks
 from chatbot.core.text import shows_nothing
 
-_CODE = r"(?P<code>^(?:[ >]|[-*+] |\d+[.)] )*(?P<fence>`{3,}|~{3,}).*?(?:^[ >]*(?P=fence)|\Z))"
-_PARAGRAPHS = re.compile(rf"{_CODE}|(?<=\S)[^\S\n]*\n\s*\n(?=\S)", re.DOTALL | re.MULTILINE)
-_SEPARATOR = "\ufdd6"  # a noncharacter: no text contains it
+_BLANK_LINE = re.compile(r"(?<=\S)[^\S\n]*\n\s*\n(?=\S)")
+_WORD = re.compile(r"([\s<]*)([^\s<]+)")  # with the gap before it; "<" begins a `<br>`
 # What a conversion may drop: numbers of lists, which it counts itself, the language of code blocks,
 # HTML entities, `<br>`, check marks, white space and ASCII punctuation.
 _SYNTAX = re.compile(
@@ -25,7 +26,7 @@ _SYNTAX = re.compile(
 def keeps_words(markdown: str, shown: str) -> bool:
     """Whether `shown` has all words and addresses of the Markdown in their order, and is not blank.
 
-    Words that have white space between them must have something between them in `shown`, too.
+    Words that have white space between them must have white space between them in `shown`, too.
     There, a link's address must follow its words, and lists have no numbers.
     """
     return (
@@ -36,10 +37,11 @@ def keeps_words(markdown: str, shown: str) -> bool:
 
 
 def _has_words(markdown: str, shown: str) -> bool:
-    words = _SYNTAX.sub(lambda match: " " if match["gap"] else "", markdown).split()
-    rest = iter(shown)
-    for number, word in enumerate(words):
-        if number and next(rest, "") == word[0]:  # nothing between the words
+    words = _SYNTAX.sub(lambda match: (match["gap"] or "")[:1], markdown).strip()
+    rest = iter(shown)  # goes on after what was found last
+    for gap, word in _WORD.findall(words):
+        between = "" if gap.strip("<") else "<"  # a `<br>` in code stays one
+        if gap and not any(char.isspace() or char == between for char in rest):
             return False
         if not all(char in rest for char in word):
             return False
@@ -49,13 +51,27 @@ def _has_words(markdown: str, shown: str) -> bool:
 def _has_addresses(addresses: Sequence[str], shown: str) -> bool:
     at = 0
     for address in addresses:
-        places = (shown.find(form, at) for form in (address, unescapeAll(address)))
-        at = next((place for place in places if place >= 0), -1)
-        if at < 0:
+        for form in (address, unescapeAll(address)):
+            place = shown.find(form, at)
+            if place >= 0:
+                at = place + len(form)
+                break
+        else:
             return False
     return True
 
 
 def paragraphs(markdown: str) -> list[str]:
-    """Split Markdown at blank lines outside of code; each piece can be converted by itself."""
-    return _PARAGRAPHS.sub(lambda match: match["code"] or _SEPARATOR, markdown).split(_SEPARATOR)
+    """Split Markdown at blank lines outside of code and formulas.
+
+    Each piece can be converted by itself.
+    """
+    pieces, begin = [], 0
+    whole = deque(blocks(markdown))
+    for gap in _BLANK_LINE.finditer(markdown):
+        while whole and whole[0].end <= gap.start():
+            whole.popleft()
+        if not whole or gap.end() <= whole[0].begin:
+            pieces.append(markdown[begin : gap.start()])
+            begin = gap.end()
+    return [*pieces, markdown[begin:]]

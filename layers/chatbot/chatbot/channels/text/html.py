@@ -10,10 +10,14 @@ from markdown_it.token import Token
 
 from chatbot.channels.text.guard import keeps_words, paragraphs
 from chatbot.channels.text.markdown import parse, parser
+from chatbot.channels.text.writer import RULE
 
+LARGEST = 2_000_000
+"""Characters of HTML that are made of a text: a response with one answer must stay below 6 MB."""
 _ADDRESS = re.compile("(https?|mailto):", re.IGNORECASE)
 _LINK_ATTRIBUTES = {"rel": "nofollow noopener noreferrer", "target": "_blank"}
 _ANCHOR = re.compile(r'<a href="([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
+_WITHIN_LINE = re.compile("</?(?:a|code|em|s|span|strong)(?: [^>]*)?>")
 _TAG = re.compile("<[^>]*>")
 
 
@@ -21,8 +25,14 @@ def safe_html(markdown: str) -> str:
     """Convert a model's Markdown to HTML that can be inserted into the page as it is.
 
     Formulas keep their source, delimiters included, in elements of the class `math`. A paragraph
-    that would lose words in the conversion is shown as Markdown. Never raises.
+    that would lose words in the conversion is shown as Markdown, and so is a text whose HTML would
+    be larger than LARGEST. Never raises.
     """
+    html = _converted(markdown)
+    return html if len(html) <= LARGEST else _as_written(markdown)
+
+
+def _converted(markdown: str) -> str:
     try:
         made: list[str] = []
         tokens = [_safe(token, made) for token in parse(markdown)]
@@ -32,19 +42,22 @@ def safe_html(markdown: str) -> str:
     if keeps_words(markdown, _visible_text(rendered, made)):
         return rendered
     pieces = paragraphs(markdown)
-    return "".join(map(safe_html, pieces)) if len(pieces) > 1 else plain_html(markdown)
+    return "".join(map(_converted, pieces)) if len(pieces) > 1 else _as_written(markdown)
 
 
-def plain_html(text: str) -> str:
-    """Return text that is not Markdown as one paragraph of escaped HTML."""
+def _as_written(text: str) -> str:
     return f"<p>{escape(text)}</p>".replace("\n", "<br>")
 
 
 def _visible_text(html: str, made: Iterable[str]) -> str:
-    """Text of the HTML, with each link's address after its words, as `made` has it."""
+    """Text of the HTML, with each link's address after its words, as `made` has it.
+
+    Blocks are on lines of their own, as browsers show them, whatever is between their tags.
+    """
     addresses = iter(made)
-    addressed = _ANCHOR.sub(lambda link: f"{link[2]} {escape(next(addresses, ''))} ", html)
-    return unescape(_TAG.sub("", addressed))
+    text = _ANCHOR.sub(lambda link: f"{link[2]} {escape(next(addresses, ''))}", html)
+    text = _WITHIN_LINE.sub("", text).replace("<hr>", f"\n{RULE}\n")
+    return unescape(_TAG.sub("\n", text))
 
 
 def _safe(token: Token, made: list[str]) -> Token:

@@ -133,7 +133,9 @@ class Writer:
         elif self.links and not inner and _LINK.fullmatch(address):
             self.testify(f" ({address})")
             self.add("text_link", begin, address)
-        elif note != words:
+        elif note == words:
+            self.testify(f" ({note})")
+        else:
             self.write(f" ({note})")
 
 
