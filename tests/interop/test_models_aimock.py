@@ -189,7 +189,8 @@ def _fixture(each: Form | Trouble) -> dict[str, Any]:
     return {"match": {"userMessage": f"[{each.name}]"}, "response": each.response, **each.more}
 
 
-FIXTURES = [_fixture(each) for each in (*FORMS, *TROUBLES, *BROKEN)] + list(OTHERS)
+NAMED: tuple[Form | Trouble, ...] = (*FORMS, *TROUBLES, *BROKEN)
+FIXTURES = [*map(_fixture, NAMED), *OTHERS]
 streaming = pytest.mark.parametrize("streaming", ["on", "off"])
 
 
