@@ -4,6 +4,8 @@ export AWS_DEFAULT_REGION ?= eu-central-1
 export SAM_CLI_TELEMETRY = 0
 # The tools that npm installed, on the Node that pip installed, not on the machine's own.
 NODE = PATH="$(CURDIR)/node_modules/.bin:$(CURDIR)/.venv-node/bin:$$PATH"
+# A model server of npm's, locked by itself.
+AIMOCK = tests/interop/aimock/node_modules
 # Some containers set it: the dozens of processes of a test run would each compile all they import.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -29,6 +31,10 @@ coverage: .venv/.installed ## like test, then list the lines and branches that a
 .PHONY: test-long
 test-long: .venv/.installed ## the slower tests: streaming, pictures, limits, ops, killed workers, …
 	$(PYTEST) -m long tests/component tests/e2e tests/faults
+
+.PHONY: test-interop
+test-interop: .venv/.installed .venv-litellm/.installed .venv-telegram/.installed $(AIMOCK)/.installed ## test against other people's model servers and clients of Telegram, and SAM's sample events
+	$(PYTEST) -n 2 --dist loadfile tests/interop
 
 .PHONY: test-build
 test-build: .venv/.installed ## build, then test the built functions in the Lambda runtime (python3.13)
@@ -102,7 +108,7 @@ scan: .venv-checkov/.installed ## scan template.yaml for insecure settings; exce
 
 # Each lock file by itself. With --strict, an unavailable database is a failure, not a pass.
 .PHONY: audit
-audit: .venv-checkov/.installed node_modules/.installed ## look up known vulnerabilities of locked packages; needs the internet
+audit: .venv-checkov/.installed node_modules/.installed $(AIMOCK)/.installed ## look up known vulnerabilities of locked packages; needs the internet
 	@for lock in layers/dependencies/requirements.txt requirements/*.txt; do \
 		echo "$$lock"; \
 		.venv-checkov/bin/pip-audit --strict --disable-pip --requirement $$lock || { \
@@ -112,6 +118,8 @@ audit: .venv-checkov/.installed node_modules/.installed ## look up known vulnera
 	done
 	@echo package-lock.json
 	@$(NODE) npm audit
+	@echo tests/interop/aimock/package-lock.json
+	@$(NODE) npm --prefix tests/interop/aimock audit
 
 .PHONY: build
 build: .venv/.installed ## build what `sam deploy` deploys, into .aws-sam/build
@@ -128,7 +136,7 @@ COMPILE = .venv/bin/uv pip compile --quiet --generate-hashes --no-header $(UPGRA
 lock: .venv/.installed ## update the lock files (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) --universal --python-version 3.11 -o requirements/development.txt \
 		requirements/development.in
-	for name in checkov node telegram; do $(COMPILE) --universal --python-version 3.11 \
+	for name in checkov litellm node telegram; do $(COMPILE) --universal --python-version 3.11 \
 		-o requirements/$$name.txt requirements/$$name.in || exit; done
 	for name in installer runtime; do $(COMPILE) --universal --python-version 3.11 \
 		-c requirements/development.txt -o requirements/$$name.txt requirements/$$name.in || exit; done
@@ -152,6 +160,10 @@ clean: ## remove build output and caches; the environment stays
 		requirements/$*.txt || \
 		.venv/bin/python -m pip --python .venv-$*/bin/python install --quiet \
 			--require-hashes --no-deps --requirement requirements/$*.txt
+	@touch $@
+
+$(AIMOCK)/.installed: tests/interop/aimock/package-lock.json tests/interop/aimock/.npmrc .venv-node/.installed
+	$(NODE) npm --prefix tests/interop/aimock ci
 	@touch $@
 
 node_modules/.installed: package-lock.json .npmrc .venv-node/.installed

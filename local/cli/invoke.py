@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import copy
 import json
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from werkzeug.wrappers import Response
 
+from local.cli.event_forms import refused
 from local.cloud.event_source import to_event
 from local.cloud.template import ROOT
+from local.http.server import HOST
 from local.stack import Options, Stack
 from local.standins.people import Person, Signer
 
@@ -24,19 +28,24 @@ def invoke(function: str, event_file: Path) -> int:
     """Print the function's response as JSON on standard output, and its log on standard error.
 
     The event is adapted to the stack: signed, queued, or given an address to answer to. Returns the
-    exit code, 1 when the function failed or the file cannot be read.
+    exit code: 1 when the function failed or the file cannot be read, 2 when the event is none that
+    the function takes.
     """
     try:
-        event = json.loads(event_file.read_text())
-    except (OSError, ValueError) as error:
+        event = json.loads(event_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         print(f"{event_file}: {error}", file=sys.stderr)
         return 1
+    refusal = refused(function, event)
+    if refusal:
+        print(f"{event_file}: {refusal}", file=sys.stderr)
+        return 2
     output, sys.stdout = sys.stdout, sys.stderr
     try:
         with Stack(Options(poll=False)) as stack:
-            if "Records" in event:
+            if function == "WorkerFunction":
                 event = with_receipts(stack, event)
-            elif "ResponseURL" in event:
+            elif function == "SetupFunction":
                 event = addressed(event, stack)
             else:
                 event = signed(event, Signer(stack.settings))
@@ -56,24 +65,35 @@ def signed(event: dict[str, Any], signer: Signer) -> dict[str, Any]:
     Telegram's secret header, Messenger's signature or verify token, the web page's cookie.
     """
     event = copy.deepcopy(event)
-    headers: dict[str, str] = event.setdefault("headers", {})
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    event["headers"] = headers
     path = event["rawPath"]
     if path == "/telegram":
         headers |= signer.telegram()
     elif path == "/messenger":
         if event["requestContext"]["http"]["method"] == "GET":
-            parameters = event.setdefault("queryStringParameters", {})
+            parameters = event["queryStringParameters"] = event.get("queryStringParameters") or {}
             parameters["hub.verify_token"] = signer.settings.get("MESSENGER_VERIFY_TOKEN", "")
         else:
             headers |= signer.messenger(_body(event))
     elif path.startswith("/web/"):
         event["cookies"] = [signer.web_cookie(_SESSION)]
         if event.get("body"):
-            headers["origin"] = f"{headers['x-forwarded-proto']}://{headers['host']}"
-            # The web page's time of sending must be about now.
-            sent = {**json.loads(event["body"]), "sent_at": time.time_ns() // 1_000_000}
-            event["body"] = json.dumps(sent, ensure_ascii=False)
+            host = headers.setdefault("host", event["requestContext"].get("domainName", HOST))
+            headers["origin"] = f"{headers.setdefault('x-forwarded-proto', 'https')}://{host}"
+            _send_now(event)
     return event
+
+
+def _send_now(event: dict[str, Any]) -> None:
+    """Write a message's time of sending, which must be about now, into its body, if it is one."""
+    try:
+        message = json.loads(_body(event))
+    except ValueError:
+        return
+    if isinstance(message, dict):
+        sent = {**message, "sent_at": time.time_ns() // 1_000_000}
+        event |= {"body": json.dumps(sent, ensure_ascii=False), "isBase64Encoded": False}
 
 
 def register(stack: Stack) -> None:
@@ -97,20 +117,25 @@ def addressed(event: dict[str, Any], stack: Stack) -> dict[str, Any]:
 
 
 def _body(event: dict[str, Any]) -> bytes:
-    body: str = event.get("body", "")
-    return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+    """The bytes of the body; where it is no base64, which the function refuses, of its text."""
+    body: str = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        with suppress(binascii.Error):
+            return base64.b64decode(body)
+    return body.encode()
 
 
 def with_receipts(stack: Stack, event: dict[str, Any]) -> dict[str, Any]:
     """An SQS event of the same records after they were sent to the local queue and received.
 
-    Their receipt handles and timestamps are therefore valid.
+    Their receipt handles and timestamps are therefore valid. A record without a message group, as
+    of a queue that is not FIFO, gets one.
     """
     for number, record in enumerate(event["Records"]):
         stack.sqs.send_message(
             QueueUrl=stack.queue_url,
             MessageBody=record["body"],
-            MessageGroupId=record["attributes"]["MessageGroupId"],
+            MessageGroupId=(record.get("attributes") or {}).get("MessageGroupId") or "sample",
             MessageDeduplicationId=str(number),
         )
     answer = stack.sqs.receive_message(
@@ -118,4 +143,4 @@ def with_receipts(stack: Stack, event: dict[str, Any]) -> dict[str, Any]:
         MaxNumberOfMessages=10,
         MessageSystemAttributeNames=["All"],
     )
-    return to_event(answer["Messages"], event["Records"][0]["eventSourceARN"])
+    return to_event(answer["Messages"], event["Records"][0].get("eventSourceARN", ""))

@@ -203,6 +203,15 @@ stream(
     ],
     "useless",
 )
+stream(
+    "tool_call_and_text",  # aimock's ordered blocks
+    lambda s: [
+        s.chunk({"role": "assistant", "content": None}),
+        s.chunk({"tool_calls": [{"index": 0, "id": "c1", "function": {"name": "f"}}]}),
+        *s.pieces(),
+        s.chunk({}, "tool_calls"),
+    ],
+)
 stream("done_at_once", lambda s: [], "useless")
 
 

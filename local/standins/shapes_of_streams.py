@@ -36,6 +36,7 @@ stream(
 )
 stream("first_choices_empty", lambda s: [s.usage({}), *usual(s)])  # Azure's prompt filter
 stream("role_only", lambda s: [*([s.chunk({"role": "assistant"})] * 3), *s.pieces(), s.last()])
+stream("finish_missing", lambda s: [*(_without_finish(piece) for piece in s.pieces()), s.last()])
 stream("content_null", lambda s: [s.chunk({"content": None}), *s.pieces(), s.last()])
 stream(
     "error_of_nulls",
@@ -49,6 +50,10 @@ stream(
     "base_resp_success",  # MiniMax
     lambda s: [*s.pieces(), {**s.last(), "base_resp": {"status_code": 0, "status_msg": ""}}],
 )
+
+
+def _without_finish(piece: dict[str, Any]) -> dict[str, Any]:  # LiteLLM's proxy
+    return {**piece, "choices": [without(piece["choices"][0], "finish_reason")]}
 
 
 def _without_delta(said: Said) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def test_no_answer_that_is_complete_is_asked_for_twice() -> None:
 @pytest.mark.parametrize(
     ("broken", "property_"),
     [
-        ("chatbot.adapters.openai.reading.Answer._complete", "a complete answer"),
+        ("chatbot.adapters.openai.ends.Ending.complete", "a complete answer"),
         ("chatbot.adapters.openai.thinking.Separator.feed", "a complete answer"),
         ("chatbot.adapters.openai.reading.Answer._count", "a complete answer"),
     ],

@@ -26,7 +26,7 @@ PACKAGE = "layers/chatbot"
 JOBS = 2
 SECONDS = 240  # time limit of a test run
 _NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", ".aws-sam", ".hypothesis", ".*_cache", "__pycache__", "node_modules"
+    ".git", ".venv*", ".aws-sam", ".hypothesis", ".*_cache", "__pycache__", "node_modules"
 )
 _GIT = shutil.which("git") or "git"
 _FAILED = 1  # exit code of pytest and of tests.faults when a test or case failed

@@ -150,13 +150,15 @@ _NO_STREAM = (
 )
 _NOT_PAID = (
     ("insufficient_quota", _OPENAI),
-    ("billing_hard_limit_reached", _OPENAI),
-    ("billing_not_active", _OPENAI),
+    # Messages rather than codes, which LiteLLM does not pass on.
+    ("billing hard limit has been reached", _OPENAI),
+    ("account is not active, please check your billing", _OPENAI),
     ("insufficient balance", f"{_GITHUB}/Aider-AI/aider/issues/4851"),  # DeepSeek
     ("credit balance is too low", "https://docs.anthropic.com/en/api/errors"),
     ("key limit exceeded", _OPENROUTER),
     ("budget_exceeded", "https://docs.litellm.ai/docs/proxy/users"),
     ("used all available credits", f"{_GITHUB}/continuedev/continue/issues/10373"),  # xAI
+    ("crossed budget", "https://docs.litellm.ai/docs/proxy/provider_budget_routing"),
     (
         "doesn't have any credits",
         "https://docs.x.ai/docs/key-information/consumption-and-rate-limits",
@@ -208,6 +210,8 @@ _KEY = (
     ("incorrect api key", f"{_GITHUB}/continuedev/continue/issues/10778"),  # xAI
     ("invalid_api_key", _LOBE),
     ("api key expired", _LOBE),
+    # LiteLLM without a database knows one key, and looks for any other in the database.
+    ("no connected db", f"{_GITHUB}/BerriAI/litellm/issues/12273"),
 )
 
 WORDINGS: tuple[Wording, ...] = tuple(
