@@ -314,4 +314,4 @@ def test_a_picture_is_drawn_and_a_recording_is_heard(server: AiMock, test_id: st
     model = OpenAIModel(settings, sleep=lambda seconds: None)
     drawn = model.draw("a red ball", 20, Spending())
     assert (drawn.type, drawn.content) == ("image/png", base64.b64decode(PICTURE))
-    assert model.transcribe(File(b"OggS sound", "audio/ogg"), 20) == "This was said."
+    assert model.transcribe(File(b"OggS sound", "audio/ogg"), 20, Spending()) == "This was said."

@@ -102,7 +102,7 @@ def test_cuts_change_nothing(parts: list[str], data: st.DataObject, holds_back: 
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
     ends = [0, *cuts, len(text)]
     pieces = [text[a:b] for a, b in itertools.pairwise(ends)]
-    whole, cut = separated([text]), separated(pieces, holds_back)
+    whole, cut = separated([text], holds_back), separated(pieces, holds_back)
     assert (cut.answer, cut.thinking) == (whole.answer, whole.thinking)
 
 
