@@ -59,7 +59,7 @@ def test_no_answer_that_is_complete_is_asked_for_twice() -> None:
 def test_the_fuzz_of_answers_notices(
     broken: str, property_: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broken, lambda *arguments: None)
+    monkeypatch.setattr(broken, lambda *arguments, **options: None)
     with pytest.raises(Broken, match=property_):
         answers.run_all("1", range(300), lambda number: None)
 
