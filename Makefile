@@ -29,8 +29,8 @@ coverage: .venv/.installed ## like test, then list the lines and branches that a
 	$(PYTEST) -n 4 --dist loadscope --cov -m 'not long' tests/unit tests/component tests/e2e tests/faults
 
 .PHONY: test-long
-test-long: .venv/.installed ## the slower tests: streaming, pictures, limits, ops, killed workers, …
-	$(PYTEST) -m long tests/component tests/e2e tests/faults
+test-long: .venv/.installed ## the slower tests: streaming, pictures, limits, ops, killed workers, hard Markdown, …
+	$(PYTEST) -m long tests/unit tests/component tests/e2e tests/faults
 
 .PHONY: test-interop
 test-interop: .venv/.installed .venv-litellm/.installed .venv-telegram/.installed $(AIMOCK)/.installed ## test against other people's model servers and clients of Telegram, and SAM's sample events

@@ -136,6 +136,7 @@ def test_a_broken_page_does_not_cost_the_others() -> None:
     assert read(content).split() == ["one", "three"]
 
 
+@pytest.mark.long
 def test_a_pdf_that_takes_too_long_is_ended() -> None:
     """What was read by then is used."""
     slow = b"BT /F1 9 Tf " + b"(a) Tj " * 1_500_000 + b"ET"
@@ -146,6 +147,7 @@ def test_a_pdf_that_takes_too_long_is_ended() -> None:
     assert time.monotonic() - began < 4
 
 
+@pytest.mark.long
 def test_a_pdf_that_needs_too_much_memory_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parent, "MOST_MEMORY_MB", 60)
     assert reason(pdf_of([b" " * 100_000_000], packed=True)) in (

@@ -67,7 +67,7 @@ def perform(history: Store, conversation: str, step: tuple[Any, ...]) -> object:
 
 
 @settings(
-    max_examples=60,
+    max_examples=30,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )
 @given(st.lists(steps, min_size=1, max_size=8))

@@ -75,6 +75,7 @@ def test_an_answer_of_500_kb_is_posted_whole_and_asked_for_once(
 
 @pytest.mark.parametrize("name", ANSWERS)
 @pytest.mark.parametrize("posted", [0, 1, 22])
+@pytest.mark.long
 def test_another_attempt_goes_on_with_the_part_after_those_posted(
     dynamodb_table: Table, name: str, posted: int
 ) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+import pytest
 
 from tests.component.conftest import Aws, Made, Queues
 
@@ -92,6 +93,7 @@ class Account:
         return {name: view() for name, view in views.items()}
 
 
+@pytest.mark.long
 def test_nothing_is_left_of_what_a_test_did(made: Made, aws: Aws, queues: Queues) -> None:
     account = Account(aws, queues)
     clean = account.seen()

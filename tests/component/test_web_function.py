@@ -346,7 +346,10 @@ def forwards(call: Call, cursor: str) -> list[dict[str, Any]]:
     return pages
 
 
-@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize(
+    "name",
+    [name if name == "letters" else pytest.param(name, marks=pytest.mark.long) for name in LONG],
+)
 def test_every_turn_is_reached_however_long_they_are(
     call: Call, aws: Aws, table: str, name: str
 ) -> None:

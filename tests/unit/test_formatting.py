@@ -509,6 +509,7 @@ def test_broken_markdown_arrives_whole(markdown: str, limit: int) -> None:
     check_all(markdown, limit)
 
 
+@pytest.mark.long
 @given(BLOCKS)
 @settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow])
 def test_huge_markdown_arrives_whole(markdown: str) -> None:
@@ -551,6 +552,7 @@ def test_words_without_markup_are_split_as_before(text: str, limit: int) -> None
      "&#8203;", "<br>", "**`a` b** ", "🇦", "क्", "- ```\n", "|a|\n|-|\n|\n\n"],
 )  # fmt: skip
 @pytest.mark.parametrize("form", [on_telegram, on_messenger, safe_html])
+@pytest.mark.long
 def test_no_input_takes_long(unit: str, form: Callable[[str], object]) -> None:
     text = unit * (16_384 // len(unit)) + "x"
     assert processor_seconds(lambda: form(text), enough=3) < 3
@@ -562,6 +564,7 @@ LONG = f"|{'a' * 5000}|b|\n|-|-|\n" + "|a|b|\n" * 500
 DEEP = "".join("  " * depth + "- a\n" for depth in range(100))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("markdown", [LAZY, WIDE, LONG, DEEP, "> - " * 4096 + "x", "+ " * 40 + "x"])
 def test_neither_time_nor_length_grow_faster_than_the_source(markdown: str) -> None:
     shown = [part.text for part in on_telegram(markdown)] + on_messenger(markdown)

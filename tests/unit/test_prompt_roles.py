@@ -100,7 +100,7 @@ def check(lines: Sequence[PromptLine]) -> None:
     assert all(line.content.strip() or line.pictures for line in lines[:-1])
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(timelines(), messages, limits, st.sampled_from([(), (PICTURE,)]))
 def test_roles_alternate(
     timeline: Timeline, message: Message, limited: Settings, pictures: tuple[str, ...]

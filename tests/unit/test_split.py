@@ -150,6 +150,7 @@ def test_a_text_that_fits_is_not_cut(text: str, limit: int) -> None:
 
 
 @pytest.mark.parametrize("unit", ["a", " ", "\n", ".", "a.\n \n", "。", "\u0301", "👍", "🇺", "क्"])
+@pytest.mark.long
 def test_time_grows_with_the_length_only(unit: str) -> None:
     def seconds(size: int, enough: float) -> float:
         text = unit * (size // len(unit)) + "x"
