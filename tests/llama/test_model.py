@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -11,6 +13,7 @@ from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.errors import ContextTooLong, InputUnsupported
 from chatbot.core.files import File
 from chatbot.core.settings import Settings
+from tests.e2e.chat import until
 from tests.llama.files import PHOTO, VOICE
 from tests.llama.server import CONTEXT, MODEL, ModelServer
 
@@ -84,6 +87,19 @@ def test_a_prompt_that_is_longer_than_the_context(server: ModelServer, streaming
 
 
 @streaming_or_not
+def test_an_answer_for_which_the_context_is_too_short(server: ModelServer, streaming: str) -> None:
+    """The prompt fits, but not the answer with it: what came of it is an answer that was cut."""
+    question = "The keeper of the lighthouse looked at the sea. " * 90 + "Go on with this story."
+    spending = Spending()
+    said = ask(model_of(server, streaming=streaming), question, spending=spending)
+    assert said.tokens_in > CONTEXT * 3 / 4
+    assert said.tokens_in + said.tokens_out <= CONTEXT
+    assert said.text
+    assert said.cut
+    assert (spending.requests, spending.paid) == (1, 1)
+
+
+@streaming_or_not
 def test_a_picture_is_left_out_and_then_not_sent_again(server: ModelServer, streaming: str) -> None:
     model = model_of(server, streaming=streaming)
     for requests in (2, 1):
@@ -98,3 +114,31 @@ def test_a_recording_is_refused(server: ModelServer) -> None:
     with pytest.raises(InputUnsupported) as refused:
         model_of(server).transcribe(File(VOICE, "audio/wav"), SECONDS)
     assert refused.value.reason == "audio"
+
+
+def test_a_stop_ends_the_answer_and_the_servers_work(server: ModelServer) -> None:
+    """The answer would be of hundreds of words; the server notices that nobody reads them."""
+    shown: list[str] = []
+
+    def show(text: str) -> bool:
+        shown.append(text)
+        return len(set(shown)) < 10
+
+    began = time.monotonic()
+    said = model_of(server).answer(prompt("Write a long story."), SECONDS, show, Spending())
+    until(lambda: server.writing, 0)
+    stopped_after = time.monotonic() - began
+    assert said.stopped
+    assert 1 <= len(said.text.split()) < 15
+    whole = ask(model_of(server), "Write a long story.")
+    assert whole.text.startswith(said.text)
+    assert time.monotonic() - began > 3 * stopped_after
+
+
+def test_five_at_once(server: ModelServer) -> None:
+    """More than it has places for: one of them waits. Each answer is its own."""
+    model = model_of(server, max_tokens=60)
+    places = ["France", "Italy", "Germany", "Spain", "Austria"]
+    with ThreadPoolExecutor(len(places)) as pool:
+        said = list(pool.map(lambda place: ask(model, f"Tell me about {place}."), places))
+    assert [place in each.text for place, each in zip(places, said, strict=True)] == [True] * 5
