@@ -44,6 +44,11 @@ test-build: .venv/.installed ## build, then test the built functions in the Lamb
 test-browser: .venv/.installed ## test the web page in a browser, Debian's /usr/bin/chromium
 	$(PYTEST) tests/browser
 
+# Not in CI: compiling the server takes long, and what a model says is nobody's promise.
+.PHONY: test-llama
+test-llama: .venv/.installed .venv-llama/.installed ## test with a real model, llama.cpp with SmolLM2-135M, compiled at first (needs g++)
+	$(PYTEST) -n 0 -v --timeout 1200 tests/llama
+
 .PHONY: screenshots
 screenshots: .venv/.installed ## take the pictures in docs/images again
 	.venv/bin/python -m tests.browser.screenshots
@@ -138,6 +143,8 @@ lock: .venv/.installed ## update the lock files (UPGRADE=--upgrade for newer ver
 		requirements/development.in
 	for name in checkov litellm node telegram; do $(COMPILE) --universal --python-version 3.11 \
 		-o requirements/$$name.txt requirements/$$name.in || exit; done
+	$(COMPILE) --no-deps --universal --python-version 3.11 \
+		-o requirements/llama.txt requirements/llama.in
 	for name in installer runtime; do $(COMPILE) --universal --python-version 3.11 \
 		-c requirements/development.txt -o requirements/$$name.txt requirements/$$name.in || exit; done
 	$(COMPILE) --python-platform x86_64-manylinux_2_28 --python-version 3.13 \
@@ -145,14 +152,19 @@ lock: .venv/.installed ## update the lock files (UPGRADE=--upgrade for newer ver
 		-o layers/dependencies/requirements.txt layers/dependencies/requirements.in
 
 .PHONY: clean
-clean: ## remove build output and caches; the environment stays
-	rm -rf .aws-sam .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+clean: ## remove build output, caches and the model server; the other environments stay
+	rm -rf .venv-llama .aws-sam .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find benchmarks functions layers local ops scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.installed: scripts/environment.sh requirements/development.txt requirements/installer.txt \
 		layers/chatbot/pyproject.toml
 	@sh scripts/environment.sh
 	@touch $@
+
+# llama.cpp's server without what only its developers need, and without downloads while it is built.
+.venv-llama/.installed: export CMAKE_ARGS = -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
+	-DLLAMA_BUILD_APP=OFF -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_OPENSSL=OFF
+.venv-llama/.installed: export LLAMA_CPP_BUILD_JOBS = $(shell nproc)
 
 .venv-%/.installed: requirements/%.txt | .venv/.installed
 	.venv/bin/uv venv --quiet --clear --python .venv/bin/python .venv-$*

@@ -79,6 +79,18 @@ def test_an_answer_that_breaks_off_is_paid_for_at_most_twice() -> None:
     assert bench.spending.paid == 2
 
 
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_context_that_others_have_filled_is_waited_for(streams: bool) -> None:
+    """llama.cpp then breaks off all that it is writing; a shorter prompt would fare no better."""
+    full = REFUSALS["llama.cpp: shared context is full"]
+    begun = b'data: {"choices": [{"delta": {"content": "You"}}]}\n\n'
+    broken = (200, [begun, b"data: " + full.text.encode() + b"\n\n"])
+    bench = Fixture(replies(broken if streams else error(full), GOOD))
+    assert bench.ask().text == TEXT
+    assert bench.pauses == [0.5]
+    assert bench.server.asked[0] == bench.server.asked[1]
+
+
 def test_a_model_that_asked_for_a_pause_is_left_alone_meanwhile() -> None:
     asked: list[str] = []
 

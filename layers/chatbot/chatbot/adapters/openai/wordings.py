@@ -57,6 +57,8 @@ _FILTERED = (
     ("sensitive_words_detected", _LOBE),
     ("violates usage guidelines", _LOBE),  # xAI
 )
+# Not llama.cpp's "Context size has been exceeded": then all conversations together have filled the
+# context that they share, and it breaks off each (ggml-org/llama.cpp#23652). It is an outage.
 _TOO_LONG = (
     ("context_length_exceeded", _OPENAI),
     ("exceeds the context window", _PI),  # OpenAI
@@ -67,7 +69,6 @@ _TOO_LONG = (
     ("longer than the model's context length", _PI),
     ("exceed_context_size_error", f"{_GITHUB}/ggml-org/llama.cpp/pull/15780"),
     ("exceeds the available context size", f"{_GITHUB}/oobabooga/textgen/issues/7257"),
-    ("context size has been exceeded", f"{_GITHUB}/ggml-org/llama.cpp/issues/19774"),
     ("exceed context window of", f"{_GITHUB}/abetlen/llama-cpp-python/issues/416"),
     ("input length exceeds the context length", f"{_GITHUB}/nano-step/nano-brain/issues/208"),
     (
