@@ -23,7 +23,7 @@ claims = st.none() | st.builds(Claim, tokens, times)
 parts = st.sampled_from([(), ("1",), ("1", "2")])
 numbers = st.integers(1, 2)
 few = st.integers(0, 1)
-tries = st.builds(Tries, st.integers(-1, 2), few, few, st.sampled_from([(), ("said",)]))
+tries = st.builds(Tries, st.integers(-1, 2), few, few, st.sampled_from([(), (("voice", "said"),)]))
 steps = st.one_of(
     st.tuples(st.just("put"), numbers, states, claims),
     st.tuples(st.just("take_over"), numbers, states, claims, st.builds(Claim, tokens, times)),
