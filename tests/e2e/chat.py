@@ -88,11 +88,11 @@ class Chat:
         ]
 
     def prompts(self, words: str) -> list[list[dict[str, Any]]]:
-        """Return the prompts whose last message contains these words."""
+        """Return the prompts whose last message, or a part of it, contains these words."""
         return [
             call.params["messages"]
             for call in self.stack.openai.wait(0, "chat/completions")
-            if words in call.params["messages"][-1]["content"]
+            if words in str(call.params["messages"][-1]["content"])
         ]
 
 

@@ -171,6 +171,7 @@ def test_a_photo_is_shown_to_the_model(chat: Chats, channel: str, words: str) ->
     chatting.say(f"And now? {words}")
     [later] = chatting.prompts(f"And now? {words}")
     assert {"role": "user", "content": f"[picture] {words}"} in later
+    assert [part["type"] for part in later[-1]["content"]] == ["text", "image_url"]  # shown again
     assert "secret-name" not in LEAKS.written
     assert "secret-name" in str(chatting.stack.recorder.after(0))
 
