@@ -43,6 +43,15 @@ LOST = frozenset(
         *("OpenAI: model, 403", "Groq: decommissioned", "LiteLLM: key and model"),
         *("a router: end of life", "Gemini: key", "Gemini: key not found", "Gemini: key expired"),
         *("xAI: key", "a proxy: key, 400"),
+        *(
+            "Bedrock's gateway: throttled",
+            "Bedrock: on-demand",
+            "Bedrock: on-demand, another apostrophe",
+        ),
+        *("Gemini: header", "Gemini: no header", "Gemini: the model only supports"),
+        *("Ollama: input length", "Together: model", "Groq: terms"),
+        *("LiteLLM: team and model", "LiteLLM: user and model"),
+        *("TGI: inputs alone", "xAI: credits used", "xAI: model not found"),
     )
 )
 CHAT = [each for each in REFUSALS.values() if (each.kind, each.detail) != ("input", "audio")]
