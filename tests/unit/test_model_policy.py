@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chatbot.adapters.openai import connection
 from chatbot.adapters.openai.failures import Kind
 from chatbot.core.completion import PromptLine, Spending
 from chatbot.core.errors import (
@@ -21,7 +22,7 @@ from chatbot.core.errors import (
     UselessAnswer,
 )
 from local.standins.refusals import REFUSALS, Refusal
-from local.standins.shape import SHAPES, End, Said, words_of
+from local.standins.shape import BREAKS, SHAPES, End, Said, words_of
 from local.standins.shapes import body_of
 from tests.fakes import FakeJournal
 from tests.model_server import PROMPT, Fixture, replies
@@ -523,3 +524,25 @@ def test_prompt_lines_are_sent_as_they_are() -> None:
         {"role": line.role, "content": line.content} for line in PROMPT
     ]
     assert body_of("usual", TEXT)
+
+
+@pytest.mark.parametrize(
+    ("model", "delta"),
+    [
+        ("first", {"content": "Hello"}),
+        ("first", {"content": "<think>hm"}),
+        ("first", {"reasoning_content": "hm"}),
+        ("qwq", {"content": "hm"}),  # held back: it may be thinking that no tag opens
+    ],
+)
+def test_an_answer_has_all_the_time_as_soon_as_anything_arrives(
+    model: str, delta: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extended: list[float] = []
+    monkeypatch.setattr(connection.Reply, "extend", lambda reply, left: extended.append(left))
+    piece = json.dumps({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+    sent: list[bytes | End] = [f"data: {piece}\n\n".encode(), BREAKS]
+    bench = Fixture(lambda body: (200, sent), openai_model=model)
+    with pytest.raises(ModelUnavailable):
+        bench.ask()
+    assert len(extended) == bench.spending.paid == 2

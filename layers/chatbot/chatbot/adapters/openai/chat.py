@@ -179,7 +179,7 @@ class ChatModel:
 
             def show_and_go_on(text: str) -> bool:
                 nonlocal begun
-                if not begun and (answer.text or answer.separator.thinking):
+                if not begun and (answer.size or answer.separator.thinking):
                     begun = True
                     reply.extend(last - self._clock())
                 return show(text)
