@@ -93,4 +93,8 @@ def text(findings: Findings, seconds: float) -> str:
     ]
     counted = "  ".join(f"{name} {number}" for name, number in sums(findings).items())
     missed = sum(not finding.fired for finding in findings.values())
-    return "\n\n".join([*tables, f"{counted}  not fired {missed}  ({seconds:.0f} s)"])
+    bad = [(case, finding) for case, finding in findings.items() if not finding.good]
+    # Once more at the end: of a long log, often only its end is kept.
+    lines = [line(number, len(bad), *each) for number, each in enumerate(bad, 1)]
+    last = f"{counted}  not fired {missed}  ({seconds:.0f} s)"
+    return "\n\n".join([*tables, *(["\n".join(lines)] if lines else []), last])

@@ -105,6 +105,15 @@ def test_the_table_shows_each_outcome() -> None:
         "excepted": 1,
     }
 
+def test_the_bad_cases_are_named_at_the_end() -> None:
+    lost = Finding(4, 4, 4, fired=True, lost=True, note="what came")
+    text = report.text({CASE: Finding(4, 4, 4, fired=True), STRUCK: lost}, 1)
+    *_, named, counted = text.split("\n\n")
+    assert STRUCK.name in named and named.endswith("lost  what came")
+    assert "\n" not in named
+    assert counted.startswith("cases 2  lost 1 ")
+    assert CASE.name not in report.text({CASE: Finding(4, 4, 4, fired=True)}, 1)
+
 
 @pytest.fixture
 def missed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
