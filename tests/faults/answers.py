@@ -26,7 +26,6 @@ from tests.faults.talk import Talk
 
 SECOND_MODEL = "second-model"
 SETTINGS = {"OPENAI_FALLBACK_MODELS": SECOND_MODEL}
-_HIT = 2  # the message under test
 _PAID = {cases.USELESS_ONCE: 2, cases.USELESS: 3}  # once otherwise
 _STREAM = "text/event-stream"
 
@@ -66,7 +65,7 @@ def _judged(case: Case, talk: Talk, delivered: bool, fired: bool) -> Finding:
     replies = [str(turn["reply"]) for turn in own]
     texts = replies if case.channel == "web" else talk.texts()
     bill = bill_of(talk.stack.recorder, talk.tag)
-    useless = {_HIT} if case.fault == cases.USELESS else set[int]()
+    useless = {cases.HIT} if case.fault == cases.USELESS else set[int]()
     apart = case.fault in (cases.USELESS, cases.USELESS_ONCE)
     answered = case.merged and not apart
     right = [_is_right(case, talk, turn) for turn in own]
@@ -90,7 +89,7 @@ def _judged(case: Case, talk: Talk, delivered: bool, fired: bool) -> Finding:
 
 def _is_right(case: Case, talk: Talk, turn: dict[str, Any]) -> bool:
     """Whether a turn holds what the server said to its message, or the sentence in its place."""
-    if not str(turn["text"]).startswith(f"{talk.tag}-{_HIT}"):
+    if not str(turn["text"]).startswith(f"{talk.tag}-{cases.HIT}"):
         return str(turn["origin"]) == "model"
     if case.fault == cases.USELESS:
         return str(turn["reply"]) == sentences("en")["useless"]
@@ -104,8 +103,8 @@ def _faults(case: Case, talk: Talk) -> Iterator[Fault]:
 
     Later prompts hold the same message, but not at their end.
     """
-    alone = _end_of(talk.text(_HIT))
-    asked = _end_of(f"{talk.text(_HIT)}\n{talk.text(_HIT + 1)}") if case.merged else alone
+    alone = _end_of(talk.text(cases.HIT))
+    asked = _end_of(f"{talk.text(cases.HIT)}\n{talk.text(cases.HIT + 1)}") if case.merged else alone
     rule: dict[str, Any] = {"match": "chat/completions", "contains": asked}
     said = Fault("malformed", **rule, content_type=_STREAM)
     match case.fault:

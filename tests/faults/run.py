@@ -93,14 +93,13 @@ class Seen:
 def judge(case: Case, seen: Seen, fired: bool, sent: int) -> Finding:
     """Judge a case. Imperfect outcomes that the design allows are noted where they occurred."""
     counts = Counter(seen.received)
-    hit = 2
     excepted = []
     doubles = {label for label, times in counts.items() if times > 1}
-    if doubles and case.may_repeat and {number for number, _ in doubles} == {hit}:
+    if doubles and case.may_repeat and case.hits({number for number, _ in doubles}):
         excepted.append(case.may_repeat)
         doubles = set()
     repeated = {number for number, times in seen.asked.items() if times > 1}
-    if repeated == {hit} and case.may_ask_twice and seen.asked[hit] == 2:
+    if case.may_ask_twice and case.hits(repeated) and max(seen.asked.values()) == 2:
         excepted.append(case.may_ask_twice)
         repeated = set()
     return Finding(

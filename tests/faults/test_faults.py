@@ -72,6 +72,17 @@ def test_an_admitted_second_question_counts_apart() -> None:
     assert judged(REFUSED, asked=Counter({1: 2, 2: 1, 3: 1})) == "paid twice"
 
 
+def test_a_late_kill_may_hit_a_later_message_but_only_one() -> None:
+    killed = Case(cases.TYPING, cases.KILLED_AFTER, "messenger")
+    assert judged(killed, asked=Counter({1: 1, 2: 1, 3: 2})).startswith("excepted: the worker died")
+    assert judged(killed, asked=Counter({1: 1, 2: 2, 3: 2})) == "paid twice"
+    assert judged(killed, asked=Counter({1: 2, 2: 1, 3: 1})) == "paid twice"
+    assert judged(killed, asked=Counter({1: 1, 2: 1, 3: 3})) == "paid twice"
+    again = [(1, 1), (2, 1), (2, 2), (3, 1), (3, 1)]
+    assert judged(STRUCK, again).startswith("excepted: Telegram")
+    assert judged(REFUSED, asked=Counter({1: 1, 2: 1, 3: 2})) == "paid twice"
+
+
 def test_nothing_excuses_a_loss() -> None:
     assert judged(STRUCK, [(1, 1), (2, 2), (2, 2), (3, 1)]) == "lost"
 
@@ -105,11 +116,13 @@ def test_the_table_shows_each_outcome() -> None:
         "excepted": 1,
     }
 
+
 def test_the_bad_cases_are_named_at_the_end() -> None:
     lost = Finding(4, 4, 4, fired=True, lost=True, note="what came")
     text = report.text({CASE: Finding(4, 4, 4, fired=True), STRUCK: lost}, 1)
     *_, named, counted = text.split("\n\n")
-    assert STRUCK.name in named and named.endswith("lost  what came")
+    assert STRUCK.name in named
+    assert named.endswith("lost  what came")
     assert "\n" not in named
     assert counted.startswith("cases 2  lost 1 ")
     assert CASE.name not in report.text({CASE: Finding(4, 4, 4, fired=True)}, 1)
