@@ -17,7 +17,7 @@ from local.stack import Stack
 from local.standins.faults import Fault
 from local.standins.refusals import REFUSALS
 from local.standins.shapes import body_of
-from tests.faults import cases, processes
+from tests.faults import cases, processes, story
 from tests.faults.bill import bill_of
 from tests.faults.cases import Case
 from tests.faults.finding import PATIENCE, Finding
@@ -51,7 +51,9 @@ def run_answer(case: Case, stack: Stack) -> Finding:
     if finding.good:
         return finding
     said = [f"{turn['origin']}: {turn['reply']}" for turn in talk.turns()]
-    return replace(finding, note=f"{said} {bill_of(stack.recorder, talk.tag)}")
+    note = f"{said} {bill_of(stack.recorder, talk.tag)}"
+    told = story.of(stack.recorder, talk.tag, talk.recipient)
+    return replace(finding, note=note, story=told)
 
 
 def _say_and_wait(talk: Talk) -> None:

@@ -28,6 +28,7 @@ class Finding:
     excepted: tuple[str, ...] = ()
     seconds: float = 0
     note: str = ""
+    story: str = ""  # of a case that went wrong: its calls, a line each
 
     @property
     def outcome(self) -> str:

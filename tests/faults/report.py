@@ -13,6 +13,7 @@ from tests.faults.finding import Finding
 Findings = Mapping[Case, Finding]
 SUMS = ("lost", "doubled", "reordered", "paid_twice", "stuck")
 MOST = ("most_paid", "most_requests")
+_STORIES = 4  # printed of one run: after many failures it is the first that tell
 
 
 def line(number: int, of: int, case: Case, finding: Finding) -> str:
@@ -95,6 +96,7 @@ def text(findings: Findings, seconds: float) -> str:
     missed = sum(not finding.fired for finding in findings.values())
     bad = [(case, finding) for case, finding in findings.items() if not finding.good]
     # Once more at the end: of a long log, often only its end is kept.
-    lines = [line(number, len(bad), *each) for number, each in enumerate(bad, 1)]
+    named = [line(number, len(bad), *each) for number, each in enumerate(bad, 1)]
+    stories = [f"{case.name}:\n{finding.story}" for case, finding in bad[:_STORIES]]
     last = f"{counted}  not fired {missed}  ({seconds:.0f} s)"
-    return "\n\n".join([*tables, *(["\n".join(lines)] if lines else []), last])
+    return "\n\n".join([*tables, *stories, *(["\n".join(named)] if named else []), last])

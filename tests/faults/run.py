@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from local.cloud.invoker import Runtime
 from local.stack import Options, Stack
 from local.standins.faults import Fault
-from tests.faults import cases
+from tests.faults import bill, cases, story
 from tests.faults.answers import run_answer
-from tests.faults.bill import Bill, bill_of, watch
+from tests.faults.bill import Bill, bill_of
 from tests.faults.cases import Case
 from tests.faults.finding import PATIENCE, Finding
 from tests.faults.lanes import Lanes
@@ -60,13 +60,15 @@ def running(
         workers=workers,
         settings=SETTINGS | settings,
         timeouts={"WorkerFunction": seconds, "WebhookFunction": 8},
-        log=lambda line: None,
+        log=lambda line: stack.recorder.log(line),
         poller=Lanes,
     )
     with ExitStack() as closing:
         with _STARTING:  # one at a time: a slow cold start could use up a message's time
-            stack = closing.enter_context(Stack(options))
-            watch(stack.recorder)
+            stack = Stack(options)
+            closing.enter_context(stack)
+            bill.watch(stack.recorder)
+            story.watch(stack.recorder)
             stack.openai.token_s = TOKEN_SECONDS
             stack.sqs.set_queue_attributes(
                 QueueUrl=stack.queue_url,
@@ -178,7 +180,8 @@ def _found(case: Case, talk: Talk, fired: bool) -> Finding:
     if finding.good:
         return finding
     note = f"{seen.received} {dict(seen.asked)} {seen.states} idle={seen.idle}"
-    return replace(finding, note=note)
+    told = story.of(talk.stack.recorder, talk.tag, talk.recipient)
+    return replace(finding, note=note, story=told)
 
 
 def _outage(case: Case, stack: Stack) -> Finding:

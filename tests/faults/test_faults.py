@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults import cases, mutants, processes, report
+from local.http.recorder import Recorder
+from tests.faults import cases, mutants, processes, report, story
 from tests.faults.cases import Case, every
 from tests.faults.finding import Finding
 from tests.faults.matrix import run_all
@@ -118,14 +120,30 @@ def test_the_table_shows_each_outcome() -> None:
 
 
 def test_the_bad_cases_are_named_at_the_end() -> None:
-    lost = Finding(4, 4, 4, fired=True, lost=True, note="what came")
+    lost = Finding(4, 4, 4, fired=True, lost=True, note="what came", story="0.0 aws PutItem")
     text = report.text({CASE: Finding(4, 4, 4, fired=True), STRUCK: lost}, 1)
-    *_, named, counted = text.split("\n\n")
+    *_, told, named, counted = text.split("\n\n")
+    assert told == f"{STRUCK.name}:\n0.0 aws PutItem"
     assert STRUCK.name in named
     assert named.endswith("lost  what came")
     assert "\n" not in named
     assert counted.startswith("cases 2  lost 1 ")
     assert CASE.name not in report.text({CASE: Finding(4, 4, 4, fired=True)}, 1)
+
+
+def test_a_story_is_of_one_conversation() -> None:
+    recorder = Recorder()
+    story.watch(recorder)
+    recorder.add("aws", "PutItem", 12.0, 200, b'{"pk": "web:ada"}', b"")
+    recorder.add("aws", "PutItem", 12.5, 200, b'{"pk": "web:bob"}', b"")
+    recorder.log(json.dumps({"message": "model_failed", "reason": "timeout", "of": "web:ada"}))
+    recorder.add("openai", "chat/completions", 10.0, 0, b"ada says", b"")
+    asked, put, failed = story.of(recorder, "ada").split("\n")
+    assert asked.split() == ["0.0", asked.split()[1], "s", "openai", "chat/completions", "0"]
+    assert put.startswith("     2.0 +")
+    assert put.endswith("aws PutItem 200")
+    assert failed.endswith("log model_failed timeout")
+    assert story.of(recorder, "nobody") == ""
 
 
 @pytest.fixture
