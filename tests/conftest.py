@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import hypothesis
 import pytest
+from hypothesis import Phase
 from xdist.scheduler import LoadScopeScheduling
 
 hypothesis.settings.register_profile("tests", deadline=None)  # machines are slow at times
 hypothesis.settings.load_profile("tests")
+# For `make mutants`, which asks only whether a test fails: looking for the smallest example that
+# does can take minutes.
+hypothesis.settings.register_profile(
+    "mutants", hypothesis.settings.get_profile("tests"), phases=[Phase.explicit, Phase.generate]
+)
 
 _WAITING = ("tests/e2e/", "tests/faults/")
 _WITHOUT_THE_STACK = ("tests/e2e/test_stack.py", "tests/e2e/test_storm.py")

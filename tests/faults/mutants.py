@@ -152,7 +152,8 @@ def _noticed(mutant: Mutant, copies: SimpleQueue[Copy]) -> str:
 
 def _pytest(tests: Sequence[str]) -> list[str]:
     quiet = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider"]
-    return [sys.executable, "-m", "pytest", *quiet, *tests]
+    # See tests/conftest.py. The option is Hypothesis' own.
+    return [sys.executable, "-m", "pytest", *quiet, "--hypothesis-profile=mutants", *tests]
 
 
 def _cases(names: Sequence[str]) -> list[str]:
