@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from local.standins.people import CHANNELS
@@ -174,16 +174,6 @@ class Case:
         So on the web, where the answer is not posted anywhere and no post can fail.
         """
         return self.fault == BATCH and self.channel == "web"
-
-    def hits(self, numbers: Set[int]) -> bool:
-        """Whether the fault can have hit these messages, by their numbers: one, the second.
-
-        A process that is to die may have given up waiting for the response, when the machine
-        stalls. The next such call then kills it, which may be of a later message.
-        """
-        return len(numbers) == 1 and (
-            numbers == {HIT} or (self.fault in DEATHS and min(numbers) > HIT)
-        )
 
     @property
     def may_repeat(self) -> str:

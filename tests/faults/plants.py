@@ -35,7 +35,8 @@ class Plant:
     """The fault of one case.
 
     `before` sets it up, and is called before the message under test is sent. `fired` is whether it
-    has occurred.
+    has occurred. `late` is whether a process that was to die had given up waiting for the response,
+    as when the machine stalls: it dies at the next such call, perhaps about a later message.
     """
 
     def __init__(self, case: Case, talk: Talk) -> None:
@@ -44,6 +45,7 @@ class Plant:
         self.stack: Stack = talk.stack
         self.lanes = cast(Lanes, talk.stack.poller)
         self.companion: Talk | None = None
+        self.late = False
         self._met = False
         self._struck = case.fault not in cases.DEATHS
         self._planted: list[tuple[Faults, Fault]] = []
@@ -122,6 +124,7 @@ class Plant:
         try:
             blow(environ)
         except processes.Gone:
+            self.late = True
             self._plant(replace(call, skip=0))
         else:
             self._struck = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -90,6 +90,13 @@ class Seen:
     states: list[str] = field(default_factory=list)
     idle: bool = True
     bill: Bill = field(default_factory=Bill)
+    late: bool = False  # the blow was repeated: see Plant.late
+
+    def is_hit(self, numbers: Set[int]) -> bool:
+        """Whether the fault can have hit these messages, by their numbers: only one of them."""
+        return numbers == {cases.HIT} or (
+            self.late and len(numbers) == 1 and min(numbers) > cases.HIT
+        )
 
 
 def judge(case: Case, seen: Seen, fired: bool, sent: int) -> Finding:
@@ -97,11 +104,11 @@ def judge(case: Case, seen: Seen, fired: bool, sent: int) -> Finding:
     counts = Counter(seen.received)
     excepted = []
     doubles = {label for label, times in counts.items() if times > 1}
-    if doubles and case.may_repeat and case.hits({number for number, _ in doubles}):
+    if doubles and case.may_repeat and seen.is_hit({number for number, _ in doubles}):
         excepted.append(case.may_repeat)
         doubles = set()
     repeated = {number for number, times in seen.asked.items() if times > 1}
-    if case.may_ask_twice and case.hits(repeated) and max(seen.asked.values()) == 2:
+    if case.may_ask_twice and seen.is_hit(repeated) and max(seen.asked.values()) == 2:
         excepted.append(case.may_ask_twice)
         repeated = set()
     return Finding(
@@ -153,7 +160,7 @@ def _faulty(case: Case, stack: Stack) -> Finding:
     talk.until(talk.claims_over, PATIENCE)
     # The next message, which also completes the last write of the one before if that failed.
     talk.say()
-    finding = _found(case, talk, fired)
+    finding = _found(case, talk, fired, plant.late)
     if plant.companion and not plant.companion.until(
         lambda: plant.companion is not None and plant.companion.answered(1), PATIENCE
     ):
@@ -161,7 +168,7 @@ def _faulty(case: Case, stack: Stack) -> Finding:
     return finding
 
 
-def _found(case: Case, talk: Talk, fired: bool) -> Finding:
+def _found(case: Case, talk: Talk, fired: bool, late: bool) -> Finding:
     talk.until(lambda: talk.answered(len(talk.sent)), PATIENCE)
     talk.until(talk.delivered, PATIENCE)
     lanes = talk.stack.poller
@@ -175,6 +182,7 @@ def _found(case: Case, talk: Talk, fired: bool) -> Finding:
         asked=talk.model_calls(),
         states=[turn["state"] for turn in talk.turns()],
         bill=bill_of(talk.stack.recorder, talk.tag),
+        late=late,
     )
     finding = judge(case, seen, fired, len(talk.sent))
     if finding.good:

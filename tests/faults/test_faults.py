@@ -35,8 +35,9 @@ def judged(
     asked: Counter[int] = ONCE,
     states: tuple[str, ...] = ("delivered",) * 3,
     fired: bool = True,
+    late: bool = False,
 ) -> str:
-    return judge(case, Seen(EXPECTED, received, asked, [*states]), fired, 3).outcome
+    return judge(case, Seen(EXPECTED, received, asked, [*states], late=late), fired, 3).outcome
 
 
 def test_all_well() -> None:
@@ -74,15 +75,17 @@ def test_an_admitted_second_question_counts_apart() -> None:
     assert judged(REFUSED, asked=Counter({1: 2, 2: 1, 3: 1})) == "paid twice"
 
 
-def test_a_late_kill_may_hit_a_later_message_but_only_one() -> None:
+def test_a_late_blow_may_hit_a_later_message_but_only_one() -> None:
     killed = Case(cases.TYPING, cases.KILLED_AFTER, "messenger")
-    assert judged(killed, asked=Counter({1: 1, 2: 1, 3: 2})).startswith("excepted: the worker died")
-    assert judged(killed, asked=Counter({1: 1, 2: 2, 3: 2})) == "paid twice"
-    assert judged(killed, asked=Counter({1: 2, 2: 1, 3: 1})) == "paid twice"
-    assert judged(killed, asked=Counter({1: 1, 2: 1, 3: 3})) == "paid twice"
+    third = Counter({1: 1, 2: 1, 3: 2})
+    assert judged(killed, asked=third, late=True).startswith("excepted: the worker died")
+    assert judged(killed, asked=third) == "paid twice"
+    assert judged(killed, asked=Counter({1: 1, 2: 2, 3: 2}), late=True) == "paid twice"
+    assert judged(killed, asked=Counter({1: 2, 2: 1, 3: 1}), late=True) == "paid twice"
+    assert judged(killed, asked=Counter({1: 1, 2: 1, 3: 3}), late=True) == "paid twice"
     again = [(1, 1), (2, 1), (2, 2), (3, 1), (3, 1)]
-    assert judged(STRUCK, again).startswith("excepted: Telegram")
-    assert judged(REFUSED, asked=Counter({1: 1, 2: 1, 3: 2})) == "paid twice"
+    assert judged(STRUCK, again, late=True).startswith("excepted: Telegram")
+    assert judged(STRUCK, again) == "doubled"
 
 
 def test_nothing_excuses_a_loss() -> None:
