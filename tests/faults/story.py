@@ -45,5 +45,6 @@ def _what(record: Record) -> str:
         return f"{record.server} {record.operation} {record.status}"
     with suppress(ValueError):
         line = json.loads(record.request)
-        return f"log {line.get('message')} {line.get('reason', '')}".rstrip()
+        words = [line.get(name, "") for name in ("message", "reason", "error")]
+        return " ".join(["log", *filter(None, words)])
     return "log"

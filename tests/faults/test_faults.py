@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local.cloud.runtime import Result
 from local.http.recorder import Recorder
 from tests.faults import cases, mutants, processes, report, story
 from tests.faults.cases import Case, every
 from tests.faults.finding import Finding
+from tests.faults.lanes import Lanes
 from tests.faults.matrix import run_all
 from tests.faults.run import Seen, judge
 from tests.modules import run_module
@@ -147,6 +150,20 @@ def test_a_story_is_of_one_conversation() -> None:
     assert put.endswith("aws PutItem 200")
     assert failed.endswith("log model_failed timeout")
     assert story.of(recorder, "nobody") == ""
+
+
+@pytest.mark.parametrize(("error", "again"), [("Runtime.ExitError", 1), ("", 0)])
+def test_a_process_that_ended_is_replaced_at_once(error: str, again: int) -> None:
+    events: list[object] = []
+
+    def invoke(event: Mapping[str, Any]) -> Result:
+        events.append(event)
+        return Result(error=error)
+
+    lanes = Lanes(None, "url", "arn", invoke, 0)
+    event = {"Records": ["a record"]}
+    assert lanes._invoke(event).error == error
+    assert events == [event, *[{"Records": []}] * again]
 
 
 @pytest.fixture
