@@ -151,6 +151,9 @@ def _faulty(case: Case, stack: Stack) -> Finding:
     holding = plant.lanes.held(talk.conversation, 1 + following)
     with holding if together else nullcontext():
         talk.say()
+        if case.fault == cases.TWICE and not together:
+            # The next one would be delivered twice, too, if it came with it.
+            talk.until(plant.fired, STRUCK)
         if plant.companion:
             plant.companion.say()
         for _ in range(following):
