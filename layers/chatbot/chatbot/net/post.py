@@ -20,6 +20,8 @@ from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError
 
 from chatbot.core.errors import AmbiguousPost, ChatbotError, PostRefused
+from chatbot.net.connections import POOLS
+from chatbot.net.deadline import ending
 from chatbot.net.tls import trust
 
 _CONNECT_SHARE = 0.3  # of the timeout
@@ -64,6 +66,7 @@ class Session(PoolManager):
 
     def __init__(self) -> None:
         super().__init__(maxsize=_CONNECTIONS, retries=False, ssl_context=trust())
+        self.pool_classes_by_scheme = POOLS
         self._used = 0.0
         self._lock = threading.Lock()  # no thread takes a connection that another is about to close
         # At DEBUG urllib3 logs the path of every request.
@@ -93,6 +96,8 @@ def send(
 ) -> Answer:
     """Make one request within `timeout` seconds and return the answer, whatever its status.
 
+    The time is for the whole of it, however slowly the server takes the request or answers.
+
     `params` go into the query, `fields` into a JSON body, or with `files` into a multipart form.
     Redirects are not followed.
 
@@ -109,7 +114,8 @@ def send(
     limits = Timeout(connect=timeout * _CONNECT_SHARE, read=timeout * (1 - _CONNECT_SHARE))
     target = f"{url}?{urlencode(params)}" if params else url
     try:
-        response = session.request(method, target, timeout=limits, redirect=False, **request)
+        with ending(timeout):
+            response = session.request(method, target, timeout=limits, redirect=False, **request)
     except (ConnectTimeoutError, ValueError) as error:  # or no request could be formed
         raise PostRefused(type(error).__name__) from None
     except HTTPError as error:

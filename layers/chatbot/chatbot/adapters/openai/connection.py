@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from weakref import finalize
@@ -27,6 +25,7 @@ from chatbot.adapters.openai.classify import classify
 from chatbot.adapters.openai.events import MOST_BYTES
 from chatbot.adapters.openai.failures import Failure, Kind
 from chatbot.core.settings import Settings
+from chatbot.net.deadline import Deadline, ending
 from chatbot.net.tls import trust
 
 CONNECT_SECONDS = 5.0
@@ -41,9 +40,13 @@ def connect(settings: Settings) -> OpenAI:
     The base URL's query (`?api-version=…`) goes along with each request. Azure, which wants it,
     takes its key in a header of its own (Azure OpenAI REST API reference, Authentication).
     """
+    # What it imports is loaded with a client only.
+    from chatbot.adapters.openai.timed import keep_deadlines
+
     key = settings.openai_api_key or "none"  # compatible servers may need none, but the SDK does
     address, _, query = settings.openai_base_url.partition("?")
     connections = DefaultHttpxClient(verify=trust(), event_hooks={"response": [_read_error]})
+    keep_deadlines(connections)
     client = OpenAI(
         api_key=key,
         base_url=address,
@@ -63,12 +66,12 @@ class Reply:
     if it was ended by `end_soon`.
     """
 
-    def __init__(self, response: Response, ends: float) -> None:
+    def __init__(self, response: Response, deadline: Deadline) -> None:
         self.broken = ""
         self._response = response
-        self._ends = ends
-        self._ends_soon = self._shut = False
-        self._timer: threading.Timer | None = None
+        self._deadline = deadline
+        self._ends = deadline.at
+        self._ends_soon = False
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the body as it arrives; ends silently, with `broken` set, if it breaks."""
@@ -77,8 +80,7 @@ class Reply:
         except TimeoutException:
             self.broken = "" if self._ends_soon else "timeout"
         except (HTTPError, StreamError):
-            if not (self._ends_soon and self._shut):
-                self.broken = "timeout" if time.monotonic() >= self._ends else "connection"
+            self.broken = "connection"
 
     def json(self) -> Any:
         """The body as JSON. Raises Failure when it is none, breaks off, or is an error."""
@@ -101,32 +103,12 @@ class Reply:
         """Allow only so many seconds for the rest of the body; None: all the time that is left."""
         left = self._ends - time.monotonic()
         self._ends_soon = seconds is not None
-        self.end_in(left if seconds is None else min(seconds, left))
+        self._deadline.end_in(left if seconds is None else min(seconds, left))
 
     def extend(self, seconds: float) -> None:
         """Allow `seconds` from now for the rest of the body."""
-        self._ends = time.monotonic() + seconds
-        self.end_in(seconds)
-
-    def end_in(self, seconds: float) -> None:
-        """Shut the connection down after `seconds`: its read timeout restarts with every chunk."""
-        self.release()
-        stream = self._response.extensions.get("network_stream")
-        if stream is not None:
-            connection = stream.get_extra_info("socket")
-            self._timer = threading.Timer(max(0.0, seconds), self._shut_down, [connection])
-            self._timer.daemon = True
-            self._timer.start()
-
-    def _shut_down(self, connection: socket.socket) -> None:
-        self._shut = True
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
-
-    def release(self) -> None:
-        """Do not shut the connection down."""
-        if self._timer:
-            self._timer.cancel()
+        self._deadline.end_in(seconds)
+        self._ends = self._deadline.at
 
 
 @contextmanager
@@ -136,22 +118,20 @@ def post(
     """Send a request; the reply's body must be received within the block. Raises Failure.
 
     Uses the client's own `post`: `chat.completions.create` spends most of its time on searching the
-    prompt for values to convert, and its stream fails at much of what servers send.
+    prompt for values to convert, and its stream fails at much of what servers send. Everything
+    ends within `seconds`: a timeout alone would begin anew with every byte.
     """
-    ends = time.monotonic() + seconds
     opening = min(CONNECT_SECONDS, seconds / 4)
     options.setdefault("options", {})["timeout"] = Timeout(seconds - opening, connect=opening)
-    with sdk_errors():
-        response: Response = client.post(
-            path, cast_to=Response, body=body, stream=True, stream_cls=Stream[Any], **options
-        )
-    reply = Reply(response, ends)
-    try:
-        reply.end_in(ends - time.monotonic())
-        yield reply
-    finally:
-        reply.release()
-        response.close()
+    with ending(seconds) as deadline:
+        with sdk_errors():
+            response: Response = client.post(
+                path, cast_to=Response, body=body, stream=True, stream_cls=Stream[Any], **options
+            )
+        try:
+            yield Reply(response, deadline)
+        finally:
+            response.close()
 
 
 @contextmanager
@@ -185,9 +165,5 @@ def _read_error(response: Response) -> None:
     """
     if not response.is_error:
         return
-    reply = Reply(response, time.monotonic() + ERROR_SECONDS)
-    reply.end_in(ERROR_SECONDS)
-    try:
+    with ending(ERROR_SECONDS):
         response.read()
-    finally:
-        reply.release()
