@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from chatbot.core.budget import Share
 from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.errors import Unfetchable
 from chatbot.core.files import File
@@ -349,7 +350,7 @@ class FakeModel:
             answer = Completion(answer, "fake-model", tokens_in=7, tokens_out=3)
         return answer
 
-    def draw(self, prompt: str, seconds: float, spending: Spending) -> File:
+    def draw(self, prompt: str, seconds: float, spending: Spending, room: Share) -> File:
         """Return the prompt as a picture, or raise the script's next item if it is an exception."""
         self.drawn.append(prompt)
         self._fail()

@@ -65,7 +65,7 @@ def model(url: str, streaming: Literal["on", "off"] = "on") -> OpenAIModel:
     return OpenAIModel(Settings(openai_base_url=url, streaming=streaming))
 
 
-def answer(model: OpenAIModel, *pictures: str) -> None:
+def answer(model: OpenAIModel, *pictures: File) -> None:
     """Ask, with more time: with less than a second the model is not asked."""
     prompt = [PromptLine("user", "words", pictures)]
     with in_time(3 * SECONDS), pytest.raises(ModelUnavailable, match="timeout"):
@@ -84,7 +84,7 @@ def test_an_answer_of_the_model(
 
 def test_a_picture_that_the_model_takes_byte_by_byte() -> None:
     with dripping("request") as url:
-        answer(model(url), "x" * 8_000_000)
+        answer(model(url), File(bytes(8_000_000), "image/png"))
 
 
 @pytest.mark.long

@@ -152,7 +152,11 @@ def test_functions_log_to_groups_that_forget(
     ("function", "names"),
     [
         ("webhook", {"QUEUE_URL", "TABLE_NAME"}),
-        ("worker", {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "TABLE_NAME", "FILES_BUCKET"}),
+        (
+            "worker",
+            {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "TABLE_NAME", "FILES_BUCKET"}
+            | {"MALLOC_MMAP_THRESHOLD_"},
+        ),
         ("web", {"TABLE_NAME", "FILES_BUCKET", "FILES_ORIGIN"}),
         ("setup", set()),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chatbot.conversation.attempt import Deadline
+from chatbot.core.budget import Budget, Share
 from chatbot.core.completion import Spending
 from chatbot.core.errors import ModelUnavailable
 from chatbot.core.files import StoredFile
@@ -18,20 +19,27 @@ class Images:
     """Generates and stores pictures; shared by the threads of a batch."""
 
     def __init__(
-        self, model: Model, files: Files, settings: Settings, journal: Journal, clock: Clock
+        self,
+        model: Model,
+        files: Files,
+        settings: Settings,
+        journal: Journal,
+        clock: Clock,
+        budget: Budget,
     ) -> None:
         self._model = model
         self._files = files
         self._settings = settings
         self._journal = journal
         self._clock = clock
+        self._budget = budget
 
     def draw(
         self, message: Message, description: str, deadline: Deadline, spending: Spending
     ) -> StoredFile:
         """Generate the picture for `message`, or take the one that an earlier attempt has stored.
 
-        Raises ModelUnavailable, ModelRefused, ContentFiltered, FilesUnavailable.
+        Raises ModelUnavailable, ModelRefused, ContentFiltered, FilesUnavailable, MemoryBusy.
         """
         name = message.key.file_name("png")  # whatever its type, so that it is found again
         file = self._files.load(name)
@@ -40,8 +48,9 @@ class Images:
                 raise ModelUnavailable("no time left to draw")
             began = self._clock()
             seconds = deadline.within(self._settings.image_timeout).left()
-            file = self._model.draw(description, seconds, spending)
-            self._files.keep(name, file)
+            with Share(self._budget) as room:
+                file = self._model.draw(description, seconds, spending, room)
+                self._files.keep(name, file)
             self._journal.count("Images", channel=message.channel)
             took = (self._clock() - began) / 1000
             self._journal.count("ImageSeconds", took, channel=message.channel)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from chatbot.core.errors import ChatbotError
 
 if TYPE_CHECKING:
+    from chatbot.core.budget import Share
     from chatbot.core.completion import Completion, PromptLine, Spending
     from chatbot.core.files import File
     from chatbot.core.key import TurnKey
@@ -303,10 +304,11 @@ class Model(Protocol):
         Raises ContextTooLong, UselessAnswer, SpendingExhausted, too.
         """
 
-    def draw(self, prompt: str, seconds: float, spending: Spending) -> File:
+    def draw(self, prompt: str, seconds: float, spending: Spending, room: Share) -> File:
         """Generate a picture from a description within `seconds`.
 
-        Raises DrawingUnsupported, SpendingExhausted, UselessAnswer, too.
+        Takes the memory for it into `room` when it comes, and leaves there what the picture needs.
+        Raises DrawingUnsupported, SpendingExhausted, UselessAnswer, MemoryBusy, too.
         """
 
     def transcribe(self, audio: File, seconds: float, spending: Spending) -> str:
@@ -321,7 +323,10 @@ class Documents(Protocol):
     """Reads the text of documents."""
 
     def text_of(self, file: File, most: int, seconds: float) -> str:
-        """At most `most` characters of the text, read within `seconds`. Raises Unfetchable."""
+        """At most `most` characters of the text, read within `seconds`.
+
+        Raises Unfetchable, PostRefused.
+        """
 
 
 class Files(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Collection, Iterator
+from io import BytesIO
 from ipaddress import IPv4Address
 from urllib.parse import SplitResult, urlsplit
 
@@ -65,7 +66,11 @@ def fetch(
     address = parts.hostname or "" if own else _public_address(parts, hosts, resolve)
     try:
         with ending(end - time.monotonic()) as deadline:
-            content = b"".join(_download(parts, address, most, end))
+            # Unlike a list of the chunks and their sum, it needs the memory of the file once.
+            received = BytesIO()
+            for chunk in _download(parts, address, most, end):
+                received.write(chunk)
+            content = received.getvalue()
     except HTTPError as error:  # its text contains the URL, and Telegram's contains the token
         raise PostRefused("slow" if deadline.over else type(error).__name__) from None
     return File(content, type_of(content))

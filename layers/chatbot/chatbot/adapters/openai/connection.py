@@ -21,9 +21,10 @@ from openai import (
     Timeout,
 )
 
+from chatbot.adapters.openai.body import Body
 from chatbot.adapters.openai.classify import classify
-from chatbot.adapters.openai.events import MOST_BYTES
 from chatbot.adapters.openai.failures import Failure, Kind
+from chatbot.core.limits import MOST_ANSWER_BODY
 from chatbot.core.settings import Settings
 from chatbot.net.deadline import Deadline, ending
 from chatbot.net.tls import trust
@@ -82,15 +83,31 @@ class Reply:
         except (HTTPError, StreamError):
             self.broken = "connection"
 
-    def json(self) -> Any:
-        """The body as JSON. Raises Failure when it is none, breaks off, or is an error."""
+    @property
+    def size(self) -> int | None:
+        """The length of the body, where the server says it."""
+        headers = self._response.headers
+        length = headers.get("content-length", "")
+        known = length.isdecimal() and "content-encoding" not in headers
+        return int(length) if known else None
+
+    def body(self, most: int) -> bytearray:
+        """The body. Raises Failure when it breaks off or has more than `most` bytes."""
         body = bytearray()
         for chunk in self.chunks():
             body += chunk
-            if len(body) > 2 * MOST_BYTES:
+            if len(body) > most:
                 raise Failure(Kind.AWAY, "too large", paid=True)
         if self.broken:
             raise Failure(Kind.AWAY, self.broken, paid=True)
+        return body
+
+    def json(self) -> Any:
+        """The body as JSON. Raises Failure when it is none, breaks off, or is an error."""
+        return self.value_of(self.body(MOST_ANSWER_BODY))
+
+    def value_of(self, body: bytearray) -> Any:
+        """The body as JSON, likewise."""
         try:
             value = json.loads(body)
         except (ValueError, RecursionError):
@@ -113,9 +130,17 @@ class Reply:
 
 @contextmanager
 def post(
-    client: OpenAI, path: str, body: dict[str, Any], seconds: float, **options: Any
+    client: OpenAI,
+    path: str,
+    body: dict[str, Any],
+    seconds: float,
+    *,
+    streamed: bool = False,
+    **options: Any,
 ) -> Iterator[Reply]:
     """Send a request; the reply's body must be received within the block. Raises Failure.
+
+    `streamed` is for a body with pictures, which is sent in pieces.
 
     Uses the client's own `post`: `chat.completions.create` spends most of its time on searching the
     prompt for values to convert, and its stream fails at much of what servers send. Everything
@@ -123,10 +148,16 @@ def post(
     """
     opening = min(CONNECT_SECONDS, seconds / 4)
     options.setdefault("options", {})["timeout"] = Timeout(seconds - opening, connect=opening)
+    content: dict[str, Any] = {"body": body}
+    if streamed:
+        pieces = Body(body)
+        content = {"content": pieces.chunks()}
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(pieces))}
+        options["options"]["headers"] = headers
     with ending(seconds) as deadline:
         with sdk_errors():
             response: Response = client.post(
-                path, cast_to=Response, body=body, stream=True, stream_cls=Stream[Any], **options
+                path, cast_to=Response, stream=True, stream_cls=Stream[Any], **content, **options
             )
         try:
             yield Reply(response, deadline)

@@ -1,0 +1,31 @@
+"""Bounds on what one message or one conversation can cause; docs/security.md, "Bounds"."""
+
+from __future__ import annotations
+
+SPARE_MEMORY = 0.2
+"""Share of the function's memory that stays free."""
+AT_REST = 135 * 2**20
+"""Bytes that the worker needs without files: measured 97 MB before its first message, and 36 MB
+more once the library for encodings is loaded (tests/faults/test_memory.py)."""
+LEAST_BUDGET = 14_000_000
+"""Bytes for files in the smallest function: one file of 10 MB in its base64 form."""
+MOST_PICTURE_BYTES = 20_000_000
+"""With more, no further picture is loaded for a prompt. In base64, bytes; that is half of the 50 MB
+that OpenAI takes in a request (OpenAI, "Images and vision")."""
+PDF_MEMORY = 96_000_000
+"""Bytes of address space of the process that reads a PDF. A manual of 60 pages needs less than
+64 MB."""
+PDF_RESIDENT = 60_000_000
+"""Bytes that are reserved for it: what of its address space can be resident, measured."""
+MOST_DRAWN = 10_000_000
+"""Bytes of a picture that the model draws: what Telegram takes as a photo (Bot API, sendPhoto)."""
+MOST_ANSWER_BODY = 4_000_000
+"""Bytes of an answer that comes as one JSON body, and of an event of a streamed one, which may hold
+a whole answer: 400,000 characters, each written as six, and more."""
+MOST_ANSWER_STREAM = 20_000_000
+"""Bytes of all events of a streamed answer, of which one at a time is held."""
+
+
+def in_base64(size: int) -> int:
+    """Bytes of so many bytes in base64."""
+    return (size + 2) // 3 * 4
