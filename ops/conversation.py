@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -53,13 +54,13 @@ def run(chosen: argparse.Namespace) -> int:
     return 0 if count else 1
 
 
-def turns(stack: Target, conversation: str) -> list[Turn]:
-    """Return all stored turns of a conversation, oldest first.
+def turns(stack: Target, conversation: str) -> Iterator[Turn]:
+    """Read all stored turns of a conversation, oldest first, page by page.
 
     Raises HistoryUnavailable, NoTarget.
     """
     everything = TurnKey(conversation, TURN_PREFIX + ":")  # ":" sorts after every digit
-    return [*_table(stack, retention_days=1).older(everything)][::-1]
+    return _table(stack, retention_days=1).oldest(everything)
 
 
 def forget(stack: Target, conversation: str) -> int:
@@ -75,13 +76,14 @@ def forget(stack: Target, conversation: str) -> int:
     time.sleep((ends - now_ms()) / 1000)
     until = TurnKey(conversation, f"{TURN_PREFIX}{ends:013d}")
     table = _table(stack, settings_of(stack).retention_days)
-    doomed = list(table.older(until))
+    count = 0
     s3, bucket = stack.client("s3"), target.name_of(stack, "FilesBucket")
-    for turn in doomed:
+    for turn in table.older(until):
+        count += 1
         if turn.reply.file:
             s3.delete_object(Bucket=bucket, Key=turn.reply.file.name)
     table.erase(until)
-    return len(doomed)
+    return count
 
 
 def _table(stack: Target, retention_days: int) -> Table:

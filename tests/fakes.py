@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 from chatbot.core.budget import Share
 from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.errors import Unfetchable
-from chatbot.core.files import File
+from chatbot.core.files import File, FileStream
 from chatbot.core.key import TurnKey
 from chatbot.core.message import (
     Author,
@@ -243,7 +244,10 @@ class MemoryHistory:
             known += self.all(person.moved_from)[::-1]
             return iter([turn for turn in known if turn.key.sort < before.sort])
 
-    def erase(self, before: TurnKey) -> int:
+    def oldest(self, before: TurnKey, since: int = 0) -> Iterator[Turn]:
+        return iter([turn for turn in self.older(before) if turn.key.occurred_at >= since][::-1])
+
+    def erase(self, before: TurnKey, seconds: float = math.inf) -> int:
         with self._step("erase"):
             person = self.persons.get(before.conversation, ConversationProfile())
             for conversation in filter(None, (person.moved_from, before.conversation)):
@@ -310,6 +314,11 @@ def _over(turn: Turn, now: int) -> bool:
     return turn.state is State.SENDING and ended
 
 
+def streamed(file: File) -> FileStream:
+    """Return a file in memory as one that is read in pieces."""
+    return FileStream(file.type, len(file.content), lambda: iter([file.content]))
+
+
 class MemoryFiles:
     """The bucket of generated files in memory."""
 
@@ -319,8 +328,11 @@ class MemoryFiles:
     def keep(self, name: str, file: File) -> None:
         self.files[name] = file
 
-    def load(self, name: str) -> File | None:
-        return self.files.get(name)
+    def write(self, name: str, kind: str, chunks: Iterable[bytes]) -> None:
+        self.files[name] = File(b"".join(chunks), kind)
+
+    def load(self, name: str) -> FileStream | None:
+        return streamed(self.files[name]) if name in self.files else None
 
     def delete(self, names: Iterable[str]) -> None:
         for name in names:

@@ -22,9 +22,9 @@ from chatbot.core.ports import Channel
 from chatbot.core.settings import Seconds, Settings
 from chatbot.core.turn import Origin, Part, Reply, Turn
 from chatbot.net.fetch import fetch
-from chatbot.net.post import Session, send
+from chatbot.net.post import Session, Upload, send
 from tests.dripping import PLACES, dripping
-from tests.fakes import FakeJournal, MemoryFiles
+from tests.fakes import FakeJournal, MemoryFiles, streamed
 
 SECONDS = 0.5
 ANSWERS = list(PLACES)
@@ -50,7 +50,7 @@ def test_a_post(place: str) -> None:
 
 
 def test_a_post_whose_file_is_taken_byte_by_byte() -> None:
-    files = {"photo": ("p.png", bytes(8_000_000), "image/png")}
+    files = {"photo": Upload("p.png", streamed(File(bytes(8_000_000), "image/png")))}
     with dripping("request") as url, Session() as session, in_time(), ambiguous():
         send(session, "POST", url, timeout=SECONDS, fields={}, files=files)
 

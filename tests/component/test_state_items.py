@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -278,3 +279,25 @@ def test_drafts_and_stops_expire(aws: Aws, table: str, dynamodb_table: Table) ->
     put_stop(aws.dynamodb, table, Stop(CONVERSATION, "", NOON))
     for item in aws.dynamodb.scan(TableName=table)["Items"]:
         assert int(item["expires_at"]["N"]) == NOON // 1000 + 86400
+
+
+def test_erasing_ends_in_time_and_goes_on_when_repeated(
+    dynamodb_table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        dynamodb_table.put(make(number, text="x" * 300_000))  # several pages
+    deleted: list[int] = []
+    plain = dynamodb_table._client.delete
+
+    def delete(items: list[Any]) -> None:
+        deleted.append(len(items))
+        plain(items)
+
+    monkeypatch.setattr(dynamodb_table._client, "delete", delete)
+    with pytest.raises(HistoryUnavailable, match="not all"):
+        dynamodb_table.erase(make(20).key, seconds=0)
+    left = len(list(dynamodb_table.older(make(20).key)))
+    assert 0 < left < 12
+    assert deleted == [12 - left], "no more than one page is held"
+    dynamodb_table.erase(make(20).key)
+    assert list(dynamodb_table.older(make(20).key)) == []

@@ -25,7 +25,8 @@ from chatbot.core.errors import (
     PostRefused,
     Unfetchable,
 )
-from chatbot.core.markdown import escaped
+from chatbot.core.limits import LONGEST_CAPTION, LONGEST_DESCRIPTION
+from chatbot.core.markdown import escaped, shortened
 from chatbot.core.message import Author, Kind, Message
 from chatbot.core.ports import (
     Channel,
@@ -200,7 +201,7 @@ class Answers:
         if refusal := self._access.count_use(message, "images"):
             return _refusal_turn(context, refusal)
         context.progress.drawing = True
-        caption = " ".join(description.split())
+        caption = shortened(" ".join(description.split()), LONGEST_DESCRIPTION)
         try:
             picture = self._images.draw(message, caption, context.deadline, context.spending)
         except ContentFiltered:
@@ -210,7 +211,7 @@ class Answers:
             return context.notice("images_off")
         except ModelRefused as refused:
             return self._refusals.turn(context, refused)
-        text = escaped(caption)
+        text = escaped(shortened(caption, LONGEST_CAPTION))
         if context.image_mode:
             text += f"\n\n{context.say('next_picture')}"
         return context.turn(Reply(text, file=picture), Origin.MODEL)

@@ -42,8 +42,11 @@ class Images:
         Raises ModelUnavailable, ModelRefused, ContentFiltered, FilesUnavailable, MemoryBusy.
         """
         name = message.key.file_name("png")  # whatever its type, so that it is found again
-        file = self._files.load(name)
-        if file is None:
+        found = self._files.load(name)
+        if found:
+            found.close()
+            kind = found.type
+        else:
             if deadline.left() < LEAST:
                 raise ModelUnavailable("no time left to draw")
             began = self._clock()
@@ -51,7 +54,8 @@ class Images:
             with Share(self._budget) as room:
                 file = self._model.draw(description, seconds, spending, room)
                 self._files.keep(name, file)
+            kind = file.type
             self._journal.count("Images", channel=message.channel)
             took = (self._clock() - began) / 1000
             self._journal.count("ImageSeconds", took, channel=message.channel)
-        return StoredFile(name, file.type, description)
+        return StoredFile(name, kind, description)

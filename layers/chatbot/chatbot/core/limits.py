@@ -17,6 +17,23 @@ PDF_MEMORY = 96_000_000
 64 MB."""
 PDF_RESIDENT = 60_000_000
 """Bytes that are reserved for it: what of its address space can be resident, measured."""
+MOST_EXPORT = 20_000_000
+"""Bytes of one export; the next part follows on request. Messenger takes files of 25 MB, Telegram
+of 50 MB (Send API, Bot API)."""
+EXPORT_RESERVE = 10.0
+"""Seconds that are left at the end of an export, and of erasing, to store what was done."""
+MOST_LOOKED_AT = 5_000
+"""Turns among which /history and /retry look for exchanges."""
+MOST_RETRIES = 100
+"""Repetitions of a message that /retry follows back to the first."""
+LONGEST_COMMAND = 200
+"""Characters that are stored of a command, except for those of /image."""
+LONGEST_DESCRIPTION = 4_000
+"""Characters of the description of a picture."""
+LONGEST_DRAWING = LONGEST_DESCRIPTION + 100
+"""Characters that are stored of /image: its name and the description."""
+LONGEST_CAPTION = 1_000
+"""Characters of it that are shown with the picture."""
 MOST_DRAWN = 10_000_000
 """Bytes of a picture that the model draws: what Telegram takes as a photo (Bot API, sendPhoto)."""
 MOST_ANSWER_BODY = 4_000_000

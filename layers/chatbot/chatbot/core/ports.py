@@ -7,6 +7,7 @@ root (`bootstrap`).
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
@@ -17,7 +18,7 @@ from chatbot.core.errors import ChatbotError
 if TYPE_CHECKING:
     from chatbot.core.budget import Share
     from chatbot.core.completion import Completion, PromptLine, Spending
-    from chatbot.core.files import File
+    from chatbot.core.files import File, FileStream
     from chatbot.core.key import TurnKey
     from chatbot.core.message import Envelope, Media, Message
     from chatbot.core.timeline import ConversationProfile, Timeline
@@ -169,6 +170,12 @@ class Turns(Protocol):
         Those under the conversation's earlier id follow its own.
         """
 
+    def oldest(self, before: TurnKey, since: int = 0) -> Iterator[Turn]:
+        """Iterate over the same turns, oldest first, page by page.
+
+        `since` leaves out those that occurred earlier, in milliseconds since the epoch.
+        """
+
 
 class TurnWrites(Turns, Protocol):
     """Writes turns, each method under its own condition (docs/architecture.md, Delivery rules)."""
@@ -274,10 +281,11 @@ class Memory(Turns, Profiles, Protocol):
         Idempotent: repeated with the same key, it lifts the same one.
         """
 
-    def erase(self, before: TurnKey) -> int:
+    def erase(self, before: TurnKey, seconds: float = math.inf) -> int:
         """Delete the profile and all turns below the key; store the key as `forgotten_before`.
 
-        Also under the conversation's earlier id.
+        Also under the conversation's earlier id. What is left after `seconds` raises
+        HistoryUnavailable: repeated, it goes on there.
         Returns the number of days for which backups still contain the deleted data.
         """
 
@@ -335,8 +343,11 @@ class Files(Protocol):
     def keep(self, name: str, file: File) -> None:
         """Write the file under `name`, replacing any earlier one."""
 
-    def load(self, name: str) -> File | None:
-        """Read a file; None when there is none, since the bucket expires files soon."""
+    def write(self, name: str, kind: str, chunks: Iterable[bytes]) -> None:
+        """Write a file of the type `kind` in pieces, likewise; after an error there is none."""
+
+    def load(self, name: str) -> FileStream | None:
+        """Begin to read a file; None when there is none, since the bucket expires files soon."""
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete the files; a missing one is no error."""
