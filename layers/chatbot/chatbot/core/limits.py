@@ -22,6 +22,12 @@ MOST_EXPORT = 20_000_000
 of 50 MB (Send API, Bot API)."""
 EXPORT_RESERVE = 10.0
 """Seconds that are left at the end of an export, and of erasing, to store what was done."""
+MOST_HISTORY_BYTES = 1_000_000
+"""Bytes of memory of stored turns after which no further page (1 MB) of them is read for a message.
+
+A prompt of 100,000 tokens has less than half of it."""
+DEAD_LETTER_DAYS = 14
+"""Days for which a message that could not be answered waits for an operator (template.yaml)."""
 MOST_LOOKED_AT = 5_000
 """Turns among which /history and /retry look for exchanges."""
 MOST_RETRIES = 100

@@ -158,6 +158,7 @@ class Turns(Protocol):
     def read(self, conversation: str, turns: int) -> Timeline:
         """The profile and the newest turns: at least `turns` of them, if there are as many.
 
+        There are fewer where they are long: once they take MOST_HISTORY_BYTES, that is enough.
         Those under the conversation's earlier id (`moved_from`) follow its own.
         """
 

@@ -15,6 +15,7 @@ from chatbot.adapters.dynamodb.state import DAY, PROFILE, StateItems
 from chatbot.adapters.dynamodb.table import ConditionFailed
 from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.key import TURN_PREFIX, TurnKey
+from chatbot.core.limits import MOST_HISTORY_BYTES
 from chatbot.core.ports import TurnExists
 from chatbot.core.timeline import Timeline, TurnPage
 from chatbot.core.turn import Claim, Origin, State, Turn
@@ -58,12 +59,15 @@ class Table(StateItems):
 
     def _read(self, conversation: str, turns: int) -> Timeline:
         found: list[Item] = []
-        complete = True
+        complete, size = True, 0
         pages = self._client.pages(conversation, forward=False, Limit=turns + _OTHER_ITEMS)
         for page, last in pages:
             found += page
             complete = last
-            if _count_own_turns(found) >= turns:
+            size += sum(map(codec.size, page))
+            enough = size >= MOST_HISTORY_BYTES or _count_own_turns(found) >= turns
+            # Other items than turns come first: the profile may be on a later page.
+            if enough and found and codec.text(found[-1], "sk") <= PROFILE:
                 break
         profile = next((item for item in found if codec.text(item, "sk") == PROFILE), {})
         return Timeline(codec.item_to_profile(profile), tuple(_turns(found)), complete)
