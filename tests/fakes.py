@@ -14,7 +14,7 @@ from chatbot.core.budget import Share
 from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.errors import Unfetchable
 from chatbot.core.files import File, FileStream
-from chatbot.core.key import TurnKey
+from chatbot.core.key import TurnKey, folder_of
 from chatbot.core.message import (
     Author,
     Command,
@@ -333,6 +333,10 @@ class MemoryFiles:
 
     def load(self, name: str) -> FileStream | None:
         return streamed(self.files[name]) if name in self.files else None
+
+    def names(self, conversation: str) -> Iterator[str]:
+        folder = f"{folder_of(conversation)}/"
+        yield from [name for name in self.files if name.startswith(folder)]
 
     def delete(self, names: Iterable[str]) -> None:
         for name in names:

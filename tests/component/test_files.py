@@ -15,6 +15,7 @@ from botocore.stub import Stubber
 from chatbot.adapters.s3 import Bucket
 from chatbot.core.errors import FilesUnavailable, HistoryUnavailable
 from chatbot.core.files import File
+from chatbot.core.key import folder_of
 from chatbot.core.ports import Files
 from tests.component.conftest import Aws, bucket_of
 
@@ -99,6 +100,24 @@ def test_everything_named_is_deleted(bucket: Bucket) -> None:
     bucket.delete([])
 
 
+def test_the_files_of_one_conversation_are_listed(bucket: Bucket) -> None:
+    mine, others = folder_of("telegram:4"), folder_of("telegram:42")
+    names = [f"{mine}/{number:04d}.png" for number in range(1001)]  # more than a page
+    for name in (*names, f"{others}/1.png", f"{mine}.png"):
+        bucket.keep(name, PNG)
+    assert [*bucket.names("telegram:4")] == names
+    bucket.delete(bucket.names("telegram:4"))
+    assert [*bucket.names("telegram:4")] == []
+    assert len([*bucket.names("telegram:42")]) == 1
+
+
+def test_a_list_that_cannot_be_read_is_not_taken_for_an_empty_one(bucket: Bucket) -> None:
+    with Stubber(bucket._client()) as stub:
+        stub.add_response("list_objects_v2", {})
+        with pytest.raises(FilesUnavailable, match="unreadable"):
+            next(bucket.names("telegram:4"))
+
+
 def test_a_link_opens_one_thing_for_a_minute(aws: Aws, bucket: Bucket) -> None:
     bucket.keep(NAME, PNG)
     url = bucket.link(NAME)
@@ -131,6 +150,7 @@ def test_a_bucket_that_is_away_can_be_tried_again(aws: Aws, bucket: Bucket) -> N
         partial(gone.keep, NAME, PNG),
         partial(gone.load, NAME),
         partial(gone.delete, ["a"]),
+        lambda: next(gone.names("telegram:4")),
     )
     for call in calls:
         with pytest.raises(FilesUnavailable, match="NoSuchBucket"):

@@ -307,8 +307,8 @@ def test_forgetting_leaves_nothing_but_its_own_answer() -> None:
     world.handle(forget)
     (turn,) = world.history.all(CONVERSATION)
     assert (turn.text, turn.author) == ("", Author(""))
-    assert "35" in turn.reply.text
-    assert "Sicherungen" in turn.reply.text
+    assert "Sicherungen halten es noch 35 Tage" in turn.reply.text
+    assert "bis zu 14 Tage" in turn.reply.text
     assert not world.files.files
     person = world.history.persons[CONVERSATION]
     assert person == type(person)(forgotten_before=forget.key.sort)

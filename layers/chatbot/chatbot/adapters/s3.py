@@ -13,10 +13,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chatbot.core.errors import FilesUnavailable
 from chatbot.core.files import File, FileStream
+from chatbot.core.key import folder_of
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ListObjectsV2RequestTypeDef
 
 # Newer regions refuse presigned URLs in the older form (signature version 2).
 CONFIG = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
@@ -27,7 +29,8 @@ _IN_MEMORY = 1_000_000  # bytes of a file that is being written; what is larger 
 _CHUNK = 65_536
 _MOST_DELETED = 1000  # objects of one DeleteObjects (S3 API)
 Answer = TypeVar("Answer")
-# Without the right to list the bucket, S3 answers 403 for a missing object (S3 API, GetObject).
+# Without the right to list the bucket, which the web function has not, S3 answers 403 for a missing
+# object (S3 API, GetObject).
 _ABSENT = ("404", "NoSuchKey", "403", "AccessDenied")
 
 
@@ -93,6 +96,23 @@ class Bucket:
                 body = self._client().get_object(Bucket=self._name, Key=name)["Body"]
             with closing(body):
                 yield from body.iter_chunks(_CHUNK)
+
+    def names(self, conversation: str) -> Iterator[str]:
+        """Yield the names of a conversation's files, page by page (ports.Files)."""
+        place: ListObjectsV2RequestTypeDef = {
+            "Bucket": self._name,
+            "Prefix": f"{folder_of(conversation)}/",
+        }
+        while True:
+            with _s3("ListObjectsV2"):
+                page = self._client().list_objects_v2(**place)
+            if "KeyCount" not in page:
+                # The SDK turns a body that it cannot parse into an empty answer.
+                raise FilesUnavailable("ListObjectsV2: unreadable answer")
+            yield from (each["Key"] for each in page.get("Contents", ()))
+            if not page.get("NextContinuationToken"):
+                return
+            place["ContinuationToken"] = page["NextContinuationToken"]
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete files, in as few requests as possible (ports.Files)."""

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from chatbot.conversation import forget
 from chatbot.conversation.context import Context
 from chatbot.conversation.export import Export
 from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
 from chatbot.core.limits import (
+    DEAD_LETTER_DAYS,
     EXPORT_RESERVE,
     LONGEST_CAPTION,
     MOST_EXPORT,
@@ -195,11 +197,15 @@ def _export(context: Context) -> Result:
 def _forget(context: Context) -> Result:
     choice = context.message.command.arguments.lower()
     if choice == "yes":
-        older = context.history.older(context.message.key)
-        context.files.delete(turn.reply.file.name for turn in older if turn.reply.file)
-        seconds = context.deadline.left() - EXPORT_RESERVE
-        days = context.history.erase(context.message.key, seconds)
-        return replace(_sentence(context, "forgotten", days=days), discard_text=True)
+        backups = forget.erase(
+            context.history,
+            context.files,
+            context.message.key,
+            context.timeline.profile.moved_from,
+            lambda: context.deadline.left() - EXPORT_RESERVE,
+        )
+        forgotten = _sentence(context, "forgotten", backups=backups, letters=DEAD_LETTER_DAYS)
+        return replace(forgotten, discard_text=True)
     if choice == "no":
         return _sentence(context, "kept")
     erase = context.button("button_forget", "/forget yes")

@@ -350,6 +350,9 @@ class Files(Protocol):
     def load(self, name: str) -> FileStream | None:
         """Begin to read a file; None when there is none, since the bucket expires files soon."""
 
+    def names(self, conversation: str) -> Iterator[str]:
+        """The names of all files of a conversation, read page by page."""
+
     def delete(self, names: Iterable[str]) -> None:
         """Delete the files; a missing one is no error."""
 
