@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from chatbot.core.key import folder_of
 from local.cloud.event_source import failures, to_event
 from local.cloud.rie import Rie
 from local.stack import Options, Stack
@@ -187,19 +188,70 @@ def queue(stack: Stack, posts: Sequence[Post]) -> None:
         assert result.payload["statusCode"] == 200
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_full_batch_of_the_largest_files(stack: Stack, kind: str) -> None:
+def assert_peak(stack: Stack, posts: Sequence[Post], what: str) -> None:
+    """Have a worker answer the posts, and compare its peak with the function's memory."""
     with measured(stack) as (worker, memory):
-        posts = []
-        for number in range(10):
-            channel, sent, content, name = KINDS[kind](number)
-            assert LARGEST * 0.95 < len(content) <= LARGEST
-            source = stack.upload(channel, content, name)
-            person = Person(f"{kind} {number}", Signer(stack.settings))
-            posts.append(person.send(channel, sent, source, f"What is it? {number}", name))
         queue(stack, posts)
         resting = _resident(worker.pid)
         batches = worker.work()
     sizes = [len(batch) for batch in batches]
-    print(f"{kind}: {resting:.0f} MB at rest, peak {memory.peak:.0f}, batches of {sizes}")
+    print(f"{what}: {resting:.0f} MB at rest, peak {memory.peak:.0f}, batches of {sizes}")
     assert memory.peak <= worker.limit * (1 - SPARE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_full_batch_of_the_largest_files(stack: Stack, kind: str) -> None:
+    posts = []
+    for number in range(10):
+        channel, sent, content, name = KINDS[kind](number)
+        assert LARGEST * 0.95 < len(content) <= LARGEST
+        source = stack.upload(channel, content, name)
+        person = Person(f"{kind} {number}", Signer(stack.settings))
+        posts.append(person.send(channel, sent, source, f"What is it? {number}", name))
+    assert_peak(stack, posts, kind)
+
+
+@pytest.mark.parametrize("letter", ["x", "x🦊"])
+def test_a_full_batch_of_the_longest_conversations(stack: Stack, letter: str) -> None:
+    """With an emoji in it, Python holds four bytes for each letter of a text."""
+    people = [Person(f"long {letter} {number}", Signer(stack.settings)) for number in range(10)]
+    long = letter + "x" * 150_000
+    for person in people:
+        with stack.table.batch_writer() as batch:
+            for number in range(12):
+                key = {"pk": person.conversation("telegram"), "sk": f"turn#{number:013d}#{number}"}
+                batch.put_item(
+                    {**key, "state": "delivered", "origin": "model", "text": long, "reply": long}
+                )
+    assert_peak(stack, [person.telegram("Hello") for person in people], f"history of {letter}")
+
+
+def test_a_full_batch_of_exports(stack: Stack) -> None:
+    people = [Person(f"exporting {number}", Signer(stack.settings)) for number in range(10)]
+    for person in people:
+        with stack.table.batch_writer() as batch:
+            for number in range(65):
+                key = {"pk": person.conversation("telegram"), "sk": f"turn#{number:013d}#{number}"}
+                batch.put_item(
+                    {**key, "state": "delivered", "origin": "model", "text": "x" * 300_000}
+                )
+    assert_peak(stack, [person.telegram("/export") for person in people], "exports")
+    assert min(sizes_of_files(stack, people)) > 15_000_000
+
+
+def test_a_full_batch_of_drawn_pictures(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.standins.openai._picture", lambda name: PICTURE)
+    people = [Person(f"drawing {number}", Signer(stack.settings)) for number in range(10)]
+    assert_peak(stack, [person.telegram("/image a fox") for person in people], "drawn pictures")
+    assert sizes_of_files(stack, people) == [len(PICTURE)] * 10
+
+
+def sizes_of_files(stack: Stack, people: Sequence[Person]) -> list[int]:
+    """The sizes of the files that were made for them."""
+    s3, sizes = stack.aws.client("s3"), []
+    for person in people:
+        folder = folder_of(person.conversation("telegram"))
+        found = s3.list_objects_v2(Bucket=stack.bucket, Prefix=folder)
+        sizes += [each["Size"] for each in found["Contents"]]
+    assert len(sizes) == len(people)
+    return sizes
