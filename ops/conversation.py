@@ -1,21 +1,26 @@
 """Show, export or forget one conversation, such as telegram:42; show and export print its texts.
 
-The table's point-in-time recovery still holds a forgotten conversation for up to 35 days.
+The table's point-in-time recovery still holds a forgotten conversation for up to 35 days, the
+dead-letter queue its messages that could not be processed for up to 14.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chatbot.adapters.dynamodb.turns import Table
+from chatbot.adapters.s3 import Bucket
 from chatbot.conversation.export import exported
-from chatbot.core.errors import HistoryUnavailable, InvalidSetting
+from chatbot.conversation.forget import erase
+from chatbot.core.errors import FilesUnavailable, HistoryUnavailable, InvalidSetting
 from chatbot.core.key import TURN_PREFIX, TurnKey
 from chatbot.core.ports import now_ms
 from chatbot.core.turn import Turn
@@ -45,6 +50,9 @@ def run(chosen: argparse.Namespace) -> int:
         for turn in turns(stack, chosen.conversation):
             print(_line(turn) if chosen.what == "show" else _json(turn))
             count += 1
+    except FilesUnavailable as error:
+        print(f"bucket: {error}", file=sys.stderr)
+        return 1
     except (BotoCoreError, ClientError, HistoryUnavailable, InvalidSetting) as error:
         print(f"table: {error}", file=sys.stderr)
         return 1
@@ -53,21 +61,22 @@ def run(chosen: argparse.Namespace) -> int:
     return 0 if count else 1
 
 
-def turns(stack: Target, conversation: str) -> list[Turn]:
-    """Return all stored turns of a conversation, oldest first.
+def turns(stack: Target, conversation: str) -> Iterator[Turn]:
+    """Read all stored turns of a conversation, oldest first, page by page.
 
     Raises HistoryUnavailable, NoTarget.
     """
     everything = TurnKey(conversation, TURN_PREFIX + ":")  # ":" sorts after every digit
-    return [*_table(stack, retention_days=1).older(everything)][::-1]
+    return _table(stack, retention_days=1).oldest(everything)
 
 
 def forget(stack: Target, conversation: str) -> int:
     """Erase all turns and generated files up to the end of this second, and write a tombstone.
 
-    Returns how many turns were erased. Messages older than the tombstone are not answered, even
-    when they are redriven from the dead-letter queue. A message that is being answered at this
-    moment may still store its turn: run the command again to erase that too.
+    Returns how many turns were erased; raises FilesUnavailable, HistoryUnavailable. Messages older
+    than the tombstone are not answered, even when they are redriven from the dead-letter queue. A
+    message that is being answered at this moment may still store its turn: run the command again to
+    erase that too.
     """
     # Telegram gives a message's time in whole seconds. Without the wait, a message written later in
     # this second would be as old as the tombstone.
@@ -75,13 +84,11 @@ def forget(stack: Target, conversation: str) -> int:
     time.sleep((ends - now_ms()) / 1000)
     until = TurnKey(conversation, f"{TURN_PREFIX}{ends:013d}")
     table = _table(stack, settings_of(stack).retention_days)
-    doomed = list(table.older(until))
-    s3, bucket = stack.client("s3"), target.name_of(stack, "FilesBucket")
-    for turn in doomed:
-        if turn.reply.file:
-            s3.delete_object(Bucket=bucket, Key=turn.reply.file.name)
-    table.erase(until)
-    return len(doomed)
+    count = sum(1 for _ in table.older(until))
+    bucket = Bucket(target.name_of(stack, "FilesBucket"), lambda: stack.client("s3"))
+    earlier_id = table.read(conversation, 1).profile.moved_from
+    erase(table, bucket, until, earlier_id, lambda: math.inf)
+    return count
 
 
 def _table(stack: Target, retention_days: int) -> Table:

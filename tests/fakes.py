@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from chatbot.core.budget import Share
 from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.errors import Unfetchable
-from chatbot.core.files import File
-from chatbot.core.key import TurnKey
+from chatbot.core.files import File, FileStream
+from chatbot.core.key import TurnKey, folder_of
 from chatbot.core.message import (
     Author,
     Command,
@@ -242,7 +244,10 @@ class MemoryHistory:
             known += self.all(person.moved_from)[::-1]
             return iter([turn for turn in known if turn.key.sort < before.sort])
 
-    def erase(self, before: TurnKey) -> int:
+    def oldest(self, before: TurnKey, since: int = 0) -> Iterator[Turn]:
+        return iter([turn for turn in self.older(before) if turn.key.occurred_at >= since][::-1])
+
+    def erase(self, before: TurnKey, seconds: float = math.inf) -> int:
         with self._step("erase"):
             person = self.persons.get(before.conversation, ConversationProfile())
             for conversation in filter(None, (person.moved_from, before.conversation)):
@@ -309,6 +314,11 @@ def _over(turn: Turn, now: int) -> bool:
     return turn.state is State.SENDING and ended
 
 
+def streamed(file: File) -> FileStream:
+    """Return a file in memory as one that is read in pieces."""
+    return FileStream(file.type, len(file.content), lambda: iter([file.content]))
+
+
 class MemoryFiles:
     """The bucket of generated files in memory."""
 
@@ -318,8 +328,15 @@ class MemoryFiles:
     def keep(self, name: str, file: File) -> None:
         self.files[name] = file
 
-    def load(self, name: str) -> File | None:
-        return self.files.get(name)
+    def write(self, name: str, kind: str, chunks: Iterable[bytes]) -> None:
+        self.files[name] = File(b"".join(chunks), kind)
+
+    def load(self, name: str) -> FileStream | None:
+        return streamed(self.files[name]) if name in self.files else None
+
+    def names(self, conversation: str) -> Iterator[str]:
+        folder = f"{folder_of(conversation)}/"
+        yield from [name for name in self.files if name.startswith(folder)]
 
     def delete(self, names: Iterable[str]) -> None:
         for name in names:
@@ -349,7 +366,7 @@ class FakeModel:
             answer = Completion(answer, "fake-model", tokens_in=7, tokens_out=3)
         return answer
 
-    def draw(self, prompt: str, seconds: float, spending: Spending) -> File:
+    def draw(self, prompt: str, seconds: float, spending: Spending, room: Share) -> File:
         """Return the prompt as a picture, or raise the script's next item if it is an exception."""
         self.drawn.append(prompt)
         self._fail()

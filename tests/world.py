@@ -13,6 +13,7 @@ from chatbot.conversation.context import Context
 from chatbot.conversation.delivery import Delivery
 from chatbot.conversation.progress import Progress
 from chatbot.conversation.record import RecordHandler
+from chatbot.core.budget import Budget
 from chatbot.core.completion import Completion, Spending
 from chatbot.core.message import Envelope, Message
 from chatbot.core.ports import Settling
@@ -70,8 +71,10 @@ class World:
         *script: str | Completion | Exception,
         settling: Settling = Settling.OPERATOR,
         limit: int = 4096,
+        budget: Budget | None = None,
         **settings: object,
     ) -> None:
+        self.budget = budget or Budget()
         self.clock = FakeClock()
         self.journal = FakeJournal()
         self.history = MemoryHistory()
@@ -105,6 +108,7 @@ class World:
                 self.settings,
                 self.journal,
                 self.clock,
+                self.budget,
             ),
             delivery,
             self.settings,

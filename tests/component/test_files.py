@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,9 @@ import requests
 from botocore.stub import Stubber
 
 from chatbot.adapters.s3 import Bucket
-from chatbot.core.errors import FilesUnavailable
+from chatbot.core.errors import FilesUnavailable, HistoryUnavailable
 from chatbot.core.files import File
+from chatbot.core.key import folder_of
 from chatbot.core.ports import Files
 from tests.component.conftest import Aws, bucket_of
 
@@ -34,8 +35,51 @@ def s3(aws: Aws) -> S3Client:
 def test_what_is_kept_is_loaded(bucket: Bucket) -> None:
     files: Files = bucket
     files.keep(NAME, PNG)
-    assert files.load(NAME) == PNG
+    assert loaded(files) == PNG
     assert files.load(NAME.replace("0", "f")) is None
+
+
+def loaded(files: Files, name: str = NAME) -> File | None:
+    stream = files.load(name)
+    if stream is None:
+        return None
+    file = File(b"".join(stream.chunks()), stream.type)
+    assert stream.size == len(file.content)
+    return file
+
+
+def test_what_is_loaded_can_be_read_again_or_not_at_all(bucket: Bucket) -> None:
+    bucket.keep(NAME, File(PNG.content + bytes(200_000), "image/png"))
+    stream = bucket.load(NAME)
+    assert stream
+    pieces = [list(stream.chunks()) for _ in range(3)]
+    assert pieces[0] == pieces[1] == pieces[2]
+    assert max(map(len, pieces[0])) <= 65_536
+    for _ in range(50):  # more than there are connections
+        unread = bucket.load(NAME)
+        assert unread
+        unread.close()
+
+
+def test_a_file_is_written_in_pieces(aws: Aws, bucket: Bucket, s3: S3Client) -> None:
+    pieces = (bytes([number % 256]) * 100_000 for number in range(30))
+    bucket.write("a/b.json", "application/json", pieces)
+    found = loaded(bucket, "a/b.json")
+    assert found
+    assert (len(found.content), found.content[-1]) == (3_000_000, 29)
+    assert found.type == "application/json"
+    head = s3.head_object(Bucket=aws.names["FilesBucket"], Key="a/b.json")
+    assert head["ContentDisposition"] == "attachment"
+
+
+def test_a_file_that_breaks_off_is_not_stored(bucket: Bucket) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"words"
+        raise HistoryUnavailable("Query")
+
+    with pytest.raises(HistoryUnavailable):
+        bucket.write("a/b.json", "application/json", pieces())
+    assert bucket.load("a/b.json") is None
 
 
 def test_a_picture_may_be_shown_and_a_file_is_saved(aws: Aws, bucket: Bucket, s3: S3Client) -> None:
@@ -52,8 +96,26 @@ def test_everything_named_is_deleted(bucket: Bucket) -> None:
     for name in (names[0], names[-1], NAME):
         bucket.keep(name, PNG)
     bucket.delete(names)
-    assert [bucket.load(name) for name in (names[0], names[-1], NAME)] == [None, None, PNG]
+    assert [loaded(bucket, name) for name in (names[0], names[-1], NAME)] == [None, None, PNG]
     bucket.delete([])
+
+
+def test_the_files_of_one_conversation_are_listed(bucket: Bucket) -> None:
+    mine, others = folder_of("telegram:4"), folder_of("telegram:42")
+    names = [f"{mine}/{number:04d}.png" for number in range(1001)]  # more than a page
+    for name in (*names, f"{others}/1.png", f"{mine}.png"):
+        bucket.keep(name, PNG)
+    assert [*bucket.names("telegram:4")] == names
+    bucket.delete(bucket.names("telegram:4"))
+    assert [*bucket.names("telegram:4")] == []
+    assert len([*bucket.names("telegram:42")]) == 1
+
+
+def test_a_list_that_cannot_be_read_is_not_taken_for_an_empty_one(bucket: Bucket) -> None:
+    with Stubber(bucket._client()) as stub:
+        stub.add_response("list_objects_v2", {})
+        with pytest.raises(FilesUnavailable, match="unreadable"):
+            next(bucket.names("telegram:4"))
 
 
 def test_a_link_opens_one_thing_for_a_minute(aws: Aws, bucket: Bucket) -> None:
@@ -88,6 +150,7 @@ def test_a_bucket_that_is_away_can_be_tried_again(aws: Aws, bucket: Bucket) -> N
         partial(gone.keep, NAME, PNG),
         partial(gone.load, NAME),
         partial(gone.delete, ["a"]),
+        lambda: next(gone.names("telegram:4")),
     )
     for call in calls:
         with pytest.raises(FilesUnavailable, match="NoSuchBucket"):

@@ -296,6 +296,11 @@ def test_older_turns_come_newest_first_and_all_of_them(history: Store) -> None:
     history.save_profile(CONVERSATION, ConversationProfile(registered=True))
     assert list(history.older(make(120).key)) == turns[119::-1]
     assert list(history.older(make(0).key)) == []
+    assert list(history.oldest(make(120).key)) == turns[:120]
+    since = turns[70].key.occurred_at
+    assert list(history.oldest(make(120).key, since)) == turns[70:120]
+    assert list(history.oldest(make(70).key, since)) == []
+    assert list(history.oldest(make(60).key, since)) == []
 
 
 def test_the_newest_break_is_lifted_once_by_each_event(history: Store) -> None:

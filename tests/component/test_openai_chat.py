@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import traceback
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -27,6 +28,7 @@ from chatbot.core.errors import (
     ModelUnavailable,
     UselessAnswer,
 )
+from chatbot.core.files import File
 from chatbot.core.prompt import Prompt, PromptTurn
 from chatbot.core.settings import Settings
 from local.http.server import serve
@@ -164,11 +166,13 @@ def test_a_server_that_wants_no_key(server: Server) -> None:
 
 
 def test_pictures_go_along(server: Server) -> None:
-    picture = "data:image/png;base64,AAAA"
+    content = bytes(range(256)) * 500
+    picture = File(content, "image/png")
+    url = f"data:image/png;base64,{b64encode(content).decode()}"
     server.model().answer([PromptLine("user", WORDS, (picture,))], 10, go_on, Spending())
     assert server.asked[0]["messages"][0]["content"] == [
         {"type": "text", "text": WORDS},
-        {"type": "image_url", "image_url": {"url": picture}},
+        {"type": "image_url", "image_url": {"url": url}},
     ]
 
 
@@ -308,7 +312,7 @@ def test_the_body_of_an_error_has_its_time(server: Server, monkeypatch: pytest.M
     monkeypatch.setattr("chatbot.adapters.openai.connection.ERROR_SECONDS", 0.3)
     trickling = Trickling(0.1)
     began = time.monotonic()
-    with trickling as url, pytest.raises(ModelUnavailable, match="connection"):
+    with trickling as url, pytest.raises(ModelUnavailable, match="timeout"):
         server.model(openai_base_url=url).answer(PROMPT, 1.9, go_on, Spending())
     assert time.monotonic() - began < 5
 

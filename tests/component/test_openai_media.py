@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from chatbot.adapters.openai.media import OpenAIModel
+from chatbot.core.budget import Budget, Share
 from chatbot.core.completion import PromptLine, Spending
 from chatbot.core.errors import (
     ChatbotError,
@@ -59,7 +60,7 @@ def test_a_picture_in_either_form(
 ) -> None:
     model: Model = studio
     standin.image_urls = by_address
-    picture = model.draw("a red fox", 30, Spending())
+    picture = model.draw("a red fox", 30, Spending(), Share(Budget()))
     assert picture.type == "image/png"
     assert picture.content.startswith(b"\x89PNG")
     [call] = standin.accepted
@@ -81,10 +82,11 @@ def test_every_form_of_a_recording_that_we_know_is_taken(studio: OpenAIModel, ki
 
 def test_pictures_are_shown_to_the_model(standin: OpenAIStandIn, studio: OpenAIModel) -> None:
     url = "data:image/png;base64," + base64.b64encode(b"png").decode()
-    studio.answer([PromptLine("user", "What is this?", (url,))], 30, lambda text: True, Spending())
+    line = PromptLine("user", "What is this?", (File(b"png", "image/png"),))
+    studio.answer([line], 30, lambda text: True, Spending())
     [call] = standin.accepted
-    [line] = call.params["messages"]
-    assert line["content"] == [
+    [asked] = call.params["messages"]
+    assert asked["content"] == [
         {"type": "text", "text": "What is this?"},
         {"type": "image_url", "image_url": {"url": url}},
     ]

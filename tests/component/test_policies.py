@@ -79,7 +79,11 @@ class Calls:
             queue = self.names[params["QueueUrl"]]
             self.made.add((f"sqs:{operation.removesuffix('Batch')}", queue))
         elif service == "s3":
-            action = {"HeadObject": "GetObject", "DeleteObjects": "DeleteObject"}
+            action = {
+                "HeadObject": "GetObject",
+                "DeleteObjects": "DeleteObject",
+                "ListObjectsV2": "ListBucket",
+            }
             bucket = self.names[params["Bucket"]]
             self.made.add((f"s3:{action.get(operation, operation)}", bucket))
         elif operation == "TransactWriteItems":

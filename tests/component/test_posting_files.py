@@ -12,7 +12,7 @@ from chatbot.channels.messenger.outbound import MessengerChannel
 from chatbot.channels.telegram import outbound
 from chatbot.channels.telegram.outbound import TelegramChannel
 from chatbot.core.errors import FilesUnavailable, PostRefused, Undeliverable, Unfetchable
-from chatbot.core.files import File, StoredFile
+from chatbot.core.files import File, FileStream, StoredFile
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author, Kind, Media, Message
 from chatbot.core.settings import Settings
@@ -165,12 +165,26 @@ def test_what_is_gone_is_said(bench: Bench, telegram: TelegramStandIn, graph: Gr
 def test_a_bucket_that_is_away_is_a_post_that_never_left(
     bench: Bench, telegram: TelegramStandIn, graph: GraphStandIn
 ) -> None:
-    def away(name: str) -> File | None:
+    def away(name: str) -> FileStream | None:
         raise FilesUnavailable("GetObject: SlowDown")
 
     bench.files.load = away  # type: ignore[method-assign]
     for channel in (bench.telegram, bench.messenger):
         with pytest.raises(PostRefused, match="SlowDown"):
+            posted(channel, Reply("a red fox", file=FOX))
+    assert not telegram.accepted + graph.accepted
+
+
+def test_a_bucket_that_breaks_off_is_a_post_that_was_not_made(
+    bench: Bench, telegram: TelegramStandIn, graph: GraphStandIn
+) -> None:
+    def half() -> Iterator[bytes]:
+        yield PNG.content[:4]
+        raise FilesUnavailable("GetObject: ReadTimeoutError")
+
+    bench.files.load = lambda name: FileStream("image/png", len(PNG.content), half)  # type: ignore[method-assign]
+    for channel in (bench.telegram, bench.messenger):
+        with pytest.raises(PostRefused, match="ReadTimeoutError"):
             posted(channel, Reply("a red fox", file=FOX))
     assert not telegram.accepted + graph.accepted
 

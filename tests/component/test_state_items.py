@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from sys import getsizeof
+from typing import Any
 
 import pytest
 
 from chatbot.adapters.dynamodb.state import put_stop
 from chatbot.adapters.dynamodb.turns import Table
 from chatbot.core.errors import HistoryUnavailable
+from chatbot.core.limits import MOST_HISTORY_BYTES
 from chatbot.core.message import Stop
 from chatbot.core.ports import Counted
 from chatbot.core.timeline import ConversationProfile
@@ -273,8 +276,54 @@ def test_drafts_and_stops_take_no_turns_place(aws: Aws, table: str, dynamodb_tab
     assert window.profile.registered
 
 
+def test_the_profile_is_read_though_no_turn_is(aws: Aws, table: str, dynamodb_table: Table) -> None:
+    """With HISTORY_TURNS=0. Other items come before the profile."""
+    dynamodb_table.save_profile(CONVERSATION, ConversationProfile(registered=True))
+    dynamodb_table.raise_try(make(20).key)
+    put_stop(aws.dynamodb, table, Stop(CONVERSATION, "", 1))
+    assert dynamodb_table.read(CONVERSATION, 0).profile.registered
+
+
+@pytest.mark.parametrize("letter", ["x", "ä", "🦊"])
+def test_of_long_turns_fewer_are_read(dynamodb_table: Table, letter: str) -> None:
+    text = "x" * 250_000 + letter
+    for number in range(20):
+        dynamodb_table.put(make(number, text=text))
+    dynamodb_table.save_profile(CONVERSATION, ConversationProfile(registered=True))
+    found = dynamodb_table.read(CONVERSATION, 100)
+    assert found.profile.registered
+    assert not found.complete
+    assert 1 <= len(found.turns) <= 8
+    sizes = [getsizeof(turn.text) for turn in found.turns]
+    assert sum(sizes[:-4]) < MOST_HISTORY_BYTES, "a page of 1 MB beyond it at most"
+    assert found.reaches(found.turns[-1].key)
+    assert not found.reaches(make(0).key)
+
+
 def test_drafts_and_stops_expire(aws: Aws, table: str, dynamodb_table: Table) -> None:
     dynamodb_table.save_draft(make().key, "so far")
     put_stop(aws.dynamodb, table, Stop(CONVERSATION, "", NOON))
     for item in aws.dynamodb.scan(TableName=table)["Items"]:
         assert int(item["expires_at"]["N"]) == NOON // 1000 + 86400
+
+
+def test_erasing_ends_in_time_and_goes_on_when_repeated(
+    dynamodb_table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        dynamodb_table.put(make(number, text="x" * 300_000))  # several pages
+    deleted: list[int] = []
+    plain = dynamodb_table._client.delete
+
+    def delete(items: list[Any]) -> None:
+        deleted.append(len(items))
+        plain(items)
+
+    monkeypatch.setattr(dynamodb_table._client, "delete", delete)
+    with pytest.raises(HistoryUnavailable, match="not all"):
+        dynamodb_table.erase(make(20).key, seconds=0)
+    left = len(list(dynamodb_table.older(make(20).key)))
+    assert 0 < left < 12
+    assert deleted == [12 - left], "no more than one page is held"
+    dynamodb_table.erase(make(20).key)
+    assert list(dynamodb_table.older(make(20).key)) == []

@@ -19,6 +19,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from chatbot import __version__
 from chatbot.bootstrap.channels import CHANNELS
+from chatbot.core.limits import DEAD_LETTER_DAYS
 from chatbot.core.settings import secrets_of
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
@@ -30,7 +31,7 @@ FUNCTIONS = {
 }
 QUEUES = ("MessageQueue", "DeadLetterQueue")
 NO_VALUE = {"Ref": "AWS::NoValue"}
-FOURTEEN_DAYS = 14 * 24 * 3600
+FOURTEEN_DAYS = DEAD_LETTER_DAYS * 24 * 3600  # what people are told
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +153,11 @@ def test_functions_log_to_groups_that_forget(
     ("function", "names"),
     [
         ("webhook", {"QUEUE_URL", "TABLE_NAME"}),
-        ("worker", {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "TABLE_NAME", "FILES_BUCKET"}),
+        (
+            "worker",
+            {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "TABLE_NAME", "FILES_BUCKET"}
+            | {"MALLOC_MMAP_THRESHOLD_"},
+        ),
         ("web", {"TABLE_NAME", "FILES_BUCKET", "FILES_ORIGIN"}),
         ("setup", set()),
     ],
@@ -318,7 +323,8 @@ def test_roles_name_actions_and_resources(
                     "sqs:ChangeMessageVisibility",
                     "sqs:GetQueueAttributes",
                 },
-                "FilesBucket": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"},
+                "FilesBucket": {"s3:ListBucket"},
+                "FilesBucket/*": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"},
                 "DeadLetterQueue": {"sqs:SendMessage"},
                 "ConversationTable": {
                     "dynamodb:Query",
@@ -333,7 +339,7 @@ def test_roles_name_actions_and_resources(
             "web",
             {
                 "ConversationTable": {"dynamodb:GetItem", "dynamodb:Query"},
-                "FilesBucket": {"s3:GetObject"},
+                "FilesBucket/*": {"s3:GetObject"},
             },
         ),
         ("setup", {}),
@@ -355,7 +361,7 @@ def test_functions_may_do_what_they_do(
 def _name(resource: dict[str, Any]) -> str:
     """Return the logical id; for objects of a bucket, with their pattern."""
     if "Fn::Sub" in resource:
-        return str(resource["Fn::Sub"]).removeprefix("${").removesuffix(".Arn}/*")
+        return str(resource["Fn::Sub"]).removeprefix("${").replace(".Arn}", "")
     return str(resource["Fn::GetAtt"][0])
 
 

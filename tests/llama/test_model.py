@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,7 +17,7 @@ from tests.llama.files import PHOTO, VOICE
 from tests.llama.server import CONTEXT, MODEL, ModelServer
 
 SECONDS = 120.0
-PICTURE = f"data:image/png;base64,{base64.b64encode(PHOTO).decode()}"
+PICTURE = File(PHOTO, "image/png")
 
 streaming_or_not = pytest.mark.parametrize("streaming", ["on", "off"])
 
@@ -28,7 +27,7 @@ def model_of(server: ModelServer, **settings: object) -> OpenAIModel:
     return OpenAIModel(Settings(**values))  # type: ignore[arg-type]
 
 
-def prompt(text: str, *pictures: str) -> tuple[PromptLine, ...]:
+def prompt(text: str, *pictures: File) -> tuple[PromptLine, ...]:
     return (
         PromptLine("system", "You are a helpful assistant."),
         PromptLine("user", text, pictures),
@@ -36,7 +35,7 @@ def prompt(text: str, *pictures: str) -> tuple[PromptLine, ...]:
 
 
 def ask(
-    model: OpenAIModel, text: str, *pictures: str, spending: Spending | None = None
+    model: OpenAIModel, text: str, *pictures: File, spending: Spending | None = None
 ) -> Completion:
     show = lambda text: True  # noqa: E731
     return model.answer(prompt(text, *pictures), SECONDS, show, spending or Spending())

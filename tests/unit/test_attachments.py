@@ -36,7 +36,7 @@ def test_a_picture_goes_to_the_model_as_data_and_stays_as_a_word() -> None:
     line = world.model.prompts[0][-1]
     assert (line.content, line.pictures) == (
         "[picture] What is this?",
-        ("data:image/png;base64,iVBORw0KGgo=",),
+        (PNG,),
     )
     assert world.turn(envelope).text == "[picture] What is this?"
     world.handle(world.envelope("And now?"))

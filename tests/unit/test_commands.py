@@ -12,7 +12,7 @@ import pytest
 from chatbot.conversation.commands import COMMANDS, TURNS_SHOWN
 from chatbot.core import command_menu, translations
 from chatbot.core.errors import ContentFiltered, FilesUnavailable, ModelRefused
-from chatbot.core.files import File, StoredFile
+from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author
 from chatbot.core.settings import Settings
@@ -279,10 +279,10 @@ def test_export_holds_everything() -> None:
 def test_an_export_that_could_not_be_kept_is_tried_again() -> None:
     world = World()
 
-    def refuse(name: str, file: File) -> None:
+    def refuse(name: str, kind: str, chunks: object) -> None:
         raise FilesUnavailable("PutObject")
 
-    world.files.keep = refuse  # type: ignore[method-assign]
+    world.files.write = refuse  # type: ignore[method-assign]
     envelope = world.envelope("/export")
     assert not isinstance(world.handle(envelope), Done)
     assert not world.history.turns[CONVERSATION]
@@ -307,8 +307,8 @@ def test_forgetting_leaves_nothing_but_its_own_answer() -> None:
     world.handle(forget)
     (turn,) = world.history.all(CONVERSATION)
     assert (turn.text, turn.author) == ("", Author(""))
-    assert "35" in turn.reply.text
-    assert "Sicherungen" in turn.reply.text
+    assert "Sicherungen halten es noch 35 Tage" in turn.reply.text
+    assert "bis zu 14 Tage" in turn.reply.text
     assert not world.files.files
     person = world.history.persons[CONVERSATION]
     assert person == type(person)(forgotten_before=forget.key.sort)

@@ -21,6 +21,7 @@ from chatbot.core.errors import (
     SpendingExhausted,
     UselessAnswer,
 )
+from chatbot.core.files import File
 from local.standins.refusals import REFUSALS, Refusal
 from local.standins.shape import BREAKS, SHAPES, End, Said, words_of
 from local.standins.shapes import body_of
@@ -28,7 +29,7 @@ from tests.fakes import FakeJournal
 from tests.model_server import PROMPT, Fixture, replies
 
 TEXT = "You said: Hello"
-PICTURE = "data:image/png;base64,AAAA"
+PICTURE = File(bytes(3), "image/png")
 Reply = tuple[int, Iterable[bytes | End]]
 
 
@@ -462,12 +463,14 @@ def test_a_server_that_takes_one_picture_gets_the_last() -> None:
     prompt = (
         PromptLine("user", "This one", (PICTURE,)),
         PromptLine("assistant", "I see"),
-        PromptLine("user", "And these", (f"{PICTURE}A", f"{PICTURE}B")),
+        PromptLine("user", "And these", (PICTURE, File(b"last", "image/png"))),
     )
     assert bench.ask(prompt).unseen == ()
     first, _, last = bench.server.asked[-1]["messages"]
     assert first["content"] == "This one"
-    assert [part["image_url"]["url"] for part in last["content"][1:]] == [f"{PICTURE}B"]
+    assert [part["image_url"]["url"] for part in last["content"][1:]] == [
+        "data:image/png;base64,bGFzdA=="
+    ]
     assert bench.ask(SEEN).unseen == ()
     assert isinstance(bench.server.asked[-1]["messages"][0]["content"], list)
     assert len(journal.warnings) == 1

@@ -105,8 +105,8 @@ def test_an_event_is_read_before_the_next_has_come() -> None:
     ],
 )
 def test_everything_has_a_bound(start: bytes, more: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "MOST_EVENT", 50_000)
-    monkeypatch.setattr(events, "MOST_BYTES", 90_000)
+    monkeypatch.setattr(events, "MOST_ANSWER_BODY", 50_000)
+    monkeypatch.setattr(events, "MOST_ANSWER_STREAM", 90_000)
 
     def forever() -> Iterable[bytes]:
         yield start

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chatbot.conversation import commands, prompt
 from chatbot.core.completion import PromptLine
-from chatbot.core.files import StoredFile
+from chatbot.core.files import File, StoredFile
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author, Command, Kind, Message, ReplyTo
 from chatbot.core.prompt import alternating
@@ -22,7 +22,7 @@ from chatbot.core.turn import Links, Origin, Reply, State, Turn
 from tests.fakes import NOON
 from tests.world import context_of
 
-PICTURE = "data:image/png;base64,AAAA"
+PICTURE = File(bytes(3), "image/png")
 texts = st.sampled_from(["", " ", "word", "two\nlines", "> quoted", "x" * 3000])
 numbers = st.integers(0, 12)
 
@@ -103,7 +103,7 @@ def check(lines: Sequence[PromptLine]) -> None:
 @settings(max_examples=150)
 @given(timelines(), messages, limits, st.sampled_from([(), (PICTURE,)]))
 def test_roles_alternate(
-    timeline: Timeline, message: Message, limited: Settings, pictures: tuple[str, ...]
+    timeline: Timeline, message: Message, limited: Settings, pictures: tuple[File, ...]
 ) -> None:
     context = replace(context_of(message, timeline, limited), pictures=pictures)
     lines = prompt.build(context, NOON + 15_000)
@@ -134,7 +134,8 @@ def test_roles_alternate_when_asked_again(timeline: Timeline, limited: Settings)
 
 
 def line(letter: str, content: str, *pictures: str) -> PromptLine:
-    return PromptLine({"u": "user", "a": "assistant"}[letter], content, pictures)
+    files = tuple(File(picture.encode(), "image/png") for picture in pictures)
+    return PromptLine({"u": "user", "a": "assistant"}[letter], content, files)
 
 
 CASES: dict[str, Any] = {

@@ -23,6 +23,7 @@ from chatbot.conversation.answer import Answers
 from chatbot.conversation.batch import Batch, records_of
 from chatbot.conversation.delivery import Delivery
 from chatbot.conversation.record import RecordHandler
+from chatbot.core.budget import files_budget
 from chatbot.core.errors import ParametersUnavailable, QueueUnavailable
 from chatbot.core.ports import Channel, now_ms
 from chatbot.core.settings import Settings
@@ -70,6 +71,7 @@ class _Worker:
         s3 = lazy_client("s3", config.merge(CONFIG), environ)
         self._bucket = Bucket(environ.get("FILES_BUCKET", ""), s3)
         self._table_name = environ.get("TABLE_NAME", "")
+        self._budget = files_budget(environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", ""))
         self._settings: Settings | None = None
         self._batch: Batch | None = None
 
@@ -102,7 +104,7 @@ class _Worker:
         model = OpenAIModel(settings, journal=journal)
         outbounds = self._channels(settings, history)
         documents = DocumentReader()
-        answers = Answers(history, model, files, documents, settings, journal, now_ms)
+        answers = Answers(history, model, files, documents, settings, journal, now_ms, self._budget)
         refused = self._parameters.forget
         delivery = Delivery(history, settings, journal, now_ms, credential_refused=refused)
         handler = RecordHandler(outbounds, history, answers, delivery, settings, journal, now_ms)

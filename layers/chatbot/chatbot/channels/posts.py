@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from chatbot.core.errors import AmbiguousPost, FilesUnavailable, PostRefused
-from chatbot.core.files import File, StoredFile
+from chatbot.core.files import FileStream, StoredFile
 from chatbot.core.ports import Files, Journal
 from chatbot.core.turn import Part, Reply
 from chatbot.net.post import Answer, Upload
@@ -36,8 +36,8 @@ def best_effort(channel: str, name: str, call: Callable[[float], Answer], journa
         journal.info("optional_call_failed", channel=channel, call=name, reason=failure)
 
 
-def load_file(files: Files, stored: StoredFile | None) -> File | None:
-    """Load the file to post; None when there is none or it has expired.
+def load_file(files: Files, stored: StoredFile | None) -> FileStream | None:
+    """Begin to read the file to post; None when there is none or it has expired.
 
     Raises PostRefused when the bucket is unavailable: nothing was posted, so it may be tried again.
     """
@@ -49,7 +49,7 @@ def load_file(files: Files, stored: StoredFile | None) -> File | None:
         raise PostRefused(f"files: {error}") from None
 
 
-def upload_of(stored: StoredFile, file: File) -> Upload:
+def upload_of(stored: StoredFile, file: FileStream) -> Upload:
     """Return the file as an upload, under the name that the person sees."""
     name = stored.name.rpartition("/")[2] if stored.is_picture else stored.title
-    return name, file.content, file.type
+    return Upload(name, file)

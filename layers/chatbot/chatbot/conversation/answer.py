@@ -8,7 +8,7 @@ from typing import Protocol
 
 from chatbot.conversation import commands
 from chatbot.conversation.access import Access, AccessHistory, Refusal
-from chatbot.conversation.attachments import Attachments, sentence, with_unread
+from chatbot.conversation.attachments import Attachments, sentence, size_of, with_unread
 from chatbot.conversation.attempt import Deadline
 from chatbot.conversation.brought import Brought
 from chatbot.conversation.context import Context
@@ -16,6 +16,7 @@ from chatbot.conversation.images import Images
 from chatbot.conversation.model_answers import ModelAnswers
 from chatbot.conversation.progress import Progress
 from chatbot.conversation.refusals import Refusals
+from chatbot.core.budget import Budget, Share
 from chatbot.core.completion import Spending
 from chatbot.core.errors import (
     ContentFiltered,
@@ -24,7 +25,8 @@ from chatbot.core.errors import (
     PostRefused,
     Unfetchable,
 )
-from chatbot.core.markdown import escaped
+from chatbot.core.limits import LONGEST_CAPTION, LONGEST_DESCRIPTION
+from chatbot.core.markdown import escaped, shortened
 from chatbot.core.message import Author, Kind, Message
 from chatbot.core.ports import (
     Channel,
@@ -59,11 +61,13 @@ class Answers:
         settings: Settings,
         journal: Journal,
         clock: Clock,
+        budget: Budget | None = None,
     ) -> None:
         self._access = Access(history, settings, journal, clock)
-        self._attachments = Attachments(model, documents, settings)
+        budget = budget or Budget()
+        self._attachments = Attachments(model, documents, settings, budget)
         self._brought = Brought(self._attachments)
-        self._images = Images(model, files, settings, journal, clock)
+        self._images = Images(model, files, settings, journal, clock, budget)
         self._refusals = Refusals(settings, journal)
         self._model_answers = ModelAnswers(model, self._refusals, settings, journal, clock)
         self._history = history
@@ -155,7 +159,10 @@ class Answers:
                 if refusal := self._access.count_use(context.message, "messages"):
                     return _refusal_turn(context, refusal)
                 context = replace(context, message=message)
-                turn = self._model_answers.make_turn(self._brought.show(context, message.media))
+                with self._attachments.room_for(message.media, context) as room:
+                    context = self._brought.show(context, message.media)
+                    room.shrink(size_of(context.pictures))
+                    turn = self._model_answers.make_turn(context)
                 return replace(turn, key=key, links=links)
 
     def _reply(self, context: Context) -> Turn:
@@ -165,8 +172,15 @@ class Answers:
         only_draws = context.image_mode and not message.media
         if not only_draws and (refusal := self._access.count_use(message, "messages")):
             return _refusal_turn(context, refusal)
+        with self._attachments.room_for(self._brought.all_media(context), context) as room:
+            return self._reply_with_attachments(context, room)
+
+    def _reply_with_attachments(self, context: Context, room: Share) -> Turn:
+        """Read the attachments within the memory that was taken for them, then answer."""
+        message = context.message
         try:
             context = self._brought.add(self._attachments.read(context))
+            room.shrink(size_of(context.pictures))
         except Unfetchable as error:
             self._journal.warning(
                 "attachment_unreadable", channel=message.channel, reason=error.reason
@@ -187,7 +201,7 @@ class Answers:
         if refusal := self._access.count_use(message, "images"):
             return _refusal_turn(context, refusal)
         context.progress.drawing = True
-        caption = " ".join(description.split())
+        caption = shortened(" ".join(description.split()), LONGEST_DESCRIPTION)
         try:
             picture = self._images.draw(message, caption, context.deadline, context.spending)
         except ContentFiltered:
@@ -197,7 +211,7 @@ class Answers:
             return context.notice("images_off")
         except ModelRefused as refused:
             return self._refusals.turn(context, refused)
-        text = escaped(caption)
+        text = escaped(shortened(caption, LONGEST_CAPTION))
         if context.image_mode:
             text += f"\n\n{context.say('next_picture')}"
         return context.turn(Reply(text, file=picture), Origin.MODEL)

@@ -1,12 +1,12 @@
-"""Convert attachments for the model: pictures to `data:` URLs, recordings and documents to text."""
+"""Load attachments for the model: pictures as they are, recordings and documents as text."""
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from chatbot.conversation.context import Context
+from chatbot.core.budget import Budget, Share
 from chatbot.core.errors import (
     ContentFiltered,
     InputUnsupported,
@@ -17,6 +17,7 @@ from chatbot.core.errors import (
 )
 from chatbot.core.file_types import PICTURES, RECORDINGS
 from chatbot.core.files import File
+from chatbot.core.limits import MOST_PICTURE_BYTES, PDF_RESIDENT, in_base64
 from chatbot.core.message import Media
 from chatbot.core.ports import Documents, Model
 from chatbot.core.settings import Settings
@@ -28,9 +29,6 @@ EXPLAINED_REASONS = frozenset(
 )
 """Reasons of Unfetchable for which `translations` has a sentence; all others get "gone"."""
 
-MOST_PICTURE_BYTES = 20_000_000
-"""With more, no further picture is loaded for a prompt. In base64 that is half of the 50 MB that
-OpenAI takes in a request (OpenAI, "Images and vision")."""
 _LEAST_TIME = 15.0  # seconds that must be left for the answer to load a further attachment
 
 
@@ -41,6 +39,26 @@ class Attachments:
     model: Model
     documents: Documents
     settings: Settings
+    budget: Budget = field(default_factory=Budget)
+
+    def room_for(self, media: Sequence[Media], context: Context) -> Share:
+        """Take the memory that these attachments may need from what all conversations share.
+
+        All at once, as `Budget` says; pictures until the model has answered. Raises MemoryBusy when
+        it is not free while there is time to load and answer them.
+        """
+        sizes = {"photo": 0, "document": 0, "audio": 0}
+        for each in media:
+            known = each.size or self.settings.max_file_mb * 1_000_000
+            sizes[each.kind] = sizes.get(each.kind, 0) + in_base64(known)
+        one = in_base64(self.settings.max_file_mb * 1_000_000)
+        # A document may be a picture, or a PDF that is read by a process; of recordings, one at a
+        # time is held.
+        size = min(sizes["photo"] + sizes["document"], MOST_PICTURE_BYTES + one)
+        size += PDF_RESIDENT if sizes["document"] else 0
+        size = max(size, min(sizes["audio"], one))
+        seconds = max(0.0, context.deadline.left() - _LEAST_TIME) if size else 0.0
+        return self.budget.take(size, seconds)
 
     def read(self, context: Context) -> Context:
         """Return the context with the attachments' text in its message, and with its pictures.
@@ -82,8 +100,8 @@ class Attachments:
         unread = list(dict.fromkeys(unread))
         return replace(context, message=message, pictures=tuple(pictures), unread=tuple(unread))
 
-    def read_one(self, media: Media, context: Context) -> tuple[str, str]:
-        """The attachment as text and, if it is a picture, as `data:` URL (else "").
+    def read_one(self, media: Media, context: Context) -> tuple[str, File | None]:
+        """The attachment as text and, if it is a picture, the picture.
 
         Raises like `read`.
         """
@@ -103,7 +121,7 @@ class Attachments:
                 raise
             raise Unfetchable(refused.reason) from None
 
-    def _converted(self, file: File, media: Media, context: Context) -> tuple[str, str]:
+    def _converted(self, file: File, media: Media, context: Context) -> tuple[str, File | None]:
         """What `read_one` returns, of a file that was loaded. Raises likewise."""
         taken = self.settings.model_inputs
         if file.type.startswith("image/"):
@@ -111,14 +129,14 @@ class Attachments:
                 raise Unfetchable("no_pictures")
             if file.type not in PICTURES:
                 raise Unfetchable("picture_form")
-            return "[picture]", f"data:{file.type};base64,{b64encode(file.content).decode()}"
+            return "[picture]", file
         if file.type.startswith("audio/"):
             if not self._listens():
                 raise Unfetchable("no_recordings")
-            return self._transcript(file, media.source, context) or media.mark, ""
+            return self._transcript(file, media.source, context) or media.mark, None
         seconds = context.deadline.within(self.settings.model_timeout).left()
         text = self.documents.text_of(file, self.settings.max_input, seconds)
-        return f"{media.mark}\n{text}\n", ""
+        return f"{media.mark}\n{text}\n", None
 
     def _listens(self) -> bool:
         """Whether recordings are transcribed."""
@@ -164,10 +182,14 @@ def with_unread(context: Context, turn: Turn) -> Turn:
     return replace(turn, reply=replace(turn.reply, text=text)) if sentences else turn
 
 
-def has_room(context: Context, pictures: Sequence[str]) -> bool:
+def has_room(context: Context, pictures: Sequence[File]) -> bool:
     """Whether there is time to load one more attachment beside these pictures, and room for it."""
-    size = sum(len(picture) for picture in pictures)
-    return context.deadline.left() >= _LEAST_TIME and size < MOST_PICTURE_BYTES
+    return context.deadline.left() >= _LEAST_TIME and size_of(pictures) < MOST_PICTURE_BYTES
+
+
+def size_of(pictures: Sequence[File]) -> int:
+    """Bytes of the pictures in base64."""
+    return sum(in_base64(len(picture.content)) for picture in pictures)
 
 
 def left_out(media: Media) -> str:

@@ -37,8 +37,13 @@ class Brought:
         for media in context.message.reply_to.media:
             context = self._add_replied(context, media)
         own = context.pictures or context.message.reply_to.media or context.unread
-        before = None if own or context.image_mode else _turn_before(context)
-        return self.show(context, before.media) if before else context
+        return context if own else self.show(context, _before(context))
+
+    def all_media(self, context: Context) -> tuple[Media, ...]:
+        """All attachments that may be loaded to answer the message, its own included."""
+        message = context.message
+        own = (*message.media, *message.reply_to.media)
+        return own or _before(context)
 
     def show(self, context: Context, pictures: Sequence[Media]) -> Context:
         """Add pictures of an earlier turn, as far as they can be loaded now."""
@@ -47,12 +52,13 @@ class Brought:
             if not has_room(context, shown):
                 break
             with suppress(Unfetchable, PostRefused):
-                shown.append(self.attachments.read_one(media, context)[1])
-        return replace(context, pictures=tuple(filter(None, shown)))
+                if picture := self.attachments.read_one(media, context)[1]:
+                    shown.append(picture)
+        return replace(context, pictures=tuple(shown))
 
     def _add_replied(self, context: Context, media: Media) -> Context:
         """Put the attachment's text in a line before the message's, cut to MAX_INPUT."""
-        message, picture = context.message, ""
+        message, picture = context.message, None
         try:
             content, picture = self.attachments.read_one(media, context)
         except Unfetchable:
@@ -63,6 +69,12 @@ class Brought:
             message = replace(message, media=(*message.media, replace(media, kind="photo")))
             context = replace(context, pictures=(*context.pictures, picture))
         return replace(context, message=message)
+
+
+def _before(context: Context) -> tuple[Media, ...]:
+    """The pictures of the turn before; none where the message is a prompt for a picture."""
+    before = None if context.image_mode else _turn_before(context)
+    return before.media if before else ()
 
 
 def _turn_before(context: Context) -> Turn | None:

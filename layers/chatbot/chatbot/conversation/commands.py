@@ -6,15 +6,24 @@ again. Its effect must therefore be idempotent by the message's key.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from chatbot.conversation import forget
 from chatbot.conversation.context import Context
-from chatbot.conversation.export import exported, exported_profile
-from chatbot.core.files import File, StoredFile
+from chatbot.conversation.export import Export
+from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
+from chatbot.core.limits import (
+    DEAD_LETTER_DAYS,
+    EXPORT_RESERVE,
+    LONGEST_CAPTION,
+    MOST_EXPORT,
+    MOST_LOOKED_AT,
+    MOST_RETRIES,
+)
 from chatbot.core.markdown import begins_block, defines, escaped, shortened, shortened_markdown
 from chatbot.core.message import Author, Command, Kind, Message
 from chatbot.core.ports import Turns
@@ -138,12 +147,17 @@ def _new(context: Context) -> Result:
 
 
 def _history(context: Context) -> Result:
-    earlier = exchanges(context.history.older(context.message.key))
-    last = [*islice(earlier, TURNS_SHOWN)][::-1]
+    earlier = exchanges(_newest(context))
+    last = [_shown(context, turn) for turn in islice(earlier, TURNS_SHOWN)][::-1]
     if not last:
         return _sentence(context, "nothing_earlier")
-    shown = "\n\n".join(_shown(context, turn) for turn in last)
+    shown = "\n\n".join(last)
     return Say(Reply(f"{context.say('history')}\n\n{shown}"))
+
+
+def _newest(context: Context) -> Iterator[Turn]:
+    """The newest turns before the command, read page by page."""
+    return islice(context.history.older(context.message.key), MOST_LOOKED_AT)
 
 
 def _persona(context: Context) -> Result:
@@ -163,23 +177,35 @@ def _persona(context: Context) -> Result:
 
 
 def _export(context: Context) -> Result:
-    key = context.message.key
-    turns = [exported(turn) for turn in context.history.older(key)]
-    person = exported_profile(context.timeline.profile)
-    document = {"conversation": key.conversation, "person": person, "turns": turns[::-1]}
-    content = json.dumps(document, ensure_ascii=False, indent=1).encode()
-    export = StoredFile(key.file_name("json"), "application/json", "conversation.json")
-    context.files.keep(export.name, File(content, export.type))
-    return Say(Reply(context.say("export", turns=len(turns)), file=export))
+    """Write the turns to the bucket, oldest first; what does not fit is a part of its own.
+
+    The part begins with the turns of the millisecond that the argument names.
+    """
+    key, chosen = context.message.key, context.message.command.arguments
+    since = int(chosen) if re.fullmatch(r"\d{1,13}", chosen, re.ASCII) else 0
+    made = Export(MOST_EXPORT, lambda: context.deadline.left() > EXPORT_RESERVE)
+    turns = context.history.oldest(key, since)
+    file = StoredFile(key.file_name("json"), "application/json", "conversation.json")
+    document = made.chunks(key.conversation, context.timeline.profile, turns)
+    context.files.write(file.name, file.type, document)
+    name, buttons = "export", tuple[Button, ...]()
+    if made.next is not None:
+        name, buttons = "export_part", (context.button("button_export", f"/export {made.next}"),)
+    return Say(Reply(context.say(name, turns=made.turns), buttons, file=file))
 
 
 def _forget(context: Context) -> Result:
     choice = context.message.command.arguments.lower()
     if choice == "yes":
-        older = context.history.older(context.message.key)
-        context.files.delete([turn.reply.file.name for turn in older if turn.reply.file])
-        days = context.history.erase(context.message.key)
-        return replace(_sentence(context, "forgotten", days=days), discard_text=True)
+        backups = forget.erase(
+            context.history,
+            context.files,
+            context.message.key,
+            context.timeline.profile.moved_from,
+            lambda: context.deadline.left() - EXPORT_RESERVE,
+        )
+        forgotten = _sentence(context, "forgotten", backups=backups, letters=DEAD_LETTER_DAYS)
+        return replace(forgotten, discard_text=True)
     if choice == "no":
         return _sentence(context, "kept")
     erase = context.button("button_forget", "/forget yes")
@@ -193,7 +219,7 @@ def _stop(context: Context) -> Result:
 
 def _retry(context: Context) -> Result:
     message = context.message
-    earlier = until_break(context.history.older(message.key))
+    earlier = until_break(_newest(context))
     asked = (turn for turn in earlier if is_exchange(turn) and turn.origin is not Origin.STAFF)
     last = next(asked, None)
     if last is None:
@@ -215,7 +241,9 @@ def _failed_picture_prompt(turn: Turn) -> str:
 
 def _first_key(history: Turns, turn: Turn) -> TurnKey:
     """The key of the first turn for the message, which may have been retried before."""
-    while turn.links.replaces:
+    for _ in range(MOST_RETRIES):
+        if not turn.links.replaces:
+            break
         earlier = history.find(replace(turn.key, sort=turn.links.replaces))
         if earlier is None:
             break
@@ -244,7 +272,8 @@ def _shown_answer(turn: Turn, me: str) -> str:
 
 def _with_caption(text: str, caption: str) -> str:
     """The text of a picture, which begins with the caption; earlier versions did not escape it."""
-    after = text.removeprefix(escaped(caption)).removeprefix(caption)
+    shown = escaped(shortened(caption, LONGEST_CAPTION))
+    after = text.removeprefix(shown).removeprefix(caption)
     return _as_written(caption) + shortened_markdown(after, LONGEST_SHOWN)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from chatbot.conversation.attempt import Deadline
 from chatbot.conversation.progress import Progress
 from chatbot.core.completion import Spending
+from chatbot.core.files import File
 from chatbot.core.markdown import escaped
 from chatbot.core.message import Message
 from chatbot.core.ports import Channel, Files, Memory
@@ -21,11 +22,11 @@ class Context:
     """A message with everything that is needed to answer it.
 
     Each step takes a context and returns a changed one or a turn. `deadline` is when the answer
-    must be there; `spending` counts what the model is asked; `pictures` are the attached pictures
-    as `data:` URLs, `unread` the reasons why other attachments are left out. `heard` are the
-    transcripts of recordings that are known, by the recording's `source`. `shared` says that the
-    message is merged from several that can be answered apart; `can_wait`, that it may still be
-    delivered again for an attachment that cannot be loaded now. Example of a step:
+    must be there; `spending` counts what the model is asked; `pictures` are the attached pictures,
+    `unread` the reasons why other attachments are left out. `heard` are the transcripts of
+    recordings that are known, by the recording's `source`. `shared` says that the message is merged
+    from several that can be answered apart; `can_wait`, that it may still be delivered again for an
+    attachment that cannot be loaded now. Example of a step:
 
         def images_off(context: Context) -> Turn:
             return context.notice("images_off")
@@ -43,7 +44,7 @@ class Context:
     heard: dict[str, str] = field(default_factory=dict, repr=False)
     shared: bool = False
     can_wait: bool = True
-    pictures: tuple[str, ...] = field(default=(), repr=False)
+    pictures: tuple[File, ...] = field(default=(), repr=False)
     unread: tuple[str, ...] = ()
 
     @property

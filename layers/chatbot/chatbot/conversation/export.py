@@ -1,13 +1,54 @@
-"""Convert stored data of a conversation to JSON, for /export and `ops conversation export`."""
+"""Convert stored data of a conversation to JSON, for /export and `ops conversation export`.
+
+One turn at a time: a conversation may be larger than the function's memory.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from chatbot.core.timeline import ConversationProfile
 from chatbot.core.turn import Reply, Turn
+
+
+class Export:
+    """A document with a conversation's turns, oldest first, in pieces.
+
+    It ends before it has `most` bytes, and when `goes_on` is False; one turn it has at least.
+    Afterwards `turns` is how many it has, and `next` the time of the first that it has not, in
+    milliseconds since the epoch, None at the end of the conversation.
+    """
+
+    def __init__(self, most: int, goes_on: Callable[[], bool]) -> None:
+        self.turns = 0
+        self.next: int | None = None
+        self._left = most
+        self._goes_on = goes_on
+
+    def chunks(
+        self, conversation: str, profile: ConversationProfile, turns: Iterable[Turn]
+    ) -> Iterator[bytes]:
+        """Yield the document: `{"conversation": …, "person": …, "turns": […]}`."""
+        head = {"conversation": conversation, "person": exported_profile(profile)}
+        yield f'{_json(head)[:-2]},\n "turns": ['.encode(errors="replace")
+        for turn in turns:
+            text = f"{',' if self.turns else ''}\n{_json(exported(turn))}"
+            content = text.encode(errors="replace")
+            self._left -= len(content)
+            if self.turns and (self._left < 0 or not self._goes_on()):
+                self.next = turn.key.occurred_at
+                break
+            self.turns += 1
+            yield content
+        yield b"\n]}\n"
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1)
 
 
 def exported(turn: Turn) -> dict[str, Any]:

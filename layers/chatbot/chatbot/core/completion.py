@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from chatbot.core.errors import ModelUnavailable, SpendingExhausted
+from chatbot.core.files import File
 
 MOST_PAID = 3
 """Requests for one message, over all its deliveries and models, that the server may answer with
@@ -27,12 +28,12 @@ MOST_REQUESTS = 40
 class PromptLine:
     """One message of a prompt.
 
-    `role` is "system", "user" or "assistant"; `pictures` are `data:` URLs.
+    `role` is "system", "user" or "assistant"; `pictures` are those that it shows.
     """
 
     role: str
     content: str
-    pictures: tuple[str, ...] = ()
+    pictures: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

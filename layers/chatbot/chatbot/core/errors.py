@@ -13,6 +13,7 @@
     │   ├── HistoryUnavailable    DynamoDB refused or did not answer
     │   ├── FilesUnavailable      S3 refused or did not answer
     │   ├── ParametersUnavailable SSM refused or did not answer, and nothing is cached
+    │   ├── MemoryBusy            other conversations of the process hold the memory for files
     │   ├── ModelUnavailable      429, 5xx, timeout or connection, on every model of the list
     │   └── PostRefused           surely not posted: 429, or the connection never opened
     │       └── CredentialRefused the platform rejected our token; repeated, raises an alarm
@@ -108,6 +109,10 @@ class FilesUnavailable(Retryable):
 
 class ParametersUnavailable(Retryable):
     """SSM refused or did not answer, and no earlier settings are cached."""
+
+
+class MemoryBusy(Retryable):
+    """Other conversations of this process held the memory for files for too long."""
 
 
 class ModelUnavailable(Retryable):

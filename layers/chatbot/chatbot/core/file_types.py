@@ -6,6 +6,7 @@ https://www.iana.org/assignments/media-types and https://www.garykessler.net/lib
 
 from __future__ import annotations
 
+import codecs
 import re
 
 TEXT, PDF, UNKNOWN = "text/plain", "application/pdf", "application/octet-stream"
@@ -63,6 +64,8 @@ _PDF_HEADER_WITHIN = 1024
 """Bytes within which a PDF's header may stand (Adobe, implementation notes of PDF 1.7)."""
 _OFFICE_PARTS = (b"[Content_Types].xml", b"mimetypeapplication/")
 """Names in the archives that are documents: Office Open XML; OpenDocument and EPUB."""
+_SLICE = 65_536
+"""Bytes that are decoded at once."""
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -74,13 +77,25 @@ def type_of(content: bytes) -> str:
             return "application/vnd.office" if is_office else name
     if b"%PDF-" in content[:_PDF_HEADER_WITHIN] and b"%%EOF" in content[-_PDF_HEADER_WITHIN:]:
         return PDF
+    return TEXT if _is_utf8(content) else UNKNOWN
+
+
+def _is_utf8(content: bytes) -> bool:
+    """Whether it is text in UTF-8; in slices, since decoded it may need four times the memory."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    blank = True
     try:
-        text = content.decode()
+        for start in range(0, len(content), _SLICE):
+            text = decoder.decode(content[start : start + _SLICE])
+            if has_controls(text):
+                return False
+            blank = blank and not text.strip()
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return UNKNOWN
-    return TEXT if is_text(text) else UNKNOWN
+        return False
+    return not blank
 
 
-def is_text(text: str) -> bool:
-    """Whether it is text and no binary data: without control characters, not empty."""
-    return bool(text.strip()) and not _CONTROL_CHARACTER.search(text)
+def has_controls(text: str) -> bool:
+    """Whether it has control characters that no text has, but binary data does."""
+    return _CONTROL_CHARACTER.search(text) is not None

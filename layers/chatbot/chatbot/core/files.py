@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 
@@ -11,6 +12,19 @@ class File:
 
     content: bytes
     type: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileStream:
+    """A file of `size` bytes that is read in pieces, by `chunks`, which reads it anew at each call.
+
+    Whoever does not read it calls `close`. Reading raises FilesUnavailable.
+    """
+
+    type: str
+    size: int
+    chunks: Callable[[], Iterator[bytes]]
+    close: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ root (`bootstrap`).
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Protocol
 from chatbot.core.errors import ChatbotError
 
 if TYPE_CHECKING:
+    from chatbot.core.budget import Share
     from chatbot.core.completion import Completion, PromptLine, Spending
-    from chatbot.core.files import File
+    from chatbot.core.files import File, FileStream
     from chatbot.core.key import TurnKey
     from chatbot.core.message import Envelope, Media, Message
     from chatbot.core.timeline import ConversationProfile, Timeline
@@ -156,6 +158,7 @@ class Turns(Protocol):
     def read(self, conversation: str, turns: int) -> Timeline:
         """The profile and the newest turns: at least `turns` of them, if there are as many.
 
+        There are fewer where they are long: once they take MOST_HISTORY_BYTES, that is enough.
         Those under the conversation's earlier id (`moved_from`) follow its own.
         """
 
@@ -166,6 +169,12 @@ class Turns(Protocol):
         """Iterate over all turns with lower keys, newest first, page by page.
 
         Those under the conversation's earlier id follow its own.
+        """
+
+    def oldest(self, before: TurnKey, since: int = 0) -> Iterator[Turn]:
+        """Iterate over the same turns, oldest first, page by page.
+
+        `since` leaves out those that occurred earlier, in milliseconds since the epoch.
         """
 
 
@@ -273,10 +282,11 @@ class Memory(Turns, Profiles, Protocol):
         Idempotent: repeated with the same key, it lifts the same one.
         """
 
-    def erase(self, before: TurnKey) -> int:
+    def erase(self, before: TurnKey, seconds: float = math.inf) -> int:
         """Delete the profile and all turns below the key; store the key as `forgotten_before`.
 
-        Also under the conversation's earlier id.
+        Also under the conversation's earlier id. What is left after `seconds` raises
+        HistoryUnavailable: repeated, it goes on there.
         Returns the number of days for which backups still contain the deleted data.
         """
 
@@ -303,10 +313,11 @@ class Model(Protocol):
         Raises ContextTooLong, UselessAnswer, SpendingExhausted, too.
         """
 
-    def draw(self, prompt: str, seconds: float, spending: Spending) -> File:
+    def draw(self, prompt: str, seconds: float, spending: Spending, room: Share) -> File:
         """Generate a picture from a description within `seconds`.
 
-        Raises DrawingUnsupported, SpendingExhausted, UselessAnswer, too.
+        Takes the memory for it into `room` when it comes, and leaves there what the picture needs.
+        Raises DrawingUnsupported, SpendingExhausted, UselessAnswer, MemoryBusy, too.
         """
 
     def transcribe(self, audio: File, seconds: float, spending: Spending) -> str:
@@ -321,7 +332,10 @@ class Documents(Protocol):
     """Reads the text of documents."""
 
     def text_of(self, file: File, most: int, seconds: float) -> str:
-        """At most `most` characters of the text, read within `seconds`. Raises Unfetchable."""
+        """At most `most` characters of the text, read within `seconds`.
+
+        Raises Unfetchable, PostRefused.
+        """
 
 
 class Files(Protocol):
@@ -330,8 +344,14 @@ class Files(Protocol):
     def keep(self, name: str, file: File) -> None:
         """Write the file under `name`, replacing any earlier one."""
 
-    def load(self, name: str) -> File | None:
-        """Read a file; None when there is none, since the bucket expires files soon."""
+    def write(self, name: str, kind: str, chunks: Iterable[bytes]) -> None:
+        """Write a file of the type `kind` in pieces, likewise; after an error there is none."""
+
+    def load(self, name: str) -> FileStream | None:
+        """Begin to read a file; None when there is none, since the bucket expires files soon."""
+
+    def names(self, conversation: str) -> Iterator[str]:
+        """The names of all files of a conversation, read page by page."""
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete the files; a missing one is no error."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
-from chatbot.core.message import Author, Media, Message
+from chatbot.core.limits import LONGEST_COMMAND, LONGEST_DRAWING
+from chatbot.core.message import Author, Kind, Media, Message
 
 LONGEST_TEXT = 50_000
 """Characters that are stored of a message; fewer where it and its answer are too large for an item
@@ -168,7 +169,7 @@ class Turn:
             key=message.key,
             channel=message.channel,
             author=message.author,
-            text=message.text[:LONGEST_TEXT],
+            text=message.text[: _longest_text(message)],
             reply=reply,
             state=State.ANSWERED,
             origin=origin,
@@ -180,3 +181,10 @@ class Turn:
                 if media.kind == "photo" and len(media.source) <= _LONGEST_SOURCE
             ),
         )
+
+
+def _longest_text(message: Message) -> int:
+    """Characters that are stored of the text: of a command, no more than it can use."""
+    if message.kind is not Kind.COMMAND:
+        return LONGEST_TEXT
+    return LONGEST_DRAWING if message.command.name == "image" else LONGEST_COMMAND

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Collection, Iterator
+from io import BytesIO
 from ipaddress import IPv4Address
 from urllib.parse import SplitResult, urlsplit
 
@@ -18,6 +19,8 @@ from urllib3.exceptions import HTTPError
 from chatbot.core.errors import PostRefused, Unfetchable
 from chatbot.core.file_types import type_of
 from chatbot.core.files import File
+from chatbot.net.connections import TimedHttpPool, TimedHttpsPool
+from chatbot.net.deadline import ending
 from chatbot.net.tls import trust
 
 _PORTS = {"https": 443, "http": 80}
@@ -62,9 +65,14 @@ def fetch(
         raise Unfetchable("address") from None
     address = parts.hostname or "" if own else _public_address(parts, hosts, resolve)
     try:
-        content = b"".join(_download(parts, address, most, end))
+        with ending(end - time.monotonic()) as deadline:
+            # Unlike a list of the chunks and their sum, it needs the memory of the file once.
+            received = BytesIO()
+            for chunk in _download(parts, address, most, end):
+                received.write(chunk)
+            content = received.getvalue()
     except HTTPError as error:  # its text contains the URL, and Telegram's contains the token
-        raise PostRefused(type(error).__name__) from None
+        raise PostRefused("slow" if deadline.over else type(error).__name__) from None
     return File(content, type_of(content))
 
 
@@ -101,7 +109,7 @@ def _host_matches(allowed: str, host: str) -> bool:
 
 def _download(parts: SplitResult, address: str, most: int, end: float) -> Iterator[bytes]:
     """Download in chunks. Raises Unfetchable, PostRefused, HTTPError."""
-    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     # Decompressed, a small response could exceed the limit that its bytes are counted against.
     headers = {"Host": parts.netloc.rpartition("@")[2], "Accept-Encoding": "identity"}
     limits = urllib3.Timeout(total=max(end - time.monotonic(), 0.1))
@@ -133,8 +141,8 @@ def _download(parts: SplitResult, address: str, most: int, end: float) -> Iterat
 def _pool(parts: SplitResult, address: str) -> urllib3.HTTPConnectionPool:
     scheme, host, port = _origin(parts)
     if scheme == "http":
-        return urllib3.HTTPConnectionPool(address, port)
-    return urllib3.HTTPSConnectionPool(
+        return TimedHttpPool(address, port)
+    return TimedHttpsPool(
         address,
         port,
         server_hostname=host,  # `assert_hostname` would turn off the check of the shared context

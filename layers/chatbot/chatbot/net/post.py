@@ -8,26 +8,36 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError
+from urllib3.fields import RequestField
 
-from chatbot.core.errors import AmbiguousPost, ChatbotError, PostRefused
+from chatbot.core.errors import AmbiguousPost, ChatbotError, FilesUnavailable, PostRefused
+from chatbot.core.files import FileStream
+from chatbot.net.connections import POOLS
+from chatbot.net.deadline import ending
 from chatbot.net.tls import trust
 
 _CONNECT_SHARE = 0.3  # of the timeout
 _IDLE_SECONDS = 20.0
 _CONNECTIONS = 32
 
-Upload = tuple[str, bytes, str]
-"""Name, content and media type of a file to upload."""
+
+class Upload(NamedTuple):
+    """A file to upload, and the name under which it is."""
+
+    name: str
+    file: FileStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,7 @@ class Session(PoolManager):
 
     def __init__(self) -> None:
         super().__init__(maxsize=_CONNECTIONS, retries=False, ssl_context=trust())
+        self.pool_classes_by_scheme = POOLS
         self._used = 0.0
         self._lock = threading.Lock()  # no thread takes a connection that another is about to close
         # At DEBUG urllib3 logs the path of every request.
@@ -93,6 +104,8 @@ def send(
 ) -> Answer:
     """Make one request within `timeout` seconds and return the answer, whatever its status.
 
+    The time is for the whole of it, however slowly the server takes the request or answers.
+
     `params` go into the query, `fields` into a JSON body, or with `files` into a multipart form.
     Redirects are not followed.
 
@@ -102,14 +115,18 @@ def send(
         raise PostRefused("no address")  # urllib3 would default to http
     request: dict[str, Any] = {"headers": {**(headers or {})}, "body": body}
     if files:
-        request = {"headers": headers, "fields": {**_as_form(fields or {}), **files}}
+        form = _Form(fields or {}, files)
+        request = {"headers": {**(headers or {}), **form.headers}, "body": form}
     elif fields is not None:
         request["headers"]["Content-Type"] = "application/json"
         request["body"] = json.dumps(fields).encode()
     limits = Timeout(connect=timeout * _CONNECT_SHARE, read=timeout * (1 - _CONNECT_SHARE))
     target = f"{url}?{urlencode(params)}" if params else url
     try:
-        response = session.request(method, target, timeout=limits, redirect=False, **request)
+        with ending(timeout):
+            response = session.request(method, target, timeout=limits, redirect=False, **request)
+    except FilesUnavailable as error:  # the form broke off: no server takes it for the whole
+        raise PostRefused(f"files: {error}") from None
     except (ConnectTimeoutError, ValueError) as error:  # or no request could be formed
         raise PostRefused(type(error).__name__) from None
     except HTTPError as error:
@@ -121,12 +138,45 @@ def send(
     return Answer(response.status, _json_object(response.data), seconds)
 
 
-def _as_form(fields: Mapping[str, Any]) -> dict[str, str]:
-    """Form fields; a value that is not text is written as JSON."""
-    return {
-        name: field if isinstance(field, str) else json.dumps(field)
-        for name, field in fields.items()
-    }
+class _Form:
+    """A multipart form, whose files are read in pieces (RFC 7578).
+
+    A value of `fields` that is not text is written as JSON.
+    """
+
+    def __init__(self, fields: Mapping[str, Any], files: Mapping[str, Upload]) -> None:
+        self._boundary = os.urandom(16).hex()
+        self._parts: list[tuple[bytes, FileStream]] = []
+        for name, value in fields.items():
+            content = (value if isinstance(value, str) else json.dumps(value)).encode()
+            text = FileStream("", len(content), partial(iter, [content]))
+            self._parts.append((self._header(name, None, None), text))
+        for name, upload in files.items():
+            header = self._header(name, upload.name, upload.file.type)
+            self._parts.append((header, upload.file))
+        self._end = f"--{self._boundary}--\r\n".encode()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of the request."""
+        size = sum(len(header) + file.size + len(b"\r\n") for header, file in self._parts)
+        return {
+            "Content-Type": f"multipart/form-data; boundary={self._boundary}",
+            "Content-Length": str(size + len(self._end)),
+        }
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the form in pieces."""
+        for header, file in self._parts:
+            yield header
+            yield from file.chunks()
+            yield b"\r\n"
+        yield self._end
+
+    def _header(self, name: str, filename: str | None, kind: str | None) -> bytes:
+        field = RequestField(name, b"", filename)
+        field.make_multipart(content_type=kind)
+        return f"--{self._boundary}\r\n{field.render_headers()}".encode()
 
 
 def _json_object(content: bytes) -> Mapping[str, Any] | None:

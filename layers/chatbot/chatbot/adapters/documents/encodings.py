@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import codecs
 import re
+from dataclasses import dataclass
 
 import chardet
 
 from chatbot.core.errors import Unfetchable
-from chatbot.core.file_types import is_text
+from chatbot.core.file_types import has_controls
 
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -48,32 +49,66 @@ _LOOKED_AT = 50_000
 """Bytes by which the encoding is determined."""
 
 
-def decode(content: bytes) -> str:
-    """Return the text. Raises Unfetchable("unsupported") for what is no text."""
+_SLICE = 65_536
+"""Bytes that are decoded at once: a whole document would need four times its size and more."""
+
+
+def decode(content: bytes, most: int) -> str:
+    """Return the first `most` characters. Raises Unfetchable("unsupported") for what is no text."""
     marked = next((name for mark, name in _MARKS if content.startswith(mark)), None)
-    if marked:
-        text = content.decode(marked, "replace")
-    else:
-        text = _damaged_utf8(content) or _detected(content)
-    if not is_text(text) or text.count("\ufffd") * _READABLE > len(text):
+    text = _decoded(content, marked, most) if marked else _damaged_utf8(content, most)
+    if text is None and (found := _detected(content)):
+        text = _decoded(content, found, most)
+    if text is None or not text.is_text or text.broken * _READABLE > text.length:
         raise Unfetchable("unsupported")
-    return text
+    return text.beginning
 
 
-def _damaged_utf8(content: bytes) -> str:
-    """The text when nearly all beyond ASCII is UTF-8, as in a file that was cut; else ""."""
-    text = content.decode("utf-8-sig", "replace")
-    beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
-    return text if text.count("\ufffd") * 10 < beyond_ascii else ""
+@dataclass(slots=True)
+class _Text:
+    """What is known of a decoded text: its beginning, and counts of its characters."""
+
+    beginning: str = ""
+    length: int = 0
+    broken: int = 0
+    ascii: int = 0
+    has_words: bool = False
+    has_controls: bool = False
+
+    @property
+    def is_text(self) -> bool:
+        return self.has_words and not self.has_controls
 
 
-def _detected(content: bytes) -> str:
-    """The text by the encoding that fits it best; "" for none."""
+def _decoded(content: bytes, encoding: str, most: int) -> _Text:
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    found = _Text()
+    for start in range(0, len(content), _SLICE):
+        end = start + _SLICE
+        text = decoder.decode(content[start:end], final=end >= len(content))
+        if len(found.beginning) < most:
+            found.beginning += text[: most - len(found.beginning)]
+        found.length += len(text)
+        found.broken += text.count("\ufffd")
+        found.ascii += len(text.encode("ascii", "ignore"))
+        found.has_words = found.has_words or bool(text.strip())
+        found.has_controls = found.has_controls or has_controls(text)
+    return found
+
+
+def _damaged_utf8(content: bytes, most: int) -> _Text | None:
+    """The text when nearly all beyond ASCII is UTF-8, as in a file that was cut."""
+    text = _decoded(content, "utf-8-sig", most)
+    return text if text.broken * 10 < text.length - text.ascii else None
+
+
+def _detected(content: bytes) -> str | None:
+    """The encoding that fits the text best."""
     beyond = next((n for n, byte in enumerate(content) if byte > 0x7F), 0)
     start = max(0, beyond - _LOOKED_AT // 50)
     sample = content[start : start + _LOOKED_AT]
     if _is_western(sample):
-        return content.decode(_WESTERN, "replace")
+        return _WESTERN
     found = chardet.detect(
         sample,
         include_encodings=_ENCODINGS,
@@ -82,7 +117,7 @@ def _detected(content: bytes) -> str:
         prefer_superset=True,
         compat_names=False,
     )
-    return content.decode(found["encoding"], "replace") if found["encoding"] else ""
+    return found["encoding"]
 
 
 def _is_western(sample: bytes) -> bool:

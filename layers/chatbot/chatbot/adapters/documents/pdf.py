@@ -14,6 +14,7 @@ import threading
 import time
 
 from chatbot.core.errors import PostRefused, Unfetchable
+from chatbot.core.limits import PDF_MEMORY
 
 MOST_SECONDS = 20.0
 """Longest time to read a PDF; what was read by then is used."""
@@ -22,8 +23,8 @@ MOST_WAIT = 10.0
 AGAIN_AFTER = 5.0
 """Seconds after which a message is delivered again whose PDF had to wait for longer."""
 MOST_PAGES = 50
-MOST_MEMORY_MB = 128
-"""Address space of the process, in MB. A manual of 60 pages needs less than half of it."""
+MOST_MEMORY_MB = PDF_MEMORY // 1_000_000
+"""Address space of the process, in MB."""
 _PROGRAM = "from chatbot.adapters.documents.pdf_process import main; main({}, {}, {}, {})"
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "PYTHONHOME")
 """Variables that Python needs to start; all others, such as credentials, are kept from it."""

@@ -6,6 +6,8 @@ from chatbot.core.errors import Unfetchable
 from chatbot.core.file_types import ARCHIVES, OFFICE, PDF, TEXT, UNKNOWN
 from chatbot.core.files import File
 
+_LONGEST_CHARACTER = 4  # bytes in UTF-8
+
 
 class DocumentReader:
     """Reads documents.
@@ -16,11 +18,13 @@ class DocumentReader:
     def text_of(self, file: File, most: int, seconds: float) -> str:
         """See ports.Documents."""
         if file.type == TEXT:
-            return file.content.decode("utf-8-sig", "replace")[:most]
+            # Of the last character a part may be left.
+            beginning = file.content[: _LONGEST_CHARACTER * (most + 1)]
+            return beginning.decode("utf-8-sig", "ignore")[:most]
         if file.type == UNKNOWN:
             from chatbot.adapters.documents.encodings import decode
 
-            return decode(file.content)[:most]
+            return decode(file.content, most)
         if file.type == PDF:
             from chatbot.adapters.documents.pdf import read_pdf
 

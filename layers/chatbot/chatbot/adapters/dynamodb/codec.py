@@ -8,6 +8,7 @@ their fields: `made` is the reply's file, `leader` is `links.merged_into`, `aske
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from sys import getsizeof
 from typing import TYPE_CHECKING
 
 from chatbot.core.files import StoredFile
@@ -53,6 +54,11 @@ def pairs(item: Item, name: str) -> tuple[tuple[str, str], ...]:
     """Read pairs of texts that are stored as one list; empty where there is none."""
     halves = texts(item, name)
     return tuple(zip(halves[::2], halves[1::2], strict=False))
+
+
+def size(item: Item) -> int:
+    """Bytes of memory that the item's texts take."""
+    return sum(getsizeof(attribute.get("S", "")) for attribute in item.values())
 
 
 def key_of(key: TurnKey) -> dict[str, AttributeValueTypeDef]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -11,7 +13,9 @@ from chatbot.adapters.dynamodb import codec
 from chatbot.adapters.dynamodb.fitting import fitted
 from chatbot.adapters.dynamodb.state import DAY, PROFILE, StateItems
 from chatbot.adapters.dynamodb.table import ConditionFailed
+from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.key import TURN_PREFIX, TurnKey
+from chatbot.core.limits import MOST_HISTORY_BYTES
 from chatbot.core.ports import TurnExists
 from chatbot.core.timeline import Timeline, TurnPage
 from chatbot.core.turn import Claim, Origin, State, Turn
@@ -55,12 +59,15 @@ class Table(StateItems):
 
     def _read(self, conversation: str, turns: int) -> Timeline:
         found: list[Item] = []
-        complete = True
+        complete, size = True, 0
         pages = self._client.pages(conversation, forward=False, Limit=turns + _OTHER_ITEMS)
         for page, last in pages:
             found += page
             complete = last
-            if _count_own_turns(found) >= turns:
+            size += sum(map(codec.size, page))
+            enough = size >= MOST_HISTORY_BYTES or _count_own_turns(found) >= turns
+            # Other items than turns come first: the profile may be on a later page.
+            if enough and found and codec.text(found[-1], "sk") <= PROFILE:
                 break
         profile = next((item for item in found if codec.text(item, "sk") == PROFILE), {})
         return Timeline(codec.item_to_profile(profile), tuple(_turns(found)), complete)
@@ -112,9 +119,17 @@ class Table(StateItems):
         if moved_from := self._moved_from(before.conversation):
             yield from self._older(TurnKey(moved_from, before.sort))
 
-    def _older(self, before: TurnKey) -> Iterator[Turn]:
-        between = (TURN_PREFIX, before.sort)
-        pages = self._client.pages(before.conversation, between, forward=False, Limit=_PAGE)
+    def oldest(self, before: TurnKey, since: int = 0) -> Iterator[Turn]:
+        """Yield the turns below the key, oldest first (ports.Turns)."""
+        if moved_from := self._moved_from(before.conversation):
+            yield from self._older(TurnKey(moved_from, before.sort), since, forward=True)
+        yield from self._older(before, since, forward=True)
+
+    def _older(self, before: TurnKey, since: int = 0, *, forward: bool = False) -> Iterator[Turn]:
+        between = (f"{TURN_PREFIX}{since:013d}", before.sort)
+        if between[0] > between[1]:
+            return iter(())  # DynamoDB refuses such a range
+        pages = self._client.pages(before.conversation, between, forward=forward, Limit=_PAGE)
         return (turn for page, _ in pages for turn in _turns(page) if turn.key != before)
 
     def _moved_from(self, conversation: str) -> str:
@@ -209,19 +224,20 @@ class Table(StateItems):
             elif lifted and turn.origin is not Origin.COMMAND:
                 return
 
-    def erase(self, before: TurnKey) -> int:
+    def erase(self, before: TurnKey, seconds: float = math.inf) -> int:
         """Delete a conversation's items up to the key (ports.Memory).
 
         What is stored under the conversation's earlier id is erased first.
 
         `forgotten_before` is written first: if a delete fails, older events are still not answered.
         """
+        ends = time.monotonic() + seconds
         if moved_from := self._moved_from(before.conversation):
-            self._erase(TurnKey(moved_from, before.sort))
-        self._erase(before)
+            self._erase(TurnKey(moved_from, before.sort), ends)
+        self._erase(before, ends)
         return BACKUP_DAYS
 
-    def _erase(self, before: TurnKey) -> None:
+    def _erase(self, before: TurnKey, ends: float) -> None:
         tombstone = {
             **codec.key_of(TurnKey(before.conversation, PROFILE)),
             "forgotten_before": codec.value(before.sort),
@@ -229,9 +245,10 @@ class Table(StateItems):
         }
         self._client.put(tombstone)
         pages = self._client.pages(before.conversation, ProjectionExpression="pk, sk, event")
-        self._client.delete(
-            [item for page, _ in pages for item in page if _is_covered(item, before)]
-        )
+        for page, last in pages:
+            self._client.delete([item for item in page if _is_covered(item, before)])
+            if not last and time.monotonic() >= ends:
+                raise HistoryUnavailable("not all is erased yet")
 
     def rate(self, key: TurnKey, rating: int) -> None:
         """Set a turn's rating; nothing when it is gone (ports.Ratings)."""

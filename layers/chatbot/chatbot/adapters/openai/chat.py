@@ -173,7 +173,7 @@ class ChatModel:
         spending.begin_request()
         model, (seconds, last) = body["model"], time_left
         answer = Answer(model, holds_back)
-        with post(self._client, _PATH, body, seconds) as reply:
+        with post(self._client, _PATH, body, seconds, streamed=_has_pictures(body)) as reply:
             spending.count_paid()
             begun = False
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from weakref import finalize
@@ -23,10 +21,12 @@ from openai import (
     Timeout,
 )
 
+from chatbot.adapters.openai.body import Body
 from chatbot.adapters.openai.classify import classify
-from chatbot.adapters.openai.events import MOST_BYTES
 from chatbot.adapters.openai.failures import Failure, Kind
+from chatbot.core.limits import MOST_ANSWER_BODY
 from chatbot.core.settings import Settings
+from chatbot.net.deadline import Deadline, ending
 from chatbot.net.tls import trust
 
 CONNECT_SECONDS = 5.0
@@ -41,9 +41,13 @@ def connect(settings: Settings) -> OpenAI:
     The base URL's query (`?api-version=…`) goes along with each request. Azure, which wants it,
     takes its key in a header of its own (Azure OpenAI REST API reference, Authentication).
     """
+    # What it imports is loaded with a client only.
+    from chatbot.adapters.openai.timed import keep_deadlines
+
     key = settings.openai_api_key or "none"  # compatible servers may need none, but the SDK does
     address, _, query = settings.openai_base_url.partition("?")
     connections = DefaultHttpxClient(verify=trust(), event_hooks={"response": [_read_error]})
+    keep_deadlines(connections)
     client = OpenAI(
         api_key=key,
         base_url=address,
@@ -63,12 +67,12 @@ class Reply:
     if it was ended by `end_soon`.
     """
 
-    def __init__(self, response: Response, ends: float) -> None:
+    def __init__(self, response: Response, deadline: Deadline) -> None:
         self.broken = ""
         self._response = response
-        self._ends = ends
-        self._ends_soon = self._shut = False
-        self._timer: threading.Timer | None = None
+        self._deadline = deadline
+        self._ends = deadline.at
+        self._ends_soon = False
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the body as it arrives; ends silently, with `broken` set, if it breaks."""
@@ -77,18 +81,33 @@ class Reply:
         except TimeoutException:
             self.broken = "" if self._ends_soon else "timeout"
         except (HTTPError, StreamError):
-            if not (self._ends_soon and self._shut):
-                self.broken = "timeout" if time.monotonic() >= self._ends else "connection"
+            self.broken = "connection"
 
-    def json(self) -> Any:
-        """The body as JSON. Raises Failure when it is none, breaks off, or is an error."""
+    @property
+    def size(self) -> int | None:
+        """The length of the body, where the server says it."""
+        headers = self._response.headers
+        length = headers.get("content-length", "")
+        known = length.isdecimal() and "content-encoding" not in headers
+        return int(length) if known else None
+
+    def body(self, most: int) -> bytearray:
+        """The body. Raises Failure when it breaks off or has more than `most` bytes."""
         body = bytearray()
         for chunk in self.chunks():
             body += chunk
-            if len(body) > 2 * MOST_BYTES:
+            if len(body) > most:
                 raise Failure(Kind.AWAY, "too large", paid=True)
         if self.broken:
             raise Failure(Kind.AWAY, self.broken, paid=True)
+        return body
+
+    def json(self) -> Any:
+        """The body as JSON. Raises Failure when it is none, breaks off, or is an error."""
+        return self.value_of(self.body(MOST_ANSWER_BODY))
+
+    def value_of(self, body: bytearray) -> Any:
+        """The body as JSON, likewise."""
         try:
             value = json.loads(body)
         except (ValueError, RecursionError):
@@ -101,57 +120,49 @@ class Reply:
         """Allow only so many seconds for the rest of the body; None: all the time that is left."""
         left = self._ends - time.monotonic()
         self._ends_soon = seconds is not None
-        self.end_in(left if seconds is None else min(seconds, left))
+        self._deadline.end_in(left if seconds is None else min(seconds, left))
 
     def extend(self, seconds: float) -> None:
         """Allow `seconds` from now for the rest of the body."""
-        self._ends = time.monotonic() + seconds
-        self.end_in(seconds)
-
-    def end_in(self, seconds: float) -> None:
-        """Shut the connection down after `seconds`: its read timeout restarts with every chunk."""
-        self.release()
-        stream = self._response.extensions.get("network_stream")
-        if stream is not None:
-            connection = stream.get_extra_info("socket")
-            self._timer = threading.Timer(max(0.0, seconds), self._shut_down, [connection])
-            self._timer.daemon = True
-            self._timer.start()
-
-    def _shut_down(self, connection: socket.socket) -> None:
-        self._shut = True
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
-
-    def release(self) -> None:
-        """Do not shut the connection down."""
-        if self._timer:
-            self._timer.cancel()
+        self._deadline.end_in(seconds)
+        self._ends = self._deadline.at
 
 
 @contextmanager
 def post(
-    client: OpenAI, path: str, body: dict[str, Any], seconds: float, **options: Any
+    client: OpenAI,
+    path: str,
+    body: dict[str, Any],
+    seconds: float,
+    *,
+    streamed: bool = False,
+    **options: Any,
 ) -> Iterator[Reply]:
     """Send a request; the reply's body must be received within the block. Raises Failure.
 
+    `streamed` is for a body with pictures, which is sent in pieces.
+
     Uses the client's own `post`: `chat.completions.create` spends most of its time on searching the
-    prompt for values to convert, and its stream fails at much of what servers send.
+    prompt for values to convert, and its stream fails at much of what servers send. Everything
+    ends within `seconds`: a timeout alone would begin anew with every byte.
     """
-    ends = time.monotonic() + seconds
     opening = min(CONNECT_SECONDS, seconds / 4)
     options.setdefault("options", {})["timeout"] = Timeout(seconds - opening, connect=opening)
-    with sdk_errors():
-        response: Response = client.post(
-            path, cast_to=Response, body=body, stream=True, stream_cls=Stream[Any], **options
-        )
-    reply = Reply(response, ends)
-    try:
-        reply.end_in(ends - time.monotonic())
-        yield reply
-    finally:
-        reply.release()
-        response.close()
+    content: dict[str, Any] = {"body": body}
+    if streamed:
+        pieces = Body(body)
+        content = {"content": pieces.chunks()}
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(pieces))}
+        options["options"]["headers"] = headers
+    with ending(seconds) as deadline:
+        with sdk_errors():
+            response: Response = client.post(
+                path, cast_to=Response, stream=True, stream_cls=Stream[Any], **content, **options
+            )
+        try:
+            yield Reply(response, deadline)
+        finally:
+            response.close()
 
 
 @contextmanager
@@ -185,9 +196,5 @@ def _read_error(response: Response) -> None:
     """
     if not response.is_error:
         return
-    reply = Reply(response, time.monotonic() + ERROR_SECONDS)
-    reply.end_in(ERROR_SECONDS)
-    try:
+    with ending(ERROR_SECONDS):
         response.read()
-    finally:
-        reply.release()

@@ -13,10 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-MOST_EVENT = 4_000_000
-"""Size limit in bytes of a line and of an event. One may hold a whole answer, escaped."""
-MOST_BYTES = 20_000_000
-"""Size limit in bytes of a whole answer."""
+from chatbot.core.limits import MOST_ANSWER_BODY, MOST_ANSWER_STREAM
 
 _MOST_BEFORE = 65_536  # bytes of white space before the first line
 _MARK = b"\xef\xbb\xbf"
@@ -64,7 +61,7 @@ def _joined(start: bytes, rest: Iterable[bytes]) -> bytes:
     body = bytearray(start)
     for chunk in rest:
         body += chunk
-        if len(body) > MOST_BYTES:
+        if len(body) > MOST_ANSWER_BODY:
             raise Oversized
     return bytes(body)
 
@@ -75,7 +72,7 @@ def _events(start: bytes, rest: Iterable[bytes]) -> Iterator[Event]:
         if line.startswith(b"data:"):
             value = line[6:] if line[5:6] == b" " else line[5:]
             size += len(value)
-            if size > MOST_EVENT:
+            if size > MOST_ANSWER_BODY:
                 raise Oversized
             data.append(value)
         elif not line:
@@ -99,7 +96,7 @@ def _lines(start: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
     after_cr = False
     for chunk in _first(start, rest):
         total += len(chunk)
-        if total > MOST_BYTES:
+        if total > MOST_ANSWER_STREAM:
             raise Oversized
         # A CR ended its line at once, so that an LF after it, in the next chunk, ends none.
         part = chunk[1:] if after_cr and chunk[:1] == b"\n" else chunk
@@ -108,7 +105,7 @@ def _lines(start: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
             part = part.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         first, *more = part.split(b"\n")
         line += first
-        if len(line) > MOST_EVENT:
+        if len(line) > MOST_ANSWER_BODY:
             raise Oversized
         if more:
             yield bytes(line)

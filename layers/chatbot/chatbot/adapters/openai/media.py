@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import time
+from io import BytesIO
 from typing import Any
 
 from chatbot.adapters.openai.chat import ChatModel
 from chatbot.adapters.openai.connection import post
+from chatbot.adapters.openai.drawn import picture_in, picture_of
 from chatbot.adapters.openai.failures import Failure, Kind
+from chatbot.core.budget import Budget, Share
 from chatbot.core.completion import Spending
 from chatbot.core.errors import (
     DrawingUnsupported,
@@ -19,12 +21,11 @@ from chatbot.core.errors import (
     Unfetchable,
     UselessAnswer,
 )
-from chatbot.core.file_types import PICTURES, type_of
 from chatbot.core.files import File
+from chatbot.core.limits import MOST_DRAWN, in_base64
 from chatbot.net.fetch import fetch
 
-MOST_BYTES = 20_000_000
-"""Size limit in bytes of a picture that the server answers with a URL."""
+_MOST_DRAWN_BODY = in_base64(MOST_DRAWN) + 65_536
 
 _NO_ENDPOINT = ("404", "405", "501")  # statuses of servers that have no such endpoint
 
@@ -32,20 +33,23 @@ _NO_ENDPOINT = ("404", "405", "501")  # statuses of servers that have no such en
 class OpenAIModel(ChatModel):
     """Implements ports.Model with OPENAI_MODEL, IMAGE_MODEL and TRANSCRIBE_MODEL of one server."""
 
-    def draw(self, prompt: str, seconds: float, spending: Spending) -> File:
+    def draw(
+        self, prompt: str, seconds: float, spending: Spending, room: Share | None = None
+    ) -> File:
         """See ports.Model. The server may answer with the picture or its URL (OpenAI API, Images).
 
         `response_format` is not sent: current models refuse it, older ones then send a URL. An
         answer without a picture is asked for once more.
         """
         end = time.monotonic() + seconds
+        room = room or Share(Budget())
         model = self._settings.image_model
         if "drawing" in self._adaptations.of(model):
             raise DrawingUnsupported("no_pictures_drawn")
         body = {"model": model, "prompt": prompt}
         for again in (True, False):
             try:
-                return self._draw(body, end, spending)
+                return self._draw(body, end, spending, room)
             except Failure as failure:
                 if _is_missing(failure):
                     self._adaptations.refuses(model, "drawing")
@@ -83,7 +87,7 @@ class OpenAIModel(ChatModel):
         # The server takes the format from the file name's extension.
         name = f"recording.{audio.type.rpartition('/')[2]}"
         options: Any = {
-            "files": [("file", (name, audio.content, audio.type))],
+            "files": [("file", (name, BytesIO(audio.content), audio.type))],  # read in pieces
             "options": {"headers": {"Content-Type": "multipart/form-data"}},
         }
         path = "/audio/transcriptions"
@@ -95,38 +99,35 @@ class OpenAIModel(ChatModel):
             raise Failure(Kind.USELESS, "no transcript", paid=True)
         return str(said["text"]).strip()
 
-    def _draw(self, body: dict[str, Any], end: float, spending: Spending) -> File:
+    def _draw(self, body: dict[str, Any], end: float, spending: Spending, room: Share) -> File:
         spending.begin_request()
         with post(self._client, "/images/generations", body, end - time.monotonic()) as reply:
             spending.count_paid()
-            answer = reply.json()
+            size = min(reply.size or _MOST_DRAWN_BODY, _MOST_DRAWN_BODY)
+            room.take(2 * size, end - time.monotonic())  # the body and the picture
+            answer = reply.body(_MOST_DRAWN_BODY)
         try:
-            image = answer["data"][0]
-            if not image.get("b64_json"):
-                return self._fetched(image["url"], end - time.monotonic())
-            return _picture(base64.b64decode(image["b64_json"]))
+            file = picture_in(answer)
+            if file is None:
+                image = reply.value_of(answer)["data"][0]
+                file = self._fetched(image["url"], end - time.monotonic(), room)
         except (AttributeError, LookupError, TypeError, ValueError):
             raise Failure(Kind.USELESS, "no picture", paid=True) from None
+        room.shrink(2 * len(file.content))  # the SDK may copy it when it is stored
+        return file
 
-    def _fetched(self, url: str, seconds: float) -> File:
+    def _fetched(self, url: str, seconds: float, room: Share) -> File:
+        room.take(2 * MOST_DRAWN, seconds)
         local = [self._settings.openai_base_url.partition("?")[0]]
         try:
-            file = fetch(url, hosts=None, local=local, most=MOST_BYTES, seconds=seconds)
+            file = fetch(url, hosts=None, local=local, most=MOST_DRAWN, seconds=seconds)
         except Unfetchable as error:
             raise ModelRefused(f"picture {error.reason}") from None
         except PostRefused as error:
             raise ModelUnavailable(f"picture {error.reason}") from None
-        return _picture(file.content)
+        return picture_of(file.content)
 
 
 def _is_missing(failure: Failure) -> bool:
     """Whether the server does not have the model, or the endpoint: it may answer messages well."""
     return failure.reason == "unknown_model" or failure.name in _NO_ENDPOINT
-
-
-def _picture(content: bytes) -> File:
-    """The content as a picture. Raises ValueError when it is none."""
-    file = File(content, type_of(content))
-    if file.type not in PICTURES:
-        raise ValueError("no picture")
-    return file

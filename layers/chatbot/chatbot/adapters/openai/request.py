@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
+from chatbot.adapters.openai.body import DataUrl
 from chatbot.core.completion import PromptLine
 from chatbot.core.prompt import Prompt
 from chatbot.core.settings import Settings
@@ -94,5 +95,7 @@ def _content(line: PromptLine) -> str | list[dict[str, Any]]:
     """The text alone, or a list of parts with pictures (OpenAI API, image inputs)."""
     if not line.pictures:
         return line.content
-    pictures = [{"type": "image_url", "image_url": {"url": url}} for url in line.pictures]
+    pictures = [
+        {"type": "image_url", "image_url": {"url": DataUrl(picture)}} for picture in line.pictures
+    ]
     return [{"type": "text", "text": line.content}, *pictures]

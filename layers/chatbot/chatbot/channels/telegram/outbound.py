@@ -19,7 +19,7 @@ from chatbot.channels.telegram.update import NAME, Bot, chat_fields
 from chatbot.channels.text.entities import parts_of
 from chatbot.channels.text.split import utf16_length
 from chatbot.core.errors import AmbiguousPost, Malformed, PostRefused, Undeliverable, Unfetchable
-from chatbot.core.files import File
+from chatbot.core.files import File, FileStream
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Envelope, Media, Message
 from chatbot.core.ports import Settling
@@ -191,11 +191,11 @@ def _parts(text: str, limit: int) -> list[Part]:
     return parts_of(text, limit, utf16_length, formatting=True)
 
 
-def _method_for(part: Part, file: File | None) -> tuple[str, str, dict[str, Upload]]:
+def _method_for(part: Part, file: FileStream | None) -> tuple[str, str, dict[str, Upload]]:
     """Return the method, the name of its text's field ("" for `text`) and the file by its field."""
     if part.file is None or file is None:
         return "sendMessage", "", {}
-    shown = part.file.is_picture and len(file.content) <= PHOTO_LIMIT
+    shown = part.file.is_picture and file.size <= PHOTO_LIMIT
     kind = "photo" if shown else "document"
     return f"send{kind.title()}", "caption", {kind: posts.upload_of(part.file, file)}
 

@@ -1,0 +1,162 @@
+"""Attachments and drawn pictures take their memory from the budget that all conversations share."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode, encodebytes
+from contextlib import closing
+from typing import Any
+
+import pytest
+from werkzeug.wrappers import Request, Response
+
+from chatbot.adapters.openai.drawn import picture_in
+from chatbot.adapters.openai.media import OpenAIModel
+from chatbot.core.budget import Budget, Share
+from chatbot.core.completion import Spending
+from chatbot.core.errors import ModelUnavailable
+from chatbot.core.files import File
+from chatbot.core.limits import MOST_DRAWN, MOST_PICTURE_BYTES, PDF_RESIDENT, in_base64
+from chatbot.core.settings import Settings
+from chatbot.core.work import Done, HandBack
+from local.http.server import serve
+from tests.world import World
+
+MB = 1_000_000
+PNG = File(b"\x89PNG\r\n\x1a\n" + bytes(2 * MB), "image/png")
+PHOTO = ("photo", "here", 3 * MB)
+ONE = in_base64(10 * MB)
+
+
+class Noted(Budget):
+    """A budget that notes what is asked of it, and what is free while the model answers."""
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__(capacity)
+        self.asked: list[int] = []
+
+    def reserve(self, size: int, seconds: float) -> int:
+        self.asked.append(size)
+        return super().reserve(size, min(seconds, 0.01))
+
+    @property
+    def free(self) -> int:
+        return self._free
+
+
+@pytest.mark.parametrize(
+    ("media", "size"),
+    [
+        ([], 0),
+        ([("photo", "here", 3 * MB)], in_base64(3 * MB)),
+        ([("photo", "here")], ONE),
+        ([("photo", "here")] * 10, MOST_PICTURE_BYTES + ONE),
+        ([("audio", "here", 3 * MB)] * 2, 2 * in_base64(3 * MB)),
+        ([("audio", "here")] * 3, ONE),
+        ([("document", "here", 3 * MB)], in_base64(3 * MB) + PDF_RESIDENT),
+    ],
+)
+def test_what_a_message_may_need_is_taken_at_once(media: list[Any], size: int) -> None:
+    budget = Noted(200 * MB)
+    world = World(budget=budget)
+    world.channel.files["here"] = File(b"words", "audio/ogg")
+    world.handle(world.envelope("words", media=media))
+    assert budget.asked == [size]
+    assert budget.free == budget.capacity
+
+
+def test_while_the_model_answers_only_its_pictures_are_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    budget, free = Noted(50 * MB), list[int]()
+    world = World(budget=budget)
+    world.channel.files["here"] = PNG
+    plain = world.model.answer
+
+    def answer(*args: Any) -> Any:
+        free.append(budget.free)
+        return plain(*args)
+
+    monkeypatch.setattr(world.model, "answer", answer)
+    world.handle(world.envelope("[picture]", media=[PHOTO]))
+    assert free == [50 * MB - in_base64(len(PNG.content))]
+    assert budget.free == 50 * MB
+
+
+@pytest.mark.parametrize("how", ["sent", "replied to", "of the turn before", "retried"])
+def test_who_finds_no_memory_comes_again_and_nothing_is_counted(how: str) -> None:
+    budget = Noted(10 * MB)
+    world = World(budget=budget)
+    world.channel.files["here"] = PNG
+    if how in ("of the turn before", "retried"):
+        world.handle(world.envelope("[picture]", media=[PHOTO]))
+    ways: dict[str, Any] = {"sent": {"media": [PHOTO]}, "replied to": {"brought": [PHOTO]}}
+    fields = ways.get(how, {})
+    sent = world.envelope("/retry" if how == "retried" else "What is it?", **fields)
+    asked = len(world.model.prompts)
+    with budget.take(10 * MB, 0):
+        outcome = world.handle(sent)
+        assert isinstance(outcome, HandBack)
+        assert outcome.deliberate
+        assert isinstance(world.handle(sent, 2), HandBack)
+        assert len(world.model.prompts) == asked
+        assert "memory" in str(world.journal.warnings[-1]).lower()
+        assert world.history.tries["telegram:42"][1].crashes == 0
+    assert world.handle(sent, 3) == Done()
+    assert len(world.model.prompts[-1][-1].pictures) == 1
+    assert budget.free == budget.capacity
+
+
+def test_others_are_answered_meanwhile() -> None:
+    budget = Noted(10 * MB)
+    world = World(budget=budget)
+    with budget.take(10 * MB, 0):
+        assert world.handle(world.envelope("words")) == Done()
+
+
+def test_a_drawn_picture_is_taken_out_of_what_it_comes_in() -> None:
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9
+    encoded = b64encode(picture).decode()
+    assert "/" in encoded
+    for body in (
+        json.dumps({"created": 1, "data": [{"b64_json": encoded, "revised_prompt": "a fox"}]}),
+        json.dumps({"data": [{"b64_json": encoded}]}).replace("/", "\\/"),
+        json.dumps({"data": [{"b64_json": encodebytes(picture).decode()}]}),
+    ):
+        found = picture_in(bytearray(body.encode()))
+        assert found == File(picture, "image/png")
+    assert picture_in(bytearray(b'{"data": [{"url": "https://example.com/p.png"}]}')) is None
+    with pytest.raises(ValueError, match="picture"):
+        picture_in(bytearray(b'{"data": [{"b64_json": "d29yZHM="}]}'))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_memory_of_a_drawn_picture_is_taken_when_it_comes(known: bool) -> None:
+    budget, picture = Noted(200 * MB), PNG.content
+    body = json.dumps({"data": [{"b64_json": b64encode(picture).decode()}]}).encode()
+    lengths = [len(body)] if known else []
+
+    def respond(request: Request) -> Response:
+        assert budget.asked == [], "not while the server draws"
+        response = Response(body if known else iter([body]), mimetype="application/json")
+        assert response.content_length == (lengths[0] if known else None)
+        return response
+
+    with closing(serve(Request.application(respond))) as server:
+        model = OpenAIModel(Settings(openai_base_url=server.url))
+        with Share(budget) as room:
+            assert model.draw("a fox", 10, Spending(), room).content == picture
+            assert room.size == 2 * len(picture)
+    assert budget.asked == [2 * (len(body) if known else in_base64(MOST_DRAWN) + 65_536)]
+    assert budget.free == budget.capacity
+
+
+def test_a_drawn_picture_that_is_too_large_is_not_taken() -> None:
+    def respond(request: Request) -> Response:
+        body = b'{"data": [{"b64_json": "' + b"A" * (in_base64(MOST_DRAWN) + 70_000) + b'"}]}'
+        return Response(body, mimetype="application/json")
+
+    with closing(serve(Request.application(respond))) as server:
+        model = OpenAIModel(Settings(openai_base_url=server.url))
+        with pytest.raises(ModelUnavailable, match="too large"):
+            model.draw("a fox", 10, Spending())
