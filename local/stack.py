@@ -34,6 +34,7 @@ from local.standins.faults import Faults, FaultyApp, OperationOf, aws_error, aws
 from local.standins.graph import GraphStandIn
 from local.standins.openai import OpenAIStandIn
 from local.standins.telegram import TelegramStandIn
+from ops.printing import say
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -58,7 +59,7 @@ class Options:
     parameters: Mapping[str, str] = field(default_factory=dict)
     # Seconds, by logical id, in place of the template's; the queue's visibility timeout follows.
     timeouts: Mapping[str, int] = field(default_factory=dict)
-    log: LogSink = print  # takes what functions print that run in processes
+    log: LogSink = say  # takes what functions print that run in processes
     progress: LogSink = lambda text: None  # takes a line for each part that is being started
     poller: type[Poller] = Poller
     root: Path = ROOT  # the folder of template.yaml and `.env`

@@ -6,8 +6,6 @@ The table's point-in-time recovery still holds a forgotten conversation for up t
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
 from datetime import UTC, datetime
 
@@ -20,6 +18,7 @@ from chatbot.core.key import TURN_PREFIX, TurnKey
 from chatbot.core.ports import now_ms
 from chatbot.core.turn import Turn
 from ops import target
+from ops.printing import complain, say, say_json
 from ops.stored import settings_of
 from ops.target import Target
 
@@ -37,19 +36,17 @@ def run(chosen: argparse.Namespace) -> int:
     try:
         if chosen.what == "forget":
             gone = forget(stack, chosen.conversation)
-            print(
-                f"{gone} turns of {chosen.conversation} erased; its next message starts a new one"
-            )
+            say(f"{gone} turns of {chosen.conversation} erased; its next message starts a new one")
             return 0
         count = 0
         for turn in turns(stack, chosen.conversation):
-            print(_line(turn) if chosen.what == "show" else _json(turn))
+            _show(turn) if chosen.what == "show" else say_json(exported(turn))
             count += 1
     except (BotoCoreError, ClientError, HistoryUnavailable, InvalidSetting) as error:
-        print(f"table: {error}", file=sys.stderr)
+        complain(f"table: {error}")
         return 1
     if not count:
-        print(f"no turns are stored for {chosen.conversation}", file=sys.stderr)
+        complain(f"no turns are stored for {chosen.conversation}")
     return 0 if count else 1
 
 
@@ -89,14 +86,8 @@ def _table(stack: Target, retention_days: int) -> Table:
     return Table(stack.client("dynamodb"), name, now_ms, retention_days)
 
 
-def _line(turn: Turn) -> str:
+def _show(turn: Turn) -> None:
     when = datetime.fromtimestamp(turn.key.occurred_at / 1000, UTC)
-    return (
-        f"{when:%Y-%m-%d %H:%M:%S} UTC  {turn.state.value} ({turn.origin.value})\n"
-        f"  person: {turn.text}\n"
-        f"  answer: {turn.reply.text}"
-    )
-
-
-def _json(turn: Turn) -> str:
-    return json.dumps(exported(turn), ensure_ascii=False)
+    say(f"{when:%Y-%m-%d %H:%M:%S} UTC  {turn.state.value} ({turn.origin.value})")
+    say(f"  person: {turn.text}")
+    say(f"  answer: {turn.reply.text}")

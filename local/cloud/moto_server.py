@@ -16,6 +16,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from local.cloud.moto_fixes import dynamodb, sqs
 from local.http.server import serve
+from ops.printing import print_errors_safely, say
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -29,7 +30,7 @@ def main() -> None:
     create_backend_app("cloudformation")
     server = serve(_serialised(DomainDispatcherApplication(create_backend_app)))
     with suppress(BrokenPipeError):  # the stack has ended already
-        print(server.url, flush=True)
+        say(server.url)
         sys.stdin.read()  # ends when the stack does, however it ends
     os._exit(0)  # nothing to save, and tidying up takes a second
 
@@ -50,4 +51,5 @@ def _serialised(app: WSGIApplication) -> WSGIApplication:
 
 
 if __name__ == "__main__":
+    print_errors_safely()
     main()

@@ -276,6 +276,18 @@ def test_export_holds_everything() -> None:
     assert "claim_token" not in json.dumps(document)
 
 
+def test_an_export_can_be_shown_in_a_terminal() -> None:
+    hostile = "\x1b[2J\x9b1m\x7f\u202eabc\u2028\u2066\x85\r\n\t end"
+    world = World(hostile)
+    say(world, hostile, name=hostile)
+    made = say(world, "/export").reply.file
+    assert made is not None
+    written = world.files.files[made.name].content.decode()
+    assert not {*written} & {*hostile} - {*" abcdenm12J[\n"}
+    (turn,) = json.loads(written)["turns"]
+    assert turn["text"] == turn["author"]["name"] == hostile
+
+
 def test_an_export_that_could_not_be_kept_is_tried_again() -> None:
     world = World()
 

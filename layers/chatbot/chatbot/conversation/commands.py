@@ -6,7 +6,6 @@ again. Its effect must therefore be idempotent by the message's key.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -18,6 +17,7 @@ from chatbot.core.key import TurnKey
 from chatbot.core.markdown import begins_block, defines, escaped, shortened, shortened_markdown
 from chatbot.core.message import Author, Command, Kind, Message
 from chatbot.core.ports import Turns
+from chatbot.core.printable import printable_json
 from chatbot.core.timeline import exchanges, is_exchange, until_break
 from chatbot.core.turn import Button, Links, Origin, Reply, Turn
 
@@ -167,7 +167,7 @@ def _export(context: Context) -> Result:
     turns = [exported(turn) for turn in context.history.older(key)]
     person = exported_profile(context.timeline.profile)
     document = {"conversation": key.conversation, "person": person, "turns": turns[::-1]}
-    content = json.dumps(document, ensure_ascii=False, indent=1).encode()
+    content = printable_json(document, indent=1).encode()
     export = StoredFile(key.file_name("json"), "application/json", "conversation.json")
     context.files.keep(export.name, File(content, export.type))
     return Say(Reply(context.say("export", turns=len(turns)), file=export))
