@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 from local.cli.event_forms import refused
 from local.cloud.event_source import to_event
 from local.cloud.template import ROOT
-from local.http.server import HOST
+from local.http.pages import HOST
 from local.stack import Options, Stack
 from local.standins.people import Person, Signer
 from ops.printing import complain, say_json

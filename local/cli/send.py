@@ -11,7 +11,7 @@ import requests
 
 from local import config
 from local.cloud.template import ROOT
-from local.http.server import HOST
+from local.http.pages import HOST
 from local.standins.people import Person, Post, Signer
 from ops.printing import complain, say
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from local.cloud.moto_fixes import dynamodb, sqs
+from local.http.pages import nowhere
 from local.http.server import serve
 from ops.printing import print_errors_safely, say
 
@@ -28,7 +29,8 @@ def main() -> None:
     dynamodb.apply()
     # Imports all services: that takes long, and happens while the stack starts.
     create_backend_app("cloudformation")
-    server = serve(_serialised(DomainDispatcherApplication(create_backend_app)))
+    app = DomainDispatcherApplication(create_backend_app)
+    server = serve(_serialised(app), pages=nowhere)
     with suppress(BrokenPipeError):  # the stack has ended already
         say(server.url)
         sys.stdin.read()  # ends when the stack does, however it ends
