@@ -9,6 +9,7 @@ from pathlib import Path
 
 from local.config import DEFAULT_PORT
 from local.standins.people import CHANNELS
+from ops.printing import print_errors_safely
 
 FUNCTIONS = ("WebhookFunction", "WorkerFunction", "WebFunction", "SetupFunction")
 
@@ -101,4 +102,5 @@ def _default_port() -> int:
 
 
 if __name__ == "__main__":
+    print_errors_safely()
     sys.exit(main())

@@ -1,4 +1,7 @@
-"""Settings of the local stack: from the environment, then `.env`, then development values."""
+"""Settings of the local stack: from the environment, then `.env`, then development values.
+
+A setting whose name shells use for something else is taken from `.env` alone.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,9 @@ DEVELOPMENT = {
     "WEB_ACCESS": "open",
     "WEB_SESSION_KEY": "local-web-session-key-0123456789abcdef",
 }
+# A list of languages such as "en_GB:en", which desktops export (GNU gettext manual, "The LANGUAGE
+# variable"). The bot's setting of that name is one language.
+_OF_THE_SHELL = frozenset({"LANGUAGE"})
 # Names of the settings that are stored as secrets.
 SECRETS = frozenset(info.name for info in settings.describe() if info.readers)
 
@@ -35,6 +41,7 @@ def load(root: Path, environment: Mapping[str, str] = os.environ) -> dict[str, s
     """Settings by name. `root` is the folder of `.env`. An empty string counts as not set."""
     from_file = dotenv_values(root / ".env")
     names = [info.name for info in settings.describe()]
-    sources = (environment, from_file, DEVELOPMENT)
+    exported = {name: each for name, each in environment.items() if name not in _OF_THE_SHELL}
+    sources = (exported, from_file, DEVELOPMENT)
     found = {name: next(filter(None, (each.get(name) for each in sources)), "") for name in names}
     return {name: value for name, value in found.items() if value}

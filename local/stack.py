@@ -27,13 +27,15 @@ from local.cloud.http_api import HttpApi
 from local.cloud.invoker import Invoker, Runtime
 from local.cloud.runtime import Function, LogSink, Result
 from local.cloud.template import ROOT, Template
+from local.http.pages import CONTAINERS_HOST, Pages, at_links, nowhere, outside_local
 from local.http.proxy import Proxy
 from local.http.recorder import Recorder
-from local.http.server import CONTAINERS_HOST, Running, serve
+from local.http.server import Running, serve
 from local.standins.faults import Faults, FaultyApp, OperationOf, aws_error, aws_operation
 from local.standins.graph import GraphStandIn
 from local.standins.openai import OpenAIStandIn
 from local.standins.telegram import TelegramStandIn
+from ops.printing import say
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -58,7 +60,7 @@ class Options:
     parameters: Mapping[str, str] = field(default_factory=dict)
     # Seconds, by logical id, in place of the template's; the queue's visibility timeout follows.
     timeouts: Mapping[str, int] = field(default_factory=dict)
-    log: LogSink = print  # takes what functions print that run in processes
+    log: LogSink = say  # takes what functions print that run in processes
     progress: LogSink = lambda text: None  # takes a line for each part that is being started
     poller: type[Poller] = Poller
     root: Path = ROOT  # the folder of template.yaml and `.env`
@@ -221,11 +223,12 @@ class Stack:
     def _record(self, name: str, app: WSGIApplication, operation_of: OperationOf) -> str:
         recorded = self.recorder.around(name, app, operation_of)
         self.add_app(f"/_local/{name}", recorded)
-        self.servers[name] = self._serve(recorded)
+        pages = at_links if name == "aws" else nowhere
+        self.servers[name] = self._serve(recorded, pages=pages)
         return self.servers[name].url
 
-    def _serve(self, app: WSGIApplication, port: int = 0) -> Running:
-        server = serve(app, port)
+    def _serve(self, app: WSGIApplication, port: int = 0, pages: Pages = outside_local) -> Running:
+        server = serve(app, port, pages)
         self._closing.callback(server.close)
         return server
 

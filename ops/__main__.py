@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from chatbot import __version__
 from ops import conversation, credentials, doctor, redrive, register, stats, tail
+from ops.printing import complain, print_errors_safely
 from ops.target import NoTarget
 
 COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[..., int]]] = {
@@ -39,9 +40,10 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         return int(chosen.run(chosen))
     except NoTarget as reason:
-        print(reason, file=sys.stderr)
+        complain(reason)
         return 1
 
 
 if __name__ == "__main__":
+    print_errors_safely()
     sys.exit(main())

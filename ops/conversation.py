@@ -1,31 +1,25 @@
 """Show, export or forget one conversation, such as telegram:42; show and export print its texts.
 
-The table's point-in-time recovery still holds a forgotten conversation for up to 35 days, the
-dead-letter queue its messages that could not be processed for up to 14.
+What a person wrote in groups belongs to the groups' conversations: `forget telegram:42 --in-groups`
+erases that, too, and `forget telegram:-100 --author 42` erases it in one group. The table's
+point-in-time recovery still holds what was erased for up to 35 days, the dead-letter queue messages
+that could not be processed for up to 14.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import math
-import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chatbot.adapters.dynamodb.turns import Table
-from chatbot.adapters.s3 import Bucket
 from chatbot.conversation.export import exported
-from chatbot.conversation.forget import erase
 from chatbot.core.errors import FilesUnavailable, HistoryUnavailable, InvalidSetting
 from chatbot.core.key import TURN_PREFIX, TurnKey
-from chatbot.core.ports import now_ms
 from chatbot.core.turn import Turn
-from ops import target
-from ops.stored import settings_of
+from ops import forgetting, target
+from ops.printing import complain, say, say_json
 from ops.target import Target
 
 
@@ -33,32 +27,61 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("what", choices=["show", "export", "forget"])
     parser.add_argument("conversation", metavar="CONVERSATION")
+    whose = parser.add_mutually_exclusive_group()
+    whose.add_argument(
+        "--in-groups",
+        action="store_true",
+        help="with forget: also what the person of this private conversation wrote in groups, and "
+        "the answers to that; reads the whole table",
+    )
+    whose.add_argument(
+        "--author",
+        metavar="ID",
+        help="with forget: only what the person with this id of the platform wrote in the "
+        "conversation, and the answers to that",
+    )
     target.arguments(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Run the command. Returns the exit code; raises NoTarget."""
+    if chosen.what != "forget" and (chosen.in_groups or chosen.author):
+        complain("--in-groups and --author are for forget")
+        return 2
     stack = target.find(chosen)
     try:
         if chosen.what == "forget":
-            gone = forget(stack, chosen.conversation)
-            print(
-                f"{gone} turns of {chosen.conversation} erased; its next message starts a new one"
-            )
+            _forget(stack, chosen)
             return 0
         count = 0
         for turn in turns(stack, chosen.conversation):
-            print(_line(turn) if chosen.what == "show" else _json(turn))
+            _show(turn) if chosen.what == "show" else say_json(exported(turn))
             count += 1
     except FilesUnavailable as error:
-        print(f"bucket: {error}", file=sys.stderr)
+        complain(f"bucket: {error}")
         return 1
     except (BotoCoreError, ClientError, HistoryUnavailable, InvalidSetting) as error:
-        print(f"table: {error}", file=sys.stderr)
+        complain(f"table: {error}")
         return 1
     if not count:
-        print(f"no turns are stored for {chosen.conversation}", file=sys.stderr)
+        complain(f"no turns are stored for {chosen.conversation}")
     return 0 if count else 1
+
+
+def _forget(stack: Target, chosen: argparse.Namespace) -> None:
+    name = chosen.conversation
+    if chosen.author:
+        count = forgetting.forget_author(stack, name, chosen.author)
+        say(f"{count} turns of {name} emptied: those that {chosen.author} wrote")
+        return
+    count = forgetting.forget(stack, name)
+    say(f"{count} turns of {name} erased; its next message starts a new one")
+    if not chosen.in_groups:
+        say("what the same person wrote in groups is kept: --in-groups erases that, too")
+        return
+    for group in forgetting.groups_with(stack, name):
+        count = forgetting.forget_author(stack, group, name.partition(":")[2])
+        say(f"{count} turns of {group} emptied: those that the same person wrote")
 
 
 def turns(stack: Target, conversation: str) -> Iterator[Turn]:
@@ -67,43 +90,11 @@ def turns(stack: Target, conversation: str) -> Iterator[Turn]:
     Raises HistoryUnavailable, NoTarget.
     """
     everything = TurnKey(conversation, TURN_PREFIX + ":")  # ":" sorts after every digit
-    return _table(stack, retention_days=1).oldest(everything)
+    return forgetting.table_of(stack).oldest(everything)
 
 
-def forget(stack: Target, conversation: str) -> int:
-    """Erase all turns and generated files up to the end of this second, and write a tombstone.
-
-    Returns how many turns were erased; raises FilesUnavailable, HistoryUnavailable. Messages older
-    than the tombstone are not answered, even when they are redriven from the dead-letter queue. A
-    message that is being answered at this moment may still store its turn: run the command again to
-    erase that too.
-    """
-    # Telegram gives a message's time in whole seconds. Without the wait, a message written later in
-    # this second would be as old as the tombstone.
-    ends = (now_ms() // 1000 + 1) * 1000
-    time.sleep((ends - now_ms()) / 1000)
-    until = TurnKey(conversation, f"{TURN_PREFIX}{ends:013d}")
-    table = _table(stack, settings_of(stack).retention_days)
-    count = sum(1 for _ in table.older(until))
-    bucket = Bucket(target.name_of(stack, "FilesBucket"), lambda: stack.client("s3"))
-    earlier_id = table.read(conversation, 1).profile.moved_from
-    erase(table, bucket, until, earlier_id, lambda: math.inf)
-    return count
-
-
-def _table(stack: Target, retention_days: int) -> Table:
-    name = target.name_of(stack, "TableName")
-    return Table(stack.client("dynamodb"), name, now_ms, retention_days)
-
-
-def _line(turn: Turn) -> str:
+def _show(turn: Turn) -> None:
     when = datetime.fromtimestamp(turn.key.occurred_at / 1000, UTC)
-    return (
-        f"{when:%Y-%m-%d %H:%M:%S} UTC  {turn.state.value} ({turn.origin.value})\n"
-        f"  person: {turn.text}\n"
-        f"  answer: {turn.reply.text}"
-    )
-
-
-def _json(turn: Turn) -> str:
-    return json.dumps(exported(turn), ensure_ascii=False)
+    say(f"{when:%Y-%m-%d %H:%M:%S} UTC  {turn.state.value} ({turn.origin.value})")
+    say(f"  person: {turn.text}")
+    say(f"  answer: {turn.reply.text}")

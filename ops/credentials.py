@@ -22,6 +22,7 @@ from chatbot.core.errors import InvalidSetting
 from chatbot.core.settings import Settings, load
 from ops import channels, model, secret_values, target
 from ops.findings import OPS, Finding, Level, broken, ok, show, warning
+from ops.printing import complain, say
 from ops.stored import SECRETS, Stored
 
 SET = "set"
@@ -84,7 +85,7 @@ def run(chosen: argparse.Namespace) -> int:
                 break
             given |= again
     except InvalidSetting as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 2
     if chosen.check:
         return code
@@ -96,7 +97,7 @@ def run(chosen: argparse.Namespace) -> int:
         if name not in refused and stored.get(name) != value
     }
     store.write(changed)
-    print(f"stored below {path}: {', '.join(changed) or 'nothing new'}")
+    say(f"stored below {path}: {', '.join(changed) or 'nothing new'}")
     return code
 
 
@@ -142,7 +143,7 @@ def _collect(
     elif not _only_named(chosen):
         given = secret_values.from_environment()
         if given:
-            print(f"from the environment: {', '.join(given)}")
+            say(f"from the environment: {', '.join(given)}")
     generable = secret_values.generated_names()
     replaced = [name for name in chosen.replace if name not in given]
     to_ask = [name for name in replaced if name not in generable]

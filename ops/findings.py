@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ops.printing import say
+
 OPS = ".venv/bin/python -m ops"
 """How a fix names these commands: as they work in any shell whose folder is the repository's."""
 SAM = ".venv/bin/sam"
@@ -57,9 +59,9 @@ def show(findings: Iterable[Finding], options: str = "") -> int:
     """
     worst = 0
     for finding in findings:
-        print(f"{finding.level.value:<8} {finding.name:<24} {finding.text}", flush=True)
+        say(f"{finding.level.value:<8} {finding.name:<24} {finding.text}")
         if finding.fix and finding.level is not Level.OK:
             fix = _COMMAND.sub(lambda found: f"{found[0]} {options}".rstrip(), finding.fix)
-            print(f"{'':<8} {'':<24} → {fix}", flush=True)
+            say(f"{'':<8} {'':<24} → {fix}")
         worst = max(worst, int(finding.level is Level.BROKEN))
     return worst

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TextIO
 
+from ops.printing import say
+
 # The runtime emulator's reports about its own work.
 _EMULATOR = re.compile(r"(START|END|REPORT|INIT_START) |INIT REPORT|.*\(rapid\)|.*\[INFO\]")
 # Small reads that an open page repeats all the time.
@@ -35,7 +37,7 @@ class LogPrinter:
         """
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             entry = None
         if not isinstance(entry, dict):
             if line.strip() and not _EMULATOR.match(line):
@@ -63,8 +65,7 @@ class LogPrinter:
         )
 
     def _print(self, line: str) -> None:
-        self._out.write(line + "\n")
-        self._out.flush()
+        say(line, self._out)
 
 
 def _readable(entry: Mapping[str, Any]) -> str:
@@ -72,7 +73,7 @@ def _readable(entry: Mapping[str, Any]) -> str:
     values = " ".join(f"{name}={value}" for name, value in entry.items() if name not in _PLACED)
     level = entry.get("level", "")
     shown_level = f" {level}" if level in _LEVELS_SHOWN else ""
-    at = entry.get("timestamp", "")[11:23].replace(",", ".")
+    at = str(entry.get("timestamp", ""))[11:23].replace(",", ".")
     return f"{at}  {entry.get('service', ''):<9} {entry.get('message', '')}{shown_level}  {values}"
 
 

@@ -7,7 +7,6 @@ message that is sent twice this way is still answered once: the worker finds its
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from chatbot.adapters.sqs import group_of
 from chatbot.core.errors import Malformed
 from chatbot.core.message import Envelope
 from ops import target
+from ops.printing import complain, say
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -47,7 +47,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Run the command. Returns the exit code, 2 without a choice of letters; raises NoTarget."""
     if not (chosen.dry_run or chosen.all or chosen.conversation):
-        print("choose --dry-run, --all or --conversation C", file=sys.stderr)
+        complain("choose --dry-run, --all or --conversation C")
         return 2
     stack = target.find(chosen)
     redrive = Redrive(
@@ -63,15 +63,15 @@ def run(chosen: argparse.Namespace) -> int:
             if not chosen.dry_run:
                 redrive.send_back(letter)
             count += 1
-            print(letter.line())
+            say(letter.line())
         left = redrive.left()
     except (BotoCoreError, ClientError) as error:
-        print(f"stopped after {count}: {error}", file=sys.stderr)
+        complain(f"stopped after {count}: {error}")
         return 1
     finally:
         redrive.release()
     done = "found" if chosen.dry_run else "sent back"
-    print(f"{count} {done}; about {left} in the dead-letter queue")
+    say(f"{count} {done}; about {left} in the dead-letter queue")
     return 0
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chatbot.core.key import TURN_PREFIX, TurnKey
 from chatbot.core.turn import Origin, State
 from ops import target
+from ops.printing import complain, say
 from ops.target import Target
 
 _ATTRIBUTES = "sk channel state origin rating opened_at tokens_in tokens_out".split()
@@ -81,15 +81,15 @@ def run(chosen: argparse.Namespace) -> int:
             day = datetime.fromtimestamp(occurred, UTC).strftime("%Y-%m-%d")
             rows[day, turn.get("channel", "?")].add(turn)
     except (BotoCoreError, ClientError) as error:
-        print(f"table: {error}", file=sys.stderr)
+        complain(f"table: {error}")
         return 1
-    print(_LINE.format(*_HEAD.split(",")))
+    say(_LINE.format(*_HEAD.split(",")))
     for (day, channel), row in sorted(rows.items()):
         cost = (row.tokens_in * chosen.price_in + row.tokens_out * chosen.price_out) / 1e6
         p50, p95 = (f"{_share(row.seconds, percent):.1f}" for percent in (50, 95))
         counts = (row.messages, row.delivered, row.failed, row.undeliverable, row.up, row.down)
         tokens = (row.tokens_in, row.tokens_out)
-        print(_LINE.format(day, channel, *counts, p50, p95, *tokens, f"{cost:.4f}"))
+        say(_LINE.format(day, channel, *counts, p50, p95, *tokens, f"{cost:.4f}"))
     return 0
 
 

@@ -17,9 +17,10 @@ from werkzeug.wrappers import Response
 from local.cli.event_forms import refused
 from local.cloud.event_source import to_event
 from local.cloud.template import ROOT
-from local.http.server import HOST
+from local.http.pages import HOST
 from local.stack import Options, Stack
 from local.standins.people import Person, Signer
+from ops.printing import complain, say_json
 
 _SESSION = Person("ada", Signer({})).session
 
@@ -34,11 +35,11 @@ def invoke(function: str, event_file: Path) -> int:
     try:
         event = json.loads(event_file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        print(f"{event_file}: {error}", file=sys.stderr)
+        complain(f"{event_file}: {error}")
         return 1
     refusal = refused(function, event)
     if refusal:
-        print(f"{event_file}: {refusal}", file=sys.stderr)
+        complain(f"{event_file}: {refusal}")
         return 2
     output, sys.stdout = sys.stdout, sys.stderr
     try:
@@ -53,9 +54,9 @@ def invoke(function: str, event_file: Path) -> int:
     finally:
         sys.stdout = output
     if result.error:
-        print(result.error, file=sys.stderr)
+        complain(result.error)
         return 1
-    print(json.dumps(result.payload, indent=2, ensure_ascii=False))
+    say_json(result.payload, indent=2)
     return 0
 
 

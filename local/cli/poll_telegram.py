@@ -5,7 +5,6 @@ No public address is needed for that. While a webhook is registered, Telegram re
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import requests
 
 from chatbot.channels.telegram.registration import UPDATES
 from local.standins.people import Signer
+from ops.printing import complain
 
 if TYPE_CHECKING:
     from local.stack import Stack
@@ -67,7 +67,7 @@ class Updates:
             try:
                 self.once()
             except Refused as error:
-                print(f"polling Telegram: {error}", file=sys.stderr)
+                complain(f"polling Telegram: {error}")
                 time.sleep(1)
 
     def _call(self, method: str, **params: Any) -> Any:

@@ -8,7 +8,6 @@ import sys
 import threading
 from contextlib import redirect_stdout
 from dataclasses import asdict
-from functools import partial
 
 import requests
 
@@ -21,6 +20,7 @@ from local.config import DEFAULT_PORT
 from local.playground.server import Playground
 from local.stack import Options, Stack
 from ops.log_lines import LogPrinter
+from ops.printing import complain, say
 
 
 def run(
@@ -37,11 +37,11 @@ def run(
     out = sys.stdout
     printer = LogPrinter(out)
 
-    def say(text: str) -> None:
-        print(text, file=out, flush=True)
+    def tell(text: str) -> None:
+        say(text, out)
 
-    log = partial(print, flush=True)  # to whatever stdout is then, which is redirected below
-    stack = Stack(Options(port, runtime, workers, log=log, progress=say))
+    # What functions print goes to whatever standard output is then, which is redirected below.
+    stack = Stack(Options(port, runtime, workers, log=say, progress=tell))
 
     def take(line: str) -> None:
         """Keep a function's line for `ops tail`, and show it."""
@@ -49,41 +49,42 @@ def run(
         if pretty:
             printer.log_line(line)
         else:
-            say(line)
+            tell(line)
 
     try:
         with redirect_stdout(LineWriter(take)), stack:
             page = requests.get(stack.url, timeout=30)
             if not page.ok:
-                print(f"the page answers {page.status_code}", file=sys.stderr)
+                complain(f"the page answers {page.status_code}")
                 return 1
             register(stack)
             stack.add_app("/playground", Playground(stack))
             if poll_telegram:
                 start_polling(stack, take_over)
-            say(f"ready: {stack.url}")
+            tell(f"ready: {stack.url}")
             if pretty:
-                say(_hints(stack))
+                for hint in _hints(stack):
+                    tell(hint)
                 stack.recorder.listen(lambda record: printer.request(asdict(record)))
             stop.wait()
     except Refused as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 1
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        print(f"port {port} is taken: choose another by PORT=…", file=sys.stderr)
+        complain(f"port {port} is taken: choose another by PORT=…")
         return 1
     return 0
 
 
-def _hints(stack: Stack) -> str:
+def _hints(stack: Stack) -> tuple[str, ...]:
     port = stack.url.rpartition(":")[2]
     option = "" if port == str(DEFAULT_PORT) else f" --port {port}"
     return (
-        f"  version:          {__version__}\n"
-        f"  the page:         {stack.url}/\n"
-        f"  every channel:    {stack.url}/playground\n"
-        f'  in another shell: .venv/bin/python -m local send{option} telegram "My name is Ada"\n'
-        "  Ctrl-C stops everything. What happens to each message, ids, sizes and times:"
+        f"  version:          {__version__}",
+        f"  the page:         {stack.url}/",
+        f"  every channel:    {stack.url}/playground",
+        f'  in another shell: .venv/bin/python -m local send{option} telegram "My name is Ada"',
+        "  Ctrl-C stops everything. What happens to each message, ids, sizes and times:",
     )

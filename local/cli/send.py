@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,8 +11,9 @@ import requests
 
 from local import config
 from local.cloud.template import ROOT
-from local.http.server import HOST
+from local.http.pages import HOST
 from local.standins.people import Person, Post, Signer
+from ops.printing import complain, say
 
 _PATIENCE = 60.0  # seconds until giving up
 _POLL = 5.0  # seconds that one request for records waits
@@ -32,12 +32,12 @@ def send(channel: str, text: str, user: str, port: int) -> int:
     url = f"http://{HOST}:{port}"
     try:
         for answer in answers(channel, person, person.write(channel, text, url), url):
-            print(answer, flush=True)
+            say(answer)
     except NoAnswer as reason:
-        print(reason, file=sys.stderr)
+        complain(reason)
         return 1
     except requests.RequestException:
-        print(f"no local stack answers at {url}: start it with `make run`", file=sys.stderr)
+        complain(f"no local stack answers at {url}: start it with `make run`")
         return 1
     return 0
 

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from local.cloud.moto_fixes import dynamodb, sqs
+from local.http.pages import nowhere
 from local.http.server import serve
+from ops.printing import print_errors_safely, say
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -27,9 +29,10 @@ def main() -> None:
     dynamodb.apply()
     # Imports all services: that takes long, and happens while the stack starts.
     create_backend_app("cloudformation")
-    server = serve(_serialised(DomainDispatcherApplication(create_backend_app)))
+    app = DomainDispatcherApplication(create_backend_app)
+    server = serve(_serialised(app), pages=nowhere)
     with suppress(BrokenPipeError):  # the stack has ended already
-        print(server.url, flush=True)
+        say(server.url)
         sys.stdin.read()  # ends when the stack does, however it ends
     os._exit(0)  # nothing to save, and tidying up takes a second
 
@@ -50,4 +53,5 @@ def _serialised(app: WSGIApplication) -> WSGIApplication:
 
 
 if __name__ == "__main__":
+    print_errors_safely()
     main()

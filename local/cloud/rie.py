@@ -27,7 +27,7 @@ import urllib3
 
 from local.cloud.runtime import Function, LogSink, Result
 from local.cloud.template import ROOT
-from local.http.server import HOST
+from local.http.pages import HOST
 
 _INVOKE = "/2015-03-31/functions/function/invocations"
 # Has Linux end the process with its parent (prctl's PR_SET_PDEATHSIG), then becomes the emulator.

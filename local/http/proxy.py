@@ -18,6 +18,8 @@ TIMEOUT = urllib3.Timeout(connect=10, read=300)
 _HOP_BY_HOP = set(
     "connection date host keep-alive server te trailer transfer-encoding upgrade".split()
 )
+# Where a browser's request came from: the proxy's own does not come from there.
+_BROWSERS = {"sec-fetch-site"}
 
 
 class Proxy:
@@ -33,7 +35,7 @@ class Proxy:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (WSGI)."""
         request = Request(environ)
-        headers = {k: v for k, v in request.headers if k.lower() not in _HOP_BY_HOP}
+        headers = {k: v for k, v in request.headers if k.lower() not in _HOP_BY_HOP | _BROWSERS}
         # The raw path: the decoded one would lose an escaped slash.
         target = environ["REQUEST_URI"].removeprefix(environ["SCRIPT_NAME"])
         try:

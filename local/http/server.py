@@ -5,29 +5,25 @@ from __future__ import annotations
 import selectors
 import socket
 import threading
-from collections.abc import Iterable
-from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
-from werkzeug.wrappers import Response
 from werkzeug.wsgi import get_input_stream
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+from local.http.pages import HOST, OwnOnly, Pages, outside_local
 
-HOST = "127.0.0.1"
-CONTAINERS_HOST = "host.docker.internal"  # this machine's name in Docker containers
-_OWN_NAMES = (HOST, "localhost", CONTAINERS_HOST)
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
 _BACKLOG = 128
 
 
 class Running:
     """A server that answers at `url`, which has no slash at its end, until it is closed."""
 
-    def __init__(self, app: WSGIApplication, port: int) -> None:
-        self._app = OwnHostOnly(app)
+    def __init__(self, app: WSGIApplication, port: int, pages: Pages) -> None:
+        self._app = OwnOnly(app, pages)
         # werkzeug's own binding prints and exits the process when the port is taken.
         self._listener = socket.create_server((HOST, port), backlog=_BACKLOG)
         self.port: int = self._listener.getsockname()[1]
@@ -70,12 +66,13 @@ def _serve(server: BaseWSGIServer, closed: socket.socket) -> None:
             server.handle_request()
 
 
-def serve(app: WSGIApplication, port: int = 0) -> Running:
+def serve(app: WSGIApplication, port: int = 0, pages: Pages = outside_local) -> Running:
     """Serve `app` on 127.0.0.1, in a thread per request, with one request per connection.
 
-    Port 0 takes a free one. Raises OSError (errno EADDRINUSE) when the port is taken.
+    Port 0 takes a free one. `pages` says where web pages may send requests, of this machine's
+    servers only. Raises OSError (errno EADDRINUSE) when the port is taken.
     """
-    return Running(app, port)
+    return Running(app, port, pages)
 
 
 def body_of(environ: WSGIEnvironment) -> bytes:
@@ -86,26 +83,6 @@ def body_of(environ: WSGIEnvironment) -> bytes:
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     environ.pop("wsgi.input_terminated", None)
     return body
-
-
-class OwnHostOnly:
-    """Middleware that answers status 403 to requests which a foreign web page may have caused.
-
-    Refused are requests under another host's name (DNS rebinding), and requests with an `Origin`
-    header below `/_local/`, which is for programs only.
-    """
-
-    def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request (WSGI)."""
-        name, _, port = environ.get("HTTP_HOST", "").partition(":")
-        own = name in _OWN_NAMES and port in ("", environ["SERVER_PORT"])
-        if not own or ("HTTP_ORIGIN" in environ and environ["PATH_INFO"].startswith("/_local/")):
-            refusal = Response("not from there\n", HTTPStatus.FORBIDDEN)
-            return refusal(environ, start_response)
-        return self._app(environ, start_response)
 
 
 class _QuietHandler(WSGIRequestHandler):

@@ -57,5 +57,13 @@ def test_settings_come_from_environment_then_file_then_development(tmp_path: Pat
     assert "UNKNOWN" not in settings
 
 
+def test_the_shells_own_language_is_not_the_bots(tmp_path: Path) -> None:
+    exported = {"LANGUAGE": "de_DE:de", "OPENAI_MODEL": "exported"}
+    assert "LANGUAGE" not in config.load(tmp_path, exported)
+    (tmp_path / ".env").write_text("LANGUAGE=de\n")
+    assert config.load(tmp_path, exported)["LANGUAGE"] == "de"
+    assert config.load(tmp_path, exported)["OPENAI_MODEL"] == "exported"
+
+
 def test_every_development_value_is_a_setting() -> None:
     assert set(config.DEVELOPMENT) <= set(config.load(Path("/nowhere"), {}))

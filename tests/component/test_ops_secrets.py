@@ -19,7 +19,9 @@ from local.http.server import serve
 from local.standins.graph import GraphStandIn
 from local.standins.openai import OpenAIStandIn
 from local.standins.telegram import TelegramStandIn
+from ops import secret_values
 from ops.__main__ import main
+from ops.stored import Stored
 from tests.component.conftest import Aws
 
 GIVEN = (
@@ -308,6 +310,45 @@ def test_of_the_environment_only_what_it_names_is_taken(
         main(["secrets", "--help"])
     shown = capsys.readouterr().out
     assert [name for name in ("TELEGRAM_BOT_TOKEN", *MADE) if name not in shown] == []
+
+
+def test_what_is_taken_is_named_before_it_is_stored(
+    pointed: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = ("TELEGRAM_BOT_TOKEN", "WEB_ACCESS_CODE")
+    monkeypatch.setenv(*right("TELEGRAM_BOT_TOKEN"))
+    monkeypatch.setenv("WEB_ACCESS_CODE", "chosen-by-hand")
+    printed: list[str] = []
+    put = Stored._put
+
+    def noting(self: Stored, name: str, value: str, kind: str) -> None:
+        printed.append(capsys.readouterr().out)
+        put(self, name, value, kind)
+
+    monkeypatch.setattr(Stored, "_put", noting)
+    capsys.readouterr()  # of the fixture's own run
+    main(["secrets", "--path", "/other"])
+    assert printed[0].splitlines()[0] == f"from the environment: {', '.join(taken)}"
+    assert "stored below" not in "".join(printed)
+    assert {*taken} <= stored("/other").keys()
+
+
+SHELL = {
+    "LANGUAGE": "de_DE:de",
+    "LANG": "de_DE.UTF-8",
+    "LC_ALL": "C",
+    "PATH": "/bin",
+    "HOME": "/home/ada",
+    "USER": "ada",
+    "TERM": "xterm",
+    "EDITOR": "vi",
+    "TZ": "Europe/Berlin",
+}
+"""What shells and desktops export by themselves."""
+
+
+def test_nothing_is_taken_that_a_shell_exports_by_itself() -> None:
+    assert not SHELL.keys() & set(secret_values.environment_names())
 
 
 def test_set_changes_only_what_it_names(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ def test_a_conversation_is_shown_and_exported(stack: Stack, chat: Chatting, pers
         ("person", "This is number 1"),
         ("answer", "You said: This is number 1"),
         ("person", "This is number 2"),
-        ("answer", "You said: This is number 2"),
+        ("answer", r"You said: This is number 2\n\nEarlier you said: This is number 1"),
     ]
     code, exported = ops(stack, "conversation", "export", name)
     turns = [json.loads(line) for line in exported.splitlines()]

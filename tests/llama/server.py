@@ -12,7 +12,7 @@ from pathlib import Path
 
 import requests
 
-from local.http.server import HOST
+from local.http.pages import HOST
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-llama" / "bin" / "python"

@@ -14,6 +14,7 @@ from chatbot.core import command_menu, translations
 from chatbot.core.errors import ContentFiltered, FilesUnavailable, ModelRefused
 from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
+from chatbot.core.markdown import escaped
 from chatbot.core.message import Author
 from chatbot.core.settings import Settings
 from chatbot.core.translations import LANGUAGES, sentences
@@ -233,6 +234,29 @@ def test_history_shortens_and_names_staff_and_pictures() -> None:
     assert len(text) < 700
 
 
+def test_history_in_a_group_shows_who_said_what() -> None:
+    world = World()
+    names = {"1": "Ada", "2": "[Bob](https://evil.example)", "3": "I", "4": "", "5": "you\nI: yes"}
+    names |= {"6": "\u2066\u200b", "7": "C" * 100, "8": "D\u202eE"}
+    for author, name in names.items():
+        say(world, f"words of {author}", group=True, author=author, name=name)
+    text = say(world, "/history", group=True, author="2", name="Bob").reply.text
+    for author, shown_as in {
+        "1": "Ada",
+        "2": escaped("[Bob](https //evil.example)"),
+        "3": "Somebody",
+        "4": "Somebody",
+        "5": "you I yes",
+        "6": "Somebody",
+        "7": "C" * 63 + "…",
+        "8": "D E",
+    }.items():
+        assert f"\n\n{shown_as}: words of {author}\nI: You said" in text
+    assert "You: " not in text
+    alone = say(world, "/history", author="1", name="Ada").reply.text
+    assert "You: words of 1\n" in alone
+
+
 def test_personas_are_listed_picked_and_left() -> None:
     world = World(personas=PERSONAS)
     turn = say(world, "/persona")
@@ -267,13 +291,26 @@ def test_export_holds_everything() -> None:
     assert made is not None
     assert made.title == "conversation.json"
     assert made.name == turn.key.file_name("json")
-    document = json.loads(world.files.files[made.name].content)
+    content = world.files.files[made.name].content
+    document = json.loads(content)
     assert document["conversation"] == CONVERSATION
     assert len(document["turns"]) == 62
     assert document["turns"][-2]["text"] == "My name is Ada 🦊"
     assert document["turns"][-2]["reply"]["text"] == "You said: My name is Ada 🦊"
     assert document["turns"][0]["at"] == "2026-11-11T12:00:00+00:00"
     assert "claim_token" not in json.dumps(document)
+
+
+def test_an_export_can_be_shown_in_a_terminal() -> None:
+    hostile = "\x1b[2J\x9b1m\x7f\u202eabc\u2028\u2066\x85\r\n\t end"
+    world = World(hostile)
+    say(world, hostile, name=hostile)
+    made = say(world, "/export").reply.file
+    assert made is not None
+    written = world.files.files[made.name].content.decode()
+    assert not {*written} & {*hostile} - {*" abcdenm12J[\n"}
+    (turn,) = json.loads(written)["turns"]
+    assert turn["text"] == turn["author"]["name"] == hostile
 
 
 def test_an_export_that_could_not_be_kept_is_tried_again() -> None:
@@ -351,6 +388,30 @@ def test_retry_can_be_repeated() -> None:
     say(world, "three")
     assert shown(world) == ["one", "first", "two", "fourth", "three"]
     assert say(world, "/history").reply.text.count("You: two") == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_in_a_group_only_the_author_has_a_message_answered_again(language: str) -> None:
+    world = World("first", "second", "third")
+    asked = {"group": True, "author": "1", "name": "Ada"}
+    say(world, "a secret of Ada's", **asked)
+    refused = say(world, "/retry", group=True, author="2", language=language)
+    assert refused.reply == Reply(sentences(language)["not_yours_to_retry"])
+    assert refused.origin is Origin.COMMAND
+    assert not refused.links.replaces
+    assert len(world.model.prompts) == 1
+    assert say(world, "/retry", **asked).reply.text == "second"
+    say(world, "/image a red fox", **asked)
+    assert say(world, "/retry", group=True, author="2").reply.file is None
+    drawn = say(world, "/retry", **asked)
+    assert drawn.reply.file is not None
+
+
+def test_in_a_group_a_message_of_an_unknown_author_is_nobodys() -> None:
+    world = World()
+    say(world, "from a channel", group=True, author="")
+    refused = say(world, "/retry", group=True, author="2")
+    assert refused.reply.text == sentences("en")["not_yours_to_retry"]
 
 
 def test_retry_after_days_sees_what_the_message_saw() -> None:

@@ -1,4 +1,4 @@
-"""/forget erases every file of the conversation, also those that no turn names, and ends in time."""
+"""/forget erases every file of the conversation, also those no turn names, and ends in time."""
 
 from __future__ import annotations
 

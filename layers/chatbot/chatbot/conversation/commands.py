@@ -27,6 +27,8 @@ from chatbot.core.limits import (
 from chatbot.core.markdown import begins_block, defines, escaped, shortened, shortened_markdown
 from chatbot.core.message import Author, Command, Kind, Message
 from chatbot.core.ports import Turns
+from chatbot.core.printable import without_controls
+from chatbot.core.text import shows_nothing
 from chatbot.core.timeline import exchanges, is_exchange, until_break
 from chatbot.core.turn import Button, Links, Origin, Reply, Turn
 
@@ -34,6 +36,8 @@ TURNS_SHOWN = 10
 """Exchanges that /history shows."""
 LONGEST_SHOWN = 300
 """Characters that /history shows of each text."""
+LONGEST_SPEAKER = 64
+"""Characters that /history shows of a name: as many as Telegram's have (Bot API, User)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +228,8 @@ def _retry(context: Context) -> Result:
     last = next(asked, None)
     if last is None:
         return _sentence(context, "nothing_to_retry")
+    if message.group and last.author.id != message.author.id:
+        return _sentence(context, "not_yours_to_retry")
     links = Links(replaces=last.key.sort)
     description = last.reply.file.title if last.reply.file else _failed_picture_prompt(last)
     if description:
@@ -252,10 +258,30 @@ def _first_key(history: Turns, turn: Turn) -> TurnKey:
 
 
 def _shown(context: Context, turn: Turn) -> str:
-    you, me = context.say("you"), context.say("me")
+    me = context.say("me")
     if turn.origin is Origin.STAFF:
         return f"{me}: {_as_written(turn.text)}"
-    return f"{you}: {_as_written(turn.full_text)}{_shown_answer(turn, me)}"
+    asked = f"{_speaker(context, turn)}: {_as_written(turn.full_text)}"
+    return f"{asked}{_shown_answer(turn, me)}"
+
+
+def _speaker(context: Context, turn: Turn) -> str:
+    """Who wrote the message: in a group by name, as everybody of the group may read it.
+
+    A name is one line there, and none that stands for the bot or for the reader.
+    """
+    you = context.say("you")
+    if not context.message.group:
+        return you
+    name = shortened(
+        " ".join(without_controls(turn.author.name).replace(":", " ").split()), LONGEST_SPEAKER
+    )
+    taken = {you.casefold(), context.say("me").casefold()}
+    return (
+        context.say("somebody")
+        if shows_nothing(name) or name.casefold() in taken
+        else (escaped(name))
+    )
 
 
 def _shown_answer(turn: Turn, me: str) -> str:

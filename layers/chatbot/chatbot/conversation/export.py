@@ -5,12 +5,12 @@ One turn at a time: a conversation may be larger than the function's memory.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from chatbot.core.printable import printable_json
 from chatbot.core.timeline import ConversationProfile
 from chatbot.core.turn import Reply, Turn
 
@@ -48,7 +48,7 @@ class Export:
 
 
 def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1)
+    return printable_json(value, indent=1)
 
 
 def exported(turn: Turn) -> dict[str, Any]:
