@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from chatbot.channels.text import html, render
+from chatbot.channels.text import render
 from chatbot.channels.text.entities import parts_of
 from chatbot.channels.text.html import safe_html
 from chatbot.channels.text.split import split_text, utf16_length

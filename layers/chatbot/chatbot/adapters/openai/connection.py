@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
@@ -26,6 +25,7 @@ from openai import (
 from chatbot.adapters.openai.classify import classify
 from chatbot.adapters.openai.events import MOST_BYTES
 from chatbot.adapters.openai.failures import Failure, Kind
+from chatbot.adapters.openai.pieces import read_json
 from chatbot.core.settings import Settings
 from chatbot.net.tls import trust
 
@@ -90,7 +90,7 @@ class Reply:
         if self.broken:
             raise Failure(Kind.AWAY, self.broken, paid=True)
         try:
-            value = json.loads(body)
+            value = read_json(body)
         except (ValueError, RecursionError):
             raise Failure(Kind.AWAY, "not what was asked for", paid=True) from None
         if isinstance(value, dict) and value.get("error"):
@@ -173,7 +173,7 @@ def sdk_errors() -> Iterator[None]:
 
 def _value(text: str) -> object:
     try:
-        return json.loads(text)
+        return read_json(text)
     except (ValueError, RecursionError):
         return text.strip()
 
