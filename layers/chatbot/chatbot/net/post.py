@@ -20,6 +20,7 @@ from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError
 
 from chatbot.core.errors import AmbiguousPost, ChatbotError, PostRefused
+from chatbot.core.numbers import lenient_integer
 from chatbot.net.tls import trust
 
 _CONNECT_SHARE = 0.3  # of the timeout
@@ -131,7 +132,8 @@ def _as_form(fields: Mapping[str, Any]) -> dict[str, str]:
 
 def _json_object(content: bytes) -> Mapping[str, Any] | None:
     try:
-        body = json.loads(content)
+        # A number that is none must not turn a post that arrived into one that may have.
+        body = json.loads(content, parse_int=lenient_integer)
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
