@@ -95,8 +95,29 @@ def test_it_is_a_channel_whose_posts_cannot_be_read_back(channel: TelegramChanne
 def test_a_post(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
     posted = channel.post(turn(), Part("Grüße 👋 *as it is*"))
     [call] = telegram.accepted
-    assert call.params == {"chat_id": 42, "text": "Grüße 👋 *as it is*"}
+    assert call.params == {
+        "chat_id": 42,
+        "text": "Grüße 👋 *as it is*",
+        "link_preview_options": {"is_disabled": True},
+    }
     assert posted == str(call.result["message_id"])
+
+
+@pytest.mark.parametrize("previews", ["off", "on"])
+def test_no_address_of_an_answer_is_called_unless_a_setting_says_so(
+    telegram: TelegramStandIn, settings: Settings, journal: FakeJournal, previews: str
+) -> None:
+    settings = replace(settings, link_previews=previews)  # type: ignore[arg-type]
+    with Session() as session:
+        channel = TelegramChannel(services(settings, journal), session)
+        for part in channel.split(Reply("See [this](https://evil.example/?q=secret).")):
+            channel.post(turn(), part)
+        channel.preview(message(), "See https://evil.example/?q=secret")
+    post, draft = (call.params for call in telegram.accepted)
+    disabled = {"link_preview_options": {"is_disabled": True}} if previews == "off" else {}
+    assert {name: post[name] for name in post if "preview" in name} == disabled
+    # There is no such field: a draft has no preview (Bot API, sendMessageDraft).
+    assert not any("preview" in name for name in draft)
 
 
 def test_a_post_to_a_topic(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
@@ -308,7 +329,11 @@ def test_refused_formatting_is_posted_again_plain(
     telegram.faults.add(Fault("status", status=400))
     channel.post(turn(), Part("*Hello_"))
     [call] = telegram.accepted
-    assert call.params == {"chat_id": 42, "text": "*Hello_"}
+    assert call.params == {
+        "chat_id": 42,
+        "text": "*Hello_",
+        "link_preview_options": {"is_disabled": True},
+    }
 
 
 def test_it_is_posted_again_once_only(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
@@ -334,7 +359,11 @@ def test_a_group_that_moved_is_followed(
     telegram.mark(GROUP, "migrated", migrate_to=-100200)
     channel.post(turn(f"telegram:{GROUP}", quote="5"), Part("Hello"))
     [call] = telegram.accepted
-    assert call.params == {"chat_id": -100200, "text": "Hello"}
+    assert call.params == {
+        "chat_id": -100200,
+        "text": "Hello",
+        "link_preview_options": {"is_disabled": True},
+    }
 
 
 def test_a_refused_connection_does_not_tell_the_token(

@@ -34,6 +34,12 @@ CAPTION_LIMIT = 1024
 """UTF-16 units of a caption (Bot API, sendPhoto and sendDocument)."""
 PHOTO_LIMIT = 10_000_000
 """Bytes of a photo (Bot API, sendPhoto); a larger picture is sent as a document."""
+NO_PREVIEW = {"is_disabled": True}
+"""Telegram's servers call no address of the text (Bot API, LinkPreviewOptions).
+
+A model can be talked into writing an address with words of the conversation in it. A draft has no
+such field, and a caption has no preview.
+"""
 
 _MIN_RETRY_SECONDS = 1.0
 
@@ -160,6 +166,8 @@ class TelegramChannel(BaseChannel):
             fields[prefix or "text"] = part.text
         if part.formatting:
             fields[f"{prefix}_entities".lstrip("_")] = part.formatting
+        if method == "sendMessage" and self._settings.link_previews == "off":
+            fields["link_preview_options"] = NO_PREVIEW
         if part.buttons:
             fields["reply_markup"] = _keyboard(part.buttons)
         if turn.quote and not turn.posted:
