@@ -162,6 +162,8 @@ class MemoryHistory:
             if not (turn.state is State.ANSWERED or _over(turn, now)):
                 raise TurnExists(turn)
             opened_at = turn.opened_at or now
+            plain = turn.reply.plain or found.reply.plain
+            turn = replace(turn, reply=replace(turn.reply, plain=plain))
             return self._set(replace(turn, state=State.SENDING, claim=claim, opened_at=opened_at))
 
     def save(self, turn: Turn) -> None:
@@ -506,6 +508,22 @@ class FakeChannel:
             if isinstance(outcome, Lands):
                 raise outcome.error
             return post.id
+
+    def html_of(self, reply: Reply) -> str:
+        return ""
+
+    def may_change_form(self, turn: Turn, known: Iterable[str]) -> bool:
+        if self._settling is not Settling.READ_BACK:
+            return True
+        if self.read_back_error:
+            raise self.read_back_error
+        conversation, ids = turn.key.conversation, set(known)
+        return not any(
+            post.key.conversation == conversation
+            and post.at >= turn.opened_at
+            and post.id not in ids
+            for post in self.read_back
+        )
 
     def find_posted(self, turn: Turn, part: Part, known: Iterable[str]) -> str | None:
         if self.read_back_error:

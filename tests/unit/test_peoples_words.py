@@ -24,7 +24,7 @@ from tests.fakes import NOON
 from tests.world import CONVERSATION, World
 
 LINKED = re.compile(
-    r"\B@\w{2,32}|\b[\w-]+\.[\w-]+|://|(?<![\w/<>])/\w|(?<!\w)#\w*[^\W\d]|\$[A-Z]{1,8}\b|\w@\w"
+    r"\B@\w{2,32}|\b[\w-]+\.[^\W\d_]|\b(?:\d{1,3}\.){3}\d|://|(?<![\w/<>])/\w|(?<!\w)#\w*[^\W\d]|\$[A-Z]{1,8}\b|\w@\w"
 )
 """What Telegram makes links of in a plain text (tdlib/td, td/telegram/MessageEntity.cpp)."""
 WORDS = "**[x](https://evil.example)** _a_ `b` # > - | ~ $"
@@ -155,7 +155,13 @@ def test_neither_names_nor_words_become_links_mentions_or_commands(name: str, pl
 
 
 def test_ordinary_words_get_no_joiners() -> None:
-    for words in ("and/or 1/2 a: b", "Well. Yes... 3 . 4", "C# is $5, a_b @ home", "24/7 #", "…"):
+    for words in (
+        "and/or 1/2 a: b",
+        "Well. Yes... 3 . 4",
+        "C# is $5, a_b @ home",
+        "24/7 #",
+        "48.2, 1.10.3",
+    ):
         assert "\u2060" not in escaped(words)
 
 

@@ -128,6 +128,13 @@ class Delivery:
             self.journal.count("Held", channel=turn.channel)
             self.journal.warning("held", **log_fields(turn))
             return Done()
+        if ambiguous and not (turn.posted or turn.reply.plain):
+            # No post is recorded: the attempt may have ended over the conversion of the answer.
+            try:
+                plain = channel.may_change_form(turn, attempt.recorded)
+            except PostRefused as refused:
+                return attempt.hand_back(refused.retry_after)
+            turn = replace(turn, reply=replace(turn.reply, plain=plain))
         claim = attempt.new_claim()
         try:
             take_over = partial(self.history.take_over, turn, claim, self.clock())

@@ -15,7 +15,8 @@ _LINK = re.compile(r"\][(\[:]")
 _BRACKETS = {ord("["): "&#91;", ord("]"): "&#93;"}
 # Where platforms find addresses, mentions, tags and commands in a text by themselves.
 _LINKED = re.compile(
-    r"(?<=[@#])(?=\w)|(?<=\$)(?=[A-Z1])|(?<=(?<![\w/<>])/)(?=\w)|(?<=\.)(?=[^\W_])|(?<=:)(?=/)"
+    r"(?<=[@#])(?=\w)|(?<=\$)(?=[A-Z1])|(?<=(?<![\w/<>])/)(?=\w)|(?<=:)(?=/)"
+    r"|(?<=\.)(?=[^\W\d_])|(?<=\d\.)(?=\d{1,3}\.\d{1,3}\.\d)"
 )
 _JOINER = "\u2060"
 _BLOCK_START = re.compile(r"^([ \t]*\d{0,9})([#>+=.)-])")

@@ -31,12 +31,14 @@ class Button:
 class Reply:
     """An answer: Markdown as the model wrote it, buttons, and a generated file.
 
-    With a file, the first paragraph of `text` is its caption.
+    With a file, the first paragraph of `text` is its caption. A `plain` reply is posted as it is
+    written: the attempt that stored it may have ended over its conversion.
     """
 
     text: str
     buttons: tuple[Button, ...] = ()
     file: StoredFile | None = None
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,8 @@ class Turn:
     one. `rating` is the person's: 1, -1, or 0 for none. `since` is the sort key of the oldest turn
     in the prompt that gave the answer, "" where there was no prompt or no version that stored it.
     `media` are the pictures that the model was shown with the message, by kind and source: the
-    platform may still have them.
+    platform may still have them. `html` is the answer as the web page shows it, made once when it
+    was stored; "" where no page shows it, where it has no room, and for earlier versions.
     """
 
     key: TurnKey
@@ -145,6 +148,7 @@ class Turn:
     links: Links = Links()
     usage: Usage = Usage()
     media: tuple[Media, ...] = ()
+    html: str = ""
 
     @property
     def full_text(self) -> str:

@@ -101,8 +101,9 @@ class Response:
     def of_json(
         cls, data: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
     ) -> Response:
-        """Return a response whose body is `data` as JSON."""
-        body = json.dumps(data, separators=(",", ":"))
+        """Return a response whose body is `data` as JSON in UTF-8, not escaped to ASCII."""
+        text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+        body = text.encode("utf-8", "replace").decode()
         return cls(status, body, {"content-type": "application/json", **(headers or {})})
 
     def to_event(self) -> dict[str, Any]:

@@ -5,26 +5,34 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Protocol
 
-from chatbot.channels.text.html import safe_html
+from chatbot.channels.text.html import plain_html, safe_html
 from chatbot.channels.web.inbound import conversation_of, event_id_of
 from chatbot.channels.web.session import session_of
 from chatbot.core.errors import Forged, Unreadable
 from chatbot.core.key import TURN_PREFIX, TurnKey, folder_of
+from chatbot.core.limits import (
+    DRAFT_FORMATTED,
+    LONGEST_ANSWER,
+    READING_BYTES,
+    READING_CONVERTED,
+)
+from chatbot.core.markdown import shortened
 from chatbot.core.timeline import TurnPage
-from chatbot.core.turn import Turn
+from chatbot.core.turn import LONGEST_TEXT, Turn
 from chatbot.edge.http import Request, Response
 
 PAGE_TURNS = 50
 """Most turns in one response."""
-PAGE_BYTES = 1_000_000
-"""Bytes of JSON after which a response has no further turn; one turn it always has.
+LONGEST_SHOWN = LONGEST_ANSWER + 2_000
+"""Characters that are shown of an answer, and of the sentences beside it. Versions before 0.10 may
+have stored longer ones."""
 
-A response of a Lambda function has at most 6 MB (AWS Lambda guide, “Lambda quotas”).
-"""
-
+# Control characters show nothing, and each takes six bytes of JSON.
+_CONTROLS = {code: "\ufffd" for code in (*range(32), 127) if chr(code) not in "\t\n\r"}
+_MOST_AROUND = 80_000  # bytes of JSON for the draft, cursors and names
 _FILE = re.compile(r"/web/files/([0-9a-f]{32}\.[a-z]{3,5})")
 _CURSOR = re.compile(r"(\d{13})\.([A-Za-z0-9_:-]{1,80})")
 
@@ -70,7 +78,7 @@ def file(request: Request, key: str, links: FileLinks) -> Response | None:
 
 
 def messages(request: Request, key: str, reader: TurnReader, locked: bool = False) -> Response:
-    """Answer `GET /web/messages` with at most PAGE_TURNS turns, oldest first, and PAGE_BYTES.
+    """Answer `GET /web/messages` with at most PAGE_TURNS turns, oldest first, and READING_BYTES.
 
     `key` is WEB_SESSION_KEY. The response is `{"turns", "cursor", "more", "earlier", "draft",
     "locked"}`. A turn's `answer` is Markdown; its `html` is the same as safe HTML. `draft` is the
@@ -109,38 +117,57 @@ def messages(request: Request, key: str, reader: TurnReader, locked: bool = Fals
             "cursor": _cursor(turns[-1]) if turns else after,
             "more": more and forward,
             "earlier": _cursor(turns[0]) if turns and more and not forward else "",
-            "draft": draft and {"id": _message_id(draft[0]), "html": safe_html(draft[1])},
+            "draft": draft and {"id": _message_id(draft[0]), "html": _draft_html(draft[1])},
             "locked": locked,
         }
     )
 
 
 def _within_bytes(turns: Sequence[Turn]) -> tuple[list[Turn], list[Mapping[str, Any]]]:
-    """Convert the first of `turns` to JSON objects, at least one, until PAGE_BYTES are reached."""
+    """Convert the first of `turns` to JSON objects, at least one, until a bound is reached.
+
+    The bounds are READING_BYTES, and READING_CONVERTED for answers without stored HTML. One turn
+    never exceeds them, as its texts are shown at most as long as they are stored today.
+    """
     shown: list[Mapping[str, Any]] = []
-    left = PAGE_BYTES
+    left, to_convert = READING_BYTES - _MOST_AROUND, READING_CONVERTED
     for turn in turns:
+        if turn.origin is Origin.MODEL and not turn.html:
+            to_convert -= len(turn.reply.text)
+        if to_convert < 0 and shown:
+            break
         item = _turn_json(turn)
-        left -= len(json.dumps(item))
+        left -= len(json.dumps(item, ensure_ascii=False).encode("utf-8", "replace"))
         if left < 0 and shown:
             break
         shown.append(item)
     return list(turns[: len(shown)]), shown
 
 
+def _draft_html(draft: str) -> str:
+    """The unfinished answer as HTML; of a long one the end, as it is written."""
+    if len(draft) <= DRAFT_FORMATTED:
+        return safe_html(draft)
+    return plain_html(f"… {draft[-DRAFT_FORMATTED:]}")
+
+
 def _turn_json(turn: Turn) -> Mapping[str, Any]:
-    reply = turn.reply
+    reply = replace(turn.reply, text=shortened(turn.reply.text, LONGEST_SHOWN))
     file_json = reply.file and {
         "url": f"/web/files/{reply.file.name.rpartition('/')[2]}",
         "type": reply.file.type,
         "title": reply.file.title,
     }
+    html = turn.html or safe_html(reply.text)
+    text, answer, html = (
+        each.translate(_CONTROLS) for each in (turn.text[:LONGEST_TEXT], reply.text, html)
+    )
     return {
         "id": _message_id(turn.key.event_id),
         "sent_at": turn.key.occurred_at,
-        "text": turn.text,
-        "answer": reply.text,
-        "html": safe_html(reply.text) if reply.text else "",
+        "text": text,
+        "answer": answer,
+        "html": html if answer else "",
         "state": turn.state.value,
         "origin": turn.origin.value,
         "buttons": [asdict(button) for button in reply.buttons],

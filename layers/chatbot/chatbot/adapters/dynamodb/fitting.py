@@ -34,7 +34,8 @@ def fitted(turn: Turn) -> Turn:
 
     The parts into which a channel splits the shorter answer are those of the whole one, except for
     the last: another attempt can continue with them. A cut text ends with "…". What cannot be
-    stored at all, half of a surrogate pair, becomes "?".
+    stored at all, half of a surrogate pair, becomes "?". The answer's HTML is left out where there
+    is no room for it beside them.
     """
     title = turn.reply.file.title if turn.reply.file else ""
     texts = turn.text, turn.more, turn.reply.text
@@ -46,10 +47,13 @@ def fitted(turn: Turn) -> Turn:
         usage = replace(turn.usage, model=turn.usage.model[:_LONGEST_NAME])
         turn = replace(turn, usage=usage)
     # A character has at most four bytes: nearly every turn ends here.
-    if 4 * (sum(map(len, texts)) + len(title)) <= MOST_TEXT:
+    if 4 * sum(map(len, (*texts, title, turn.html))) <= MOST_TEXT:
         return turn
     text_size, more_size, answer_size = map(_size, texts)
     most = MOST_TEXT - _size(title)
+    if text_size + more_size + answer_size + _size(turn.html) <= most:
+        return turn
+    turn = replace(turn, html="")
     if text_size + more_size + answer_size <= most:
         return turn
     question = min(text_size + more_size, max(most - answer_size, LEAST_QUESTION))

@@ -135,6 +135,7 @@ class Table(StateItems):
 
     def take_over(self, found: Turn, claim: Claim, now: int) -> Turn:
         """Claim a turn for this attempt, unless another holds it (ports.TurnWrites)."""
+        form = ", plain = :plain" if found.reply.plain else ""
         values: dict[str, Plain] = {
             ":found": found.state.value,
             ":answered": State.ANSWERED.value,
@@ -147,10 +148,12 @@ class Table(StateItems):
         if found.claim:
             same_claim = "claim_token = :found_token"
             values[":found_token"] = found.claim.token
+        if form:
+            values[":plain"] = 1
         return self._change(
             found.key,
             "SET #s = :sending, claim_token = :token, claim_ends = :ends, "
-            "opened_at = if_not_exists(opened_at, :now)",
+            f"opened_at = if_not_exists(opened_at, :now){form}",
             f"#s = :found AND {same_claim} AND (#s = :answered OR ({_CLAIM_OVER}))",
             values,
         )
