@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from chatbot.channels.telegram import outbound
 from chatbot.channels.telegram.outbound import TEXT_LIMIT, TelegramChannel
 from chatbot.core.errors import (
     AmbiguousPost,
@@ -17,7 +18,9 @@ from chatbot.core.errors import (
     PostRefused,
     Undeliverable,
 )
+from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
+from chatbot.core.limits import DRAFT_FORMATTED
 from chatbot.core.message import Author, Handles, Kind, Message
 from chatbot.core.ports import Channel, Settling
 from chatbot.core.settings import Seconds, Settings
@@ -142,6 +145,33 @@ def test_parts_are_of_the_length_that_telegram_takes(
         channel.post(turn(), part)
     assert [len(part.text) for part in parts] == [TEXT_LIMIT // 2, TEXT_LIMIT // 2, 1]
     assert len(telegram.accepted) == 3
+
+
+def test_a_plain_answer_is_posted_as_it_is_written(channel: TelegramChannel) -> None:
+    picture = StoredFile("folder/name.png", "image/png", "title")
+    [part] = channel.split(Reply("*a* [b](https://c.de)", plain=True))
+    assert (part.text, part.formatting) == ("*a* [b](https://c.de)", ())
+    parts = channel.split(Reply("*a*\n\n`b`", file=picture, plain=True))
+    assert [(part.text, part.formatting) for part in parts] == [("*a*", ()), ("`b`", ())]
+
+
+def test_of_a_very_long_draft_only_the_end_is_converted(
+    telegram: TelegramStandIn, channel: TelegramChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converted: list[str] = []
+
+    def recorded(text: str, *args: object, **more: object) -> list[Part]:
+        converted.append(text)
+        return [Part(text[-TEXT_LIMIT:])]
+
+    monkeypatch.setattr(outbound, "parts_of", recorded)
+    text = "A paragraph of the draft.\n\n" * 2_200
+    for length in (DRAFT_FORMATTED, DRAFT_FORMATTED + 1, 30_000, 30_100, len(text)):
+        channel.preview(message(), text[:length])
+        assert text[:length].endswith(converted[-1])
+        assert DRAFT_FORMATTED - 2 * TEXT_LIMIT < len(converted[-1]) <= DRAFT_FORMATTED
+    assert 30_000 - len(converted[2]) == 30_100 - len(converted[3])  # it begins at the same place
+    assert converted[2].startswith("\n\nA paragraph")
 
 
 def test_typing_and_acknowledgement(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
