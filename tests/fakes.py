@@ -175,11 +175,17 @@ class MemoryHistory:
                 raise TurnExists(stored)
             self._set(replace(stored, state=turn.state, claim=turn.claim, posted=turn.posted))
 
-    def mark_delivered(self, key: TurnKey, posted: tuple[str, ...]) -> None:
+    def mark_delivered(
+        self, key: TurnKey, posted: tuple[str, ...], html: str = "", *, plain: bool = False
+    ) -> None:
         with self._step("mark_delivered"):
             turn = self._get(key)
             if turn:
-                self._set(replace(turn, state=State.DELIVERED, posted=posted))
+                reply = replace(turn.reply, plain=plain or turn.reply.plain)
+                html = html or turn.html
+                self._set(
+                    replace(turn, state=State.DELIVERED, posted=posted, reply=reply, html=html)
+                )
 
     def abandon(self, key: TurnKey, now: int) -> None:
         with self._step("abandon"):

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from chatbot.adapters.documents.reader import DocumentReader
-from chatbot.adapters.dynamodb.fitting import MOST_TEXT
 from chatbot.adapters.dynamodb.turns import Table
 from chatbot.conversation.answer import Answers
 from chatbot.conversation.delivery import Delivery
@@ -15,7 +14,7 @@ from chatbot.conversation.record import RecordHandler
 from chatbot.core.completion import Completion
 from chatbot.core.errors import PostRefused
 from chatbot.core.key import TurnKey
-from chatbot.core.limits import LONGEST_ANSWER
+from chatbot.core.limits import LONGEST_ANSWER, MOST_STORED
 from chatbot.core.turn import Links, Reply, State, Turn
 from chatbot.core.work import Done, HandBack
 from tests.component.conftest import Aws
@@ -70,7 +69,7 @@ def test_an_answer_of_500_kb_is_cut_once_and_asked_for_once(
     assert turn.reply.text.endswith("…")
     assert turn.reply.text[:-1] == ANSWERS[name][: len(turn.reply.text) - 1]
     assert LONGEST_ANSWER - 2 <= len(turn.reply.text) <= LONGEST_ANSWER + 1
-    assert size(turn.reply.text) < MOST_TEXT
+    assert size(turn.reply.text) < MOST_STORED
     assert world.handle(tale, receive_count=2) == Done()
     assert world.handle(world.envelope("And then?")) == Done()
     assert (len(world.model.prompts), world.channel.received[-1]) == (2, "Next.")
@@ -113,8 +112,8 @@ def test_merged_messages_and_everything_written_later_fit_too(
     found = dynamodb_table.find(leader.key)
     assert found
     assert (found.posted, found.rating, found.state) == (mids, -1, State.DELIVERED)
-    assert size(found.text) + size(found.more) + size(found.reply.text) < MOST_TEXT
-    assert MOST_TEXT < LARGEST_ITEM
+    assert size(found.text) + size(found.more) + size(found.reply.text) < MOST_STORED
+    assert MOST_STORED < LARGEST_ITEM
     assert len(dynamodb_table.read(CONVERSATION, 10).turns) == 10
 
 

@@ -79,12 +79,12 @@ def test_a_count_of_thousands_of_digits_does_not_cost_the_answer(number: str) ->
     choice = '"choices": [{"message": {"content": "Fine."}, "finish_reason": "stop"}]'
     answer = Answer("model")
     body = f'{{"created": {number}, {choice}, {usage}}}'.encode()
-    assert read_answer(read_events([body]), answer, lambda text: True, lambda: None) is None
+    assert read_answer(read_events([body]), answer, lambda text: True, lambda left: None) is None
     completion = answer.completion("")
     assert (completion.text, completion.tokens_in) == ("Fine.", 0)
     stream = f"data: {{{choice.replace('message', 'delta')}, {usage}}}\n\n".encode()
     answer = Answer("model")
-    read_answer(read_events([stream]), answer, lambda text: True, lambda: None)
+    read_answer(read_events([stream]), answer, lambda text: True, lambda left: None)
     assert answer.completion("").text == "Fine."
 
 

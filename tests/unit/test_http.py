@@ -77,7 +77,8 @@ def test_a_response_may_say_otherwise_than_the_strict_headers() -> None:
         b'{"a": -Infinity}',
         b'{"a": ' + b"9" * 5000 + b"}",
         b'{"a": ' + b"9" * 4000 + b"}",
-        b'{"a": -18446744073709551616}',
+        b'{"a": ' + b"9" * 65 + b"}",
+        b'{"a": -' + b"9" * 64 + b"}",
         b'{"a": [{"b": 1e999}]}',
         b'{"a": -1E+400}',
         b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
@@ -98,7 +99,7 @@ def test_an_object_nested_as_far_as_allowed_is_read() -> None:
 
 
 def test_numbers_that_platforms_use_are_read() -> None:
-    numbers = {"a": -(2**64) + 1, "b": 2**64 - 1, "c": 1.5e300, "d": -0.5, "e": 1_795_262_400_000}
+    numbers = {"a": -(10**62), "b": 2**64, "c": 1.5e300, "d": -0.5, "e": 1_795_262_400_000}
     assert parse_json(json.dumps(numbers).encode()) == numbers
 
 

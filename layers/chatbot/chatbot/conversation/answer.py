@@ -111,17 +111,12 @@ class Answers:
         if refusal := self._access.check(message, timeline):
             return _refusal_turn(context, refusal)
         with progress:
-            turn = self._answer(replace(context, timeline=self._with_earlier(context)))
-        if turn.origin is Origin.MODEL:  # all others are plain sentences
-            turn = replace(turn, html=channel.html_of(turn.reply))
-        return turn
-
-    def _answer(self, context: Context) -> Turn:
-        if context.message.kind is Kind.COMMAND:
-            return self._command(context)
-        if context.message.kind is Kind.UNSUPPORTED:
-            return context.notice("unsupported")
-        return self._reply(context)
+            context = replace(context, timeline=self._with_earlier(context))
+            if message.kind is Kind.COMMAND:
+                return self._command(context)
+            if message.kind is Kind.UNSUPPORTED:
+                return context.notice("unsupported")
+            return self._reply(context)
 
     def fallback(self, message: Message, reason: str) -> Turn:
         """Answer with FALLBACK_TEXT. `reason` is logged."""

@@ -118,7 +118,7 @@ def _with_name(text: str, author: Author, group: bool) -> str:
     """
     if not group:
         return text
-    first, *more = text.splitlines() or [""]
+    first, *more = text.strip("\n").splitlines() or [""]
     return "\n".join([f"{as_name(author.name) or NAMELESS}: {first}", *map("  {}".format, more)])
 
 

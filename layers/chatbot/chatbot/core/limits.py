@@ -57,18 +57,36 @@ A response of a Lambda function has at most 6 MB (AWS Lambda guide, “Lambda qu
 READING_CONVERTED = 60_000
 """Characters of Markdown that are converted for one response.
 
-Answers are converted when they are stored; this bounds the time for those of earlier versions.
+Answers are converted once, after they are stored; this bounds the time for those of earlier
+versions.
 """
 DRAFT_FORMATTED = 12_000
 """Characters of an unfinished answer that are formatted, again at each preview; a longer one is
-shown as it is written."""
+shown as it is written, on Telegram its end formatted."""
 
 # JSON from outside
 
 DEEPEST_JSON = 64
 """Levels of nesting that the JSON of a request may have."""
+LONGEST_INTEGER = 64
+"""Characters of an integer in the JSON of a request, the minus included.
+
+A request with a longer one is unreadable. One that is merely too large for its field costs at most
+its own event, as a body of Messenger may have the events of a thousand people.
+"""
 LARGEST_INTEGER = 2**64 - 1
-"""Integers beyond it, in either direction, are none that a platform counts or names anything by."""
+"""Integers of an answer, of a platform or a model server, that are beyond it in either direction
+count as 0: nobody counts or names anything by them."""
+
+# A turn, as it is stored
+
+MOST_STORED = 320_000
+"""Bytes that are stored of a turn's texts, and of its HTML beside them.
+
+DynamoDB refuses an item of more than 400 KB (DynamoDB guide, "Item size"). The rest is for what is
+added later: above all the platform's ids of its posts, which take 130 bytes for each 2,000
+characters on Messenger.
+"""
 
 # Names
 

@@ -1,24 +1,21 @@
 """Numbers in JSON, of which JSON itself says neither how long nor how large they may be.
 
-Python reads an integer of up to 4,300 digits, in a time that grows with their square, and `1e999`
-as infinity, which no other JSON can hold.
+Python reads an integer of up to 4,300 digits, in a time that grows with their square and more than
+any float holds, and `1e999` as infinity, which no other JSON can hold.
 """
 
 from __future__ import annotations
 
 import math
 
-from chatbot.core.limits import LARGEST_INTEGER
-
-_MOST_DIGITS = len(f"-{LARGEST_INTEGER}")
+from chatbot.core.limits import LARGEST_INTEGER, LONGEST_INTEGER
 
 
 def strict_integer(digits: str) -> int:
-    """The integer. Raises ValueError beyond LARGEST_INTEGER."""
-    number = int(digits) if len(digits) <= _MOST_DIGITS else None
-    if number is None or abs(number) > LARGEST_INTEGER:
+    """The integer. Raises ValueError for one that is longer than LONGEST_INTEGER."""
+    if len(digits) > LONGEST_INTEGER:
         raise ValueError("integer out of range")
-    return number
+    return int(digits)
 
 
 def strict_float(number: str) -> float:
@@ -31,7 +28,5 @@ def strict_float(number: str) -> float:
 
 def lenient_integer(digits: str) -> int:
     """The integer; 0 beyond LARGEST_INTEGER, where the number must not cost what is beside it."""
-    try:
-        return strict_integer(digits)
-    except ValueError:
-        return 0
+    number = int(digits) if len(digits) <= LONGEST_INTEGER else 0
+    return number if abs(number) <= LARGEST_INTEGER else 0

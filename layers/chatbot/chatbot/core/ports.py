@@ -113,7 +113,10 @@ class Poster(Protocol):
         """
 
     def html_of(self, reply: Reply) -> str:
-        """The reply as the channel's own page shows it; "" where the channel has no page."""
+        """The reply as the channel's own page shows it.
+
+        "" where the channel has no page, and for a plain reply, which is shown as it is written.
+        """
 
     def may_change_form(self, turn: Turn, known: Iterable[str]) -> bool:
         """Whether the first part may be posted in another form than an earlier attempt's.
@@ -207,8 +210,13 @@ class TurnWrites(Turns, Protocol):
         `posted`, so that a silent retry of the SDK never appends a part twice.
         """
 
-    def mark_delivered(self, key: TurnKey, posted: tuple[str, ...]) -> None:
-        """Set the state `delivered` and the whole list `posted`, whoever holds the claim."""
+    def mark_delivered(
+        self, key: TurnKey, posted: tuple[str, ...], html: str = "", *, plain: bool = False
+    ) -> None:
+        """Set the state `delivered` and the whole list `posted`, whoever holds the claim.
+
+        And the reply's HTML if there is any, and that it is `plain` if it is.
+        """
 
     def abandon(self, key: TurnKey, now: int) -> None:
         """Remove the claim of a `sending` turn whose record is moved to the dead-letter queue.

@@ -157,7 +157,7 @@ def parse_json(body: bytes) -> dict[str, Any]:
     A lone surrogate becomes U+FFFD: it can be neither stored nor posted, and a message must not be
     lost because of an emoji that was cut in half. Raises Unreadable for anything but a JSON object
     in UTF-8, for nesting deeper than DEEPEST_JSON, and for numbers that are none: NaN, Infinity,
-    `1e999`, integers beyond LARGEST_INTEGER.
+    `1e999`, integers longer than LONGEST_INTEGER.
     """
     try:
         data = json.loads(

@@ -26,13 +26,17 @@ from chatbot.edge.http import Request, Response
 
 PAGE_TURNS = 50
 """Most turns in one response."""
-LONGEST_SHOWN = LONGEST_ANSWER + 2_000
-"""Characters that are shown of an answer, and of the sentences beside it. Versions before 0.10 may
-have stored longer ones."""
+LONGEST_CONVERTED = LONGEST_ANSWER + 2_000
+"""Characters of an answer, and of the sentences beside it, up to which it is formatted.
+
+A longer one was stored by an earlier version. It is shown as it is written, and only its beginning
+where it would not fit into a response otherwise.
+"""
 
 # Control characters show nothing, and each takes six bytes of JSON.
 _CONTROLS = {code: "\ufffd" for code in (*range(32), 127) if chr(code) not in "\t\n\r"}
-_MOST_AROUND = 80_000  # bytes of JSON for the draft, cursors and names
+_MOST_DRAFT = 75_000  # bytes of JSON that a draft of DRAFT_FORMATTED characters may take
+_MOST_AROUND = _MOST_DRAFT + 5_000  # and cursors and names
 _FILE = re.compile(r"/web/files/([0-9a-f]{32}\.[a-z]{3,5})")
 _CURSOR = re.compile(r"(\d{13})\.([A-Za-z0-9_:-]{1,80})")
 
@@ -107,7 +111,7 @@ def messages(request: Request, key: str, reader: TurnReader, locked: bool = Fals
         draft = reader.draft_of(conversation)
         page = reader.turns_after(conversation, start, PAGE_TURNS)
     forward = bool(after) and not before
-    turns, shown = _within_bytes(page.turns if forward else page.turns[::-1])
+    turns, shown, left = _within_bytes(page.turns if forward else page.turns[::-1])
     more = page.more or len(turns) < len(page.turns)
     oldest_first = slice(None, None, 1 if forward else -1)
     turns, shown = turns[oldest_first], shown[oldest_first]
@@ -117,48 +121,70 @@ def messages(request: Request, key: str, reader: TurnReader, locked: bool = Fals
             "cursor": _cursor(turns[-1]) if turns else after,
             "more": more and forward,
             "earlier": _cursor(turns[0]) if turns and more and not forward else "",
-            "draft": draft and {"id": _message_id(draft[0]), "html": _draft_html(draft[1])},
+            "draft": draft and {"id": _message_id(draft[0]), "html": _draft_html(draft[1], left)},
             "locked": locked,
         }
     )
 
 
-def _within_bytes(turns: Sequence[Turn]) -> tuple[list[Turn], list[Mapping[str, Any]]]:
+def _within_bytes(turns: Sequence[Turn]) -> tuple[list[Turn], list[Mapping[str, Any]], int]:
     """Convert the first of `turns` to JSON objects, at least one, until a bound is reached.
 
     The bounds are READING_BYTES, and READING_CONVERTED for answers without stored HTML. One turn
-    never exceeds them, as its texts are shown at most as long as they are stored today.
+    never exceeds them. Also returns how many bytes are left for the draft.
     """
     shown: list[Mapping[str, Any]] = []
     left, to_convert = READING_BYTES - _MOST_AROUND, READING_CONVERTED
     for turn in turns:
-        if turn.origin is Origin.MODEL and not turn.html:
+        if _is_converted(turn):
             to_convert -= len(turn.reply.text)
         if to_convert < 0 and shown:
             break
         item = _turn_json(turn)
-        left -= len(json.dumps(item, ensure_ascii=False).encode("utf-8", "replace"))
-        if left < 0 and shown:
+        size = _json_size(item)
+        if size > left and not shown:  # of an earlier version
+            item = _turn_json(_with_beginning(turn))
+            size = _json_size(item)
+        elif size > left:
             break
+        left -= size
         shown.append(item)
-    return list(turns[: len(shown)]), shown
+    return list(turns[: len(shown)]), shown, left + _MOST_DRAFT
 
 
-def _draft_html(draft: str) -> str:
-    """The unfinished answer as HTML; of a long one the end, as it is written."""
+def _json_size(value: object) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def _is_converted(turn: Turn) -> bool:
+    """Whether the page shows formatted HTML of the answer, and none is stored."""
+    reply = turn.reply
+    return not (turn.html or reply.plain or len(reply.text) > LONGEST_CONVERTED)
+
+
+def _with_beginning(turn: Turn) -> Turn:
+    """The turn with the beginning of its answer, as it is written."""
+    text = shortened(turn.reply.text, LONGEST_CONVERTED)
+    return replace(turn, html="", reply=replace(turn.reply, text=text, plain=True))
+
+
+def _draft_html(draft: str, room: int) -> str:
+    """The unfinished answer as HTML, a long one as it is written; its end where it has no room."""
     if len(draft) <= DRAFT_FORMATTED:
         return safe_html(draft)
-    return plain_html(f"… {draft[-DRAFT_FORMATTED:]}")
+    html = plain_html(draft)
+    return html if _json_size(html) <= room else plain_html(f"… {draft[-DRAFT_FORMATTED:]}")
 
 
 def _turn_json(turn: Turn) -> Mapping[str, Any]:
-    reply = replace(turn.reply, text=shortened(turn.reply.text, LONGEST_SHOWN))
+    reply = turn.reply
     file_json = reply.file and {
         "url": f"/web/files/{reply.file.name.rpartition('/')[2]}",
         "type": reply.file.type,
         "title": reply.file.title,
     }
-    html = turn.html or safe_html(reply.text)
+    convert = safe_html if _is_converted(turn) else plain_html
+    html = turn.html or convert(reply.text)
     text, answer, html = (
         each.translate(_CONTROLS) for each in (turn.text[:LONGEST_TEXT], reply.text, html)
     )

@@ -175,15 +175,18 @@ class Table(StateItems):
             },
         )
 
-    def mark_delivered(self, key: TurnKey, posted: tuple[str, ...]) -> None:
+    def mark_delivered(
+        self, key: TurnKey, posted: tuple[str, ...], html: str = "", *, plain: bool = False
+    ) -> None:
         """Set a turn to `delivered`; nothing when it is gone (ports.TurnWrites)."""
+        update = "SET #s = :delivered, posted = :posted"
+        values: dict[str, Plain] = {":delivered": State.DELIVERED.value, ":posted": posted}
+        if html:
+            update, values[":html"] = f"{update}, html = :html", html
+        if plain:
+            update, values[":plain"] = f"{update}, plain = :plain", 1
         with suppress(TurnExists):
-            self._change(
-                key,
-                "SET #s = :delivered, posted = :posted",
-                "attribute_exists(pk)",
-                {":delivered": State.DELIVERED.value, ":posted": posted},
-            )
+            self._change(key, update, "attribute_exists(pk)", values)
 
     def abandon(self, key: TurnKey, now: int) -> None:
         """Remove the claim of a dead letter's turn when it is over (ports.TurnWrites)."""

@@ -58,7 +58,7 @@ def _html(markdown: str) -> str:
 
 def plain_html(text: str) -> str:
     """Return text that is not Markdown as one paragraph of escaped HTML."""
-    return f"<p>{escape(text)}</p>".replace("\n", "<br>")
+    return f"<p>{escape(text, quote=False)}</p>".replace("\n", "<br>")
 
 
 def _visible_text(html: str, made: Iterable[str]) -> str:

@@ -34,6 +34,8 @@ class WebChannel(BaseChannel):
 
     def html_of(self, reply: Reply) -> str:
         """See ports.Poster."""
+        if reply.plain or not reply.text:
+            return ""
         from chatbot.channels.text.html import safe_html  # with the first answer, not at each start
 
         return safe_html(reply.text)
