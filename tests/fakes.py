@@ -164,6 +164,8 @@ class MemoryHistory:
             if not (turn.state is State.ANSWERED or _over(turn, now)):
                 raise TurnExists(turn)
             opened_at = turn.opened_at or now
+            plain = turn.reply.plain or found.reply.plain
+            turn = replace(turn, reply=replace(turn.reply, plain=plain))
             return self._set(replace(turn, state=State.SENDING, claim=claim, opened_at=opened_at))
 
     def save(self, turn: Turn) -> None:
@@ -175,11 +177,17 @@ class MemoryHistory:
                 raise TurnExists(stored)
             self._set(replace(stored, state=turn.state, claim=turn.claim, posted=turn.posted))
 
-    def mark_delivered(self, key: TurnKey, posted: tuple[str, ...]) -> None:
+    def mark_delivered(
+        self, key: TurnKey, posted: tuple[str, ...], html: str = "", *, plain: bool = False
+    ) -> None:
         with self._step("mark_delivered"):
             turn = self._get(key)
             if turn:
-                self._set(replace(turn, state=State.DELIVERED, posted=posted))
+                reply = replace(turn.reply, plain=plain or turn.reply.plain)
+                html = html or turn.html
+                self._set(
+                    replace(turn, state=State.DELIVERED, posted=posted, reply=reply, html=html)
+                )
 
     def abandon(self, key: TurnKey, now: int) -> None:
         with self._step("abandon"):
@@ -523,6 +531,22 @@ class FakeChannel:
             if isinstance(outcome, Lands):
                 raise outcome.error
             return post.id
+
+    def html_of(self, reply: Reply) -> str:
+        return ""
+
+    def may_change_form(self, turn: Turn, known: Iterable[str]) -> bool:
+        if self._settling is not Settling.READ_BACK:
+            return True
+        if self.read_back_error:
+            raise self.read_back_error
+        conversation, ids = turn.key.conversation, set(known)
+        return not any(
+            post.key.conversation == conversation
+            and post.at >= turn.opened_at
+            and post.id not in ids
+            for post in self.read_back
+        )
 
     def find_posted(self, turn: Turn, part: Part, known: Iterable[str]) -> str | None:
         if self.read_back_error:

@@ -110,6 +110,19 @@ def test_a_free_turn_is_taken_over(history: Store, turn: Turn) -> None:
     assert history.find(turn.key) == taken
 
 
+def test_a_turn_that_is_taken_over_as_plain_stays_plain(history: Store) -> None:
+    found = make(state=State.ANSWERED)
+    history.put(found)
+    plain = replace(found, reply=replace(found.reply, plain=True))
+    taken = history.take_over(plain, Claim("new", NOON - 1), NOON)
+    assert taken.reply.plain
+    assert history.take_over(taken, Claim("newer", NOON + 5000), NOON).reply.plain
+    history.mark_delivered(found.key, ("1",))
+    assert history.find(found.key) == replace(
+        plain, state=State.DELIVERED, posted=("1",), claim=Claim("newer", NOON + 5000)
+    )
+
+
 @pytest.mark.parametrize("turn", TAKEN)
 def test_any_other_is_left_alone(history: Store, turn: Turn) -> None:
     history.put(turn)

@@ -21,6 +21,7 @@ states = st.sampled_from(list(State))
 times = st.integers(NOON - 2, NOON + 2)
 claims = st.none() | st.builds(Claim, tokens, times)
 parts = st.sampled_from([(), ("1",), ("1", "2")])
+html = st.sampled_from(["", "<p>a</p>"])
 numbers = st.integers(1, 2)
 few = st.integers(0, 1)
 tries = st.builds(Tries, st.integers(-1, 2), few, few, st.sampled_from([(), (("voice", "said"),)]))
@@ -28,7 +29,7 @@ steps = st.one_of(
     st.tuples(st.just("put"), numbers, states, claims),
     st.tuples(st.just("take_over"), numbers, states, claims, st.builds(Claim, tokens, times)),
     st.tuples(st.just("save"), numbers, states, claims, parts),
-    st.tuples(st.just("mark_delivered"), numbers, parts),
+    st.tuples(st.just("mark_delivered"), numbers, parts, html, st.booleans()),
     st.tuples(st.just("abandon"), numbers),
     st.tuples(st.just("hold"), numbers),
     st.tuples(st.just("raise_try"), numbers, st.booleans()),
@@ -49,7 +50,7 @@ def perform(history: Store, conversation: str, step: tuple[Any, ...]) -> object:
         case "save":
             arguments = [replace(turn, state=rest[0], claim=rest[1], posted=rest[2])]
         case "mark_delivered":
-            arguments = [turn.key, rest[0]]
+            arguments, options["plain"] = [turn.key, rest[0], rest[1]], rest[2]
         case "abandon" | "hold":
             arguments = [turn.key, NOON]
         case "note_try":

@@ -1,4 +1,4 @@
-"""An answer that the table cannot hold whole is posted whole, asked for once, and stored cut."""
+"""An answer longer than any is kept, asked for once, posted and stored as the same text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from chatbot.adapters.documents.reader import DocumentReader
-from chatbot.adapters.dynamodb.fitting import MOST_TEXT
 from chatbot.adapters.dynamodb.turns import Table
 from chatbot.conversation.answer import Answers
 from chatbot.conversation.delivery import Delivery
@@ -15,6 +14,7 @@ from chatbot.conversation.record import RecordHandler
 from chatbot.core.completion import Completion
 from chatbot.core.errors import PostRefused
 from chatbot.core.key import TurnKey
+from chatbot.core.limits import LONGEST_ANSWER, MOST_STORED
 from chatbot.core.turn import Links, Reply, State, Turn
 from chatbot.core.work import Done, HandBack
 from tests.component.conftest import Aws
@@ -55,42 +55,41 @@ class Stored(World):
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_an_answer_of_500_kb_is_posted_whole_and_asked_for_once(
+def test_an_answer_of_500_kb_is_cut_once_and_asked_for_once(
     dynamodb_table: Table, name: str
 ) -> None:
     world = Stored(dynamodb_table, ANSWERS[name], "Next.")
     tale = world.envelope("🦊" * 3_000)
     assert world.handle(tale) == Done()
-    assert "".join(world.channel.received) == ANSWERS[name]
     turn = world.stored(tale.key)
     assert turn.state is State.DELIVERED
+    assert "".join(world.channel.received) == turn.reply.text
     assert len(turn.posted) == len(world.channel.received)
     assert turn.text == "🦊" * 3_000
     assert turn.reply.text.endswith("…")
-    assert MOST_TEXT - 12_500 < size(turn.reply.text) < MOST_TEXT
+    assert turn.reply.text[:-1] == ANSWERS[name][: len(turn.reply.text) - 1]
+    assert LONGEST_ANSWER - 2 <= len(turn.reply.text) <= LONGEST_ANSWER + 1
+    assert size(turn.reply.text) < MOST_STORED
     assert world.handle(tale, receive_count=2) == Done()
     assert world.handle(world.envelope("And then?")) == Done()
     assert (len(world.model.prompts), world.channel.received[-1]) == (2, "Next.")
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-@pytest.mark.parametrize("posted", [0, 1, 22])
+@pytest.mark.parametrize("posted", [0, 1, 3])
 @pytest.mark.long
 def test_another_attempt_goes_on_with_the_part_after_those_posted(
     dynamodb_table: Table, name: str, posted: int
 ) -> None:
-    """After the last part that is stored there is nothing to post any more."""
     world = Stored(dynamodb_table, ANSWERS[name])
     tale = world.envelope("A tale")
-    parts = world.channel.split(Reply(ANSWERS[name]))
-    posted = min(posted, len(parts) - 1)
+    posted = min(posted, (LONGEST_ANSWER - 1) // 20_000)
     world.channel.outcomes.extend([*[None] * posted, *[PostRefused("429")] * 3])
     assert isinstance(world.handle(tale), HandBack)
-    assert world.channel.received == [part.text for part in parts[:posted]]
+    parts = [part.text for part in world.channel.split(world.stored(tale.key).reply)]
+    assert world.channel.received == parts[:posted]
     assert world.handle(tale, receive_count=2) == Done()
-    stored = [part.text for part in world.channel.split(world.stored(tale.key).reply)]
-    assert world.channel.received[posted:] == stored[posted:]
-    assert stored[:-1] == [part.text for part in parts[: len(stored) - 1]]
+    assert world.channel.received == parts
     assert len(world.model.prompts) == 1
     assert world.stored(tale.key).state is State.DELIVERED
 
@@ -113,8 +112,8 @@ def test_merged_messages_and_everything_written_later_fit_too(
     found = dynamodb_table.find(leader.key)
     assert found
     assert (found.posted, found.rating, found.state) == (mids, -1, State.DELIVERED)
-    assert size(found.text) + size(found.more) + size(found.reply.text) < MOST_TEXT
-    assert MOST_TEXT < LARGEST_ITEM
+    assert size(found.text) + size(found.more) + size(found.reply.text) < MOST_STORED
+    assert MOST_STORED < LARGEST_ITEM
     assert len(dynamodb_table.read(CONVERSATION, 10).turns) == 10
 
 

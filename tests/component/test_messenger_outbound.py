@@ -246,6 +246,25 @@ def test_what_the_person_wrote_does_not_count(
     assert channel.find_posted(turn, Part("Hello"), ()) is None
 
 
+def test_the_form_may_change_while_the_page_has_posted_nothing(
+    graph: GraphStandIn, channel: MessengerChannel, turn: Turn
+) -> None:
+    graph.person_wrote(PSID, "m1", "Hello", turn.opened_at)
+    assert channel.may_change_form(turn, ())
+    posted = channel.post(turn, Part("any words"))
+    assert not channel.may_change_form(turn, ())
+    assert channel.may_change_form(turn, {posted})
+    assert channel.may_change_form(replace(turn, opened_at=turn.opened_at + 5000), ())
+    graph.faults.add(coded(500, "2"))
+    with pytest.raises(PostRefused):
+        channel.may_change_form(turn, ())
+
+
+def test_a_plain_answer_is_posted_as_it_is_written(channel: MessengerChannel) -> None:
+    parts = channel.split(Reply("*a* [b](https://c.de)\n\n" * 200, plain=True))
+    assert "\n\n".join(part.text for part in parts) == ("*a* [b](https://c.de)\n\n" * 200).strip()
+
+
 @pytest.mark.parametrize(
     "fault",
     [

@@ -231,9 +231,10 @@ def test_events_that_come_again_meet_their_turns(deploy: Deploy) -> None:
 def as_recorded(value: Any) -> Any:
     """Items, or what a step did, as version 1 would have written them.
 
-    It did not escape stars in people's words, and a heading was none in /history.
+    It put neither backslashes before stars nor word joiners into people's words, and a heading was
+    none in /history.
     """
-    written = json.dumps(value).replace(r"\\*", "*")
+    written = json.dumps(value).replace(r"\\*", "*").replace(r"\u2060", "")
     return json.loads(re.sub(r"(I|Ich):\\n\\n(?:# )?A heading", r"\1: # A heading", written))
 
 
@@ -274,10 +275,10 @@ def shows_part_of(prompt: Sequence[Mapping[str, str]], before: Sequence[Mapping[
 def apart_from_prompts(value: Any) -> Any:
     """Leave out what a prompt's length decides: its tokens, and the end of the stand-in's answers.
 
-    Also `since`, which version 1 did not store.
+    Also `since` and `html`, which version 1 did not store.
     """
     if isinstance(value, dict):
-        left_out = ("since", "estimate", "tokens_in", "tokens_out")
+        left_out = ("since", "html", "estimate", "tokens_in", "tokens_out")
         return {n: apart_from_prompts(each) for n, each in value.items() if n not in left_out}
     if isinstance(value, list):
         return [apart_from_prompts(each) for each in value]

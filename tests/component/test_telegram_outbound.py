@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from chatbot.channels.telegram import outbound
 from chatbot.channels.telegram.outbound import TEXT_LIMIT, TelegramChannel
 from chatbot.core.errors import (
     AmbiguousPost,
@@ -17,7 +18,9 @@ from chatbot.core.errors import (
     PostRefused,
     Undeliverable,
 )
+from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
+from chatbot.core.limits import DRAFT_FORMATTED
 from chatbot.core.message import Author, Handles, Kind, Message
 from chatbot.core.ports import Channel, Settling
 from chatbot.core.settings import Seconds, Settings
@@ -95,8 +98,29 @@ def test_it_is_a_channel_whose_posts_cannot_be_read_back(channel: TelegramChanne
 def test_a_post(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
     posted = channel.post(turn(), Part("Grüße 👋 *as it is*"))
     [call] = telegram.accepted
-    assert call.params == {"chat_id": 42, "text": "Grüße 👋 *as it is*"}
+    assert call.params == {
+        "chat_id": 42,
+        "text": "Grüße 👋 *as it is*",
+        "link_preview_options": {"is_disabled": True},
+    }
     assert posted == str(call.result["message_id"])
+
+
+@pytest.mark.parametrize("previews", ["off", "on"])
+def test_no_address_of_an_answer_is_called_unless_a_setting_says_so(
+    telegram: TelegramStandIn, settings: Settings, journal: FakeJournal, previews: str
+) -> None:
+    settings = replace(settings, link_previews=previews)  # type: ignore[arg-type]
+    with Session() as session:
+        channel = TelegramChannel(services(settings, journal), session)
+        for part in channel.split(Reply("See [this](https://evil.example/?q=secret).")):
+            channel.post(turn(), part)
+        channel.preview(message(), "See https://evil.example/?q=secret")
+    post, draft = (call.params for call in telegram.accepted)
+    disabled = {"link_preview_options": {"is_disabled": True}} if previews == "off" else {}
+    assert {name: post[name] for name in post if "preview" in name} == disabled
+    # There is no such field: a draft has no preview (Bot API, sendMessageDraft).
+    assert not any("preview" in name for name in draft)
 
 
 def test_a_post_to_a_topic(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
@@ -121,6 +145,33 @@ def test_parts_are_of_the_length_that_telegram_takes(
         channel.post(turn(), part)
     assert [len(part.text) for part in parts] == [TEXT_LIMIT // 2, TEXT_LIMIT // 2, 1]
     assert len(telegram.accepted) == 3
+
+
+def test_a_plain_answer_is_posted_as_it_is_written(channel: TelegramChannel) -> None:
+    picture = StoredFile("folder/name.png", "image/png", "title")
+    [part] = channel.split(Reply("*a* [b](https://c.de)", plain=True))
+    assert (part.text, part.formatting) == ("*a* [b](https://c.de)", ())
+    parts = channel.split(Reply("*a*\n\n`b`", file=picture, plain=True))
+    assert [(part.text, part.formatting) for part in parts] == [("*a*", ()), ("`b`", ())]
+
+
+def test_of_a_very_long_draft_only_the_end_is_converted(
+    telegram: TelegramStandIn, channel: TelegramChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converted: list[str] = []
+
+    def recorded(text: str, *args: object, **more: object) -> list[Part]:
+        converted.append(text)
+        return [Part(text[-TEXT_LIMIT:])]
+
+    monkeypatch.setattr(outbound, "parts_of", recorded)
+    text = "A paragraph of the draft.\n\n" * 2_200
+    for length in (DRAFT_FORMATTED, DRAFT_FORMATTED + 1, 30_000, 30_100, len(text)):
+        channel.preview(message(), text[:length])
+        assert text[:length].endswith(converted[-1])
+        assert DRAFT_FORMATTED - 2 * TEXT_LIMIT < len(converted[-1]) <= DRAFT_FORMATTED
+    assert 30_000 - len(converted[2]) == 30_100 - len(converted[3])  # it begins at the same place
+    assert converted[2].startswith("\n\nA paragraph")
 
 
 def test_typing_and_acknowledgement(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
@@ -308,7 +359,11 @@ def test_refused_formatting_is_posted_again_plain(
     telegram.faults.add(Fault("status", status=400))
     channel.post(turn(), Part("*Hello_"))
     [call] = telegram.accepted
-    assert call.params == {"chat_id": 42, "text": "*Hello_"}
+    assert call.params == {
+        "chat_id": 42,
+        "text": "*Hello_",
+        "link_preview_options": {"is_disabled": True},
+    }
 
 
 def test_it_is_posted_again_once_only(telegram: TelegramStandIn, channel: TelegramChannel) -> None:
@@ -334,7 +389,11 @@ def test_a_group_that_moved_is_followed(
     telegram.mark(GROUP, "migrated", migrate_to=-100200)
     channel.post(turn(f"telegram:{GROUP}", quote="5"), Part("Hello"))
     [call] = telegram.accepted
-    assert call.params == {"chat_id": -100200, "text": "Hello"}
+    assert call.params == {
+        "chat_id": -100200,
+        "text": "Hello",
+        "link_preview_options": {"is_disabled": True},
+    }
 
 
 def test_a_refused_connection_does_not_tell_the_token(

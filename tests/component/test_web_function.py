@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,16 @@ import pytest
 from chatbot.adapters.dynamodb.turns import Table
 from chatbot.adapters.s3 import Bucket
 from chatbot.bootstrap.web import build
+from chatbot.channels.text.html import safe_html
 from chatbot.channels.web.session import new_session, session_of, set_cookie
 from chatbot.core.files import File, StoredFile
 from chatbot.core.key import TurnKey
+from chatbot.core.limits import READING_CONVERTED
 from chatbot.core.markdown import escaped
 from chatbot.core.message import Author
+from chatbot.core.ports import now_ms
 from chatbot.core.turn import Button, Links, Origin, Reply, State, Turn
+from chatbot.site import turns
 from tests.component.conftest import Aws
 from tests.fakes import NOON
 
@@ -324,7 +329,7 @@ def test_the_newest_fifty_and_then_page_by_page(call: Call, aws: Aws, table: str
 
 LONG = {
     "letters": "x" * 24_000,
-    "emoji": "🦊" * 6_000,  # 24 KB in the table, 72 KB as JSON, once in Markdown and once in HTML
+    "emoji": "🦊" * 6_000,  # 24 KB in the table and in JSON, once in Markdown and once in HTML
     "quotes": '"' * 24_000,  # 144 KB in HTML
     "more than a response": '"' * 310_000,
 }
@@ -353,10 +358,10 @@ def forwards(call: Call, cursor: str) -> list[dict[str, Any]]:
 def test_every_turn_is_reached_however_long_they_are(
     call: Call, aws: Aws, table: str, name: str
 ) -> None:
-    """A query returns at most 1 MB: 41 turns of 24 KB."""
+    """A query returns at most 1 MB: 20 turns of 24 KB, twice. Answers have their HTML."""
     count = 8 if name == "more than a response" else 60
     for number in range(count):
-        put(aws, table, number, answer=LONG[name])
+        put(aws, table, number, answer=LONG[name], html=safe_html(LONG[name]))
     older = backwards(call)
     assert [turn["id"] for page in older[::-1] for turn in page["turns"]] == [
         f"m{number}" for number in range(count)
@@ -368,9 +373,85 @@ def test_every_turn_is_reached_however_long_they_are(
     ]
     assert read(call, newer[-1]["cursor"])["turns"] == []
     for page in (*older, *newer):
-        assert len(page["turns"]) == 1 or len(json.dumps(page["turns"])) < 1_010_000
-        assert len(json.dumps(page)) < 4_000_000
-    assert len(older) <= {"letters": 4, "emoji": 12, "quotes": 15}.get(name, count)
+        assert len(json.dumps(page, ensure_ascii=False).encode()) < 1_000_000
+    assert len(older) <= {"letters": 4, "emoji": 4, "quotes": 15}.get(name, count)
+
+
+WORST = [
+    *(
+        "🦊",
+        '"',
+        "&",
+        "\x01",
+        "\n",
+        "é",
+        "|a",
+        "`a` ",
+        "**🦊** ",
+        "- [x] a\n",
+        "[a](https://b.cd) ",
+    ),
+]
+
+
+@pytest.mark.parametrize("unit", WORST)
+@pytest.mark.parametrize("origin", [Origin.MODEL, Origin.COMMAND])
+def test_one_reading_never_exceeds_its_bound(
+    call: Call, aws: Aws, table: str, unit: str, origin: Origin
+) -> None:
+    """Not even with a single turn, a draft, and an answer of a version without bounds."""
+    answer = unit * (310_000 // len(unit.encode()))
+    put(aws, table, 0, text="\x01🦊" * 4_000, answer=answer, origin=origin)
+    history = Table(aws.dynamodb, table, now_ms, 90)
+    history.save_draft(TurnKey.of(f"web:{SESSION}", NOON + 5, "m5:message"), unit * 60_000)
+    body = call("/web/messages")["body"]
+    assert len(body.encode()) < 1_000_000
+    page = json.loads(body)
+    assert len(page["turns"]) == 1
+    assert page["draft"]["html"]
+
+
+def test_answers_without_html_are_converted_until_the_bound(
+    call: Call, aws: Aws, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fifty small tables made each reading of a conversation take longer than it may."""
+    cells = "|a|b|\n|-|-|\n" + "|c|d|\n" * 1_000
+    for number in range(50):
+        put(aws, table, number, answer=cells)
+    converted: list[int] = []
+
+    def counted(markdown: str) -> str:
+        converted.append(len(markdown))
+        return f"<p>{len(markdown)}</p>"
+
+    monkeypatch.setattr(turns, "safe_html", counted)
+    older: list[dict[str, Any]] = []
+    for page in iter(partial(step, call, older), None):
+        older.append(page)
+        assert sum(converted) <= READING_CONVERTED
+        converted.clear()
+    assert sum(len(page["turns"]) for page in older) == 50
+    assert len(older) == 6
+
+
+def step(call: Call, pages: list[dict[str, Any]]) -> dict[str, Any] | None:
+    if not pages:
+        return read(call)
+    return read(call, before=pages[-1]["earlier"]) if pages[-1]["earlier"] else None
+
+
+def test_html_is_made_once_when_the_answer_is_stored(
+    call: Call, aws: Aws, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(aws, table, 0, answer="*a*", html="<p>made</p>")
+    put(aws, table, 1, answer="*b*")
+
+    def only_b(markdown: str) -> str:
+        assert markdown == "*b*"
+        return "<p>now</p>"
+
+    monkeypatch.setattr(turns, "safe_html", only_b)
+    assert [turn["html"] for turn in read(call)["turns"]] == ["<p>made</p>", "<p>now</p>"]
 
 
 def test_new_turns_follow_the_cursor_of_a_page_that_was_cut(

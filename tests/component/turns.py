@@ -59,6 +59,7 @@ RICH = make(
         "What now?",
         (Button("Start fresh", "/new fresh"), Button("Früheres", "/new earlier")),
         StoredFile("folder/name.png", "image/png", "a red fox"),
+        plain=True,
     ),
     more="and this",
     since="turn#0",
@@ -66,6 +67,7 @@ RICH = make(
     rating=-1,
     usage=Usage(estimate=77),
     media=(Media("photo", "one"), Media("photo", "two")),
+    html="<p>What now?</p>",
 )
 EMPTY = make(
     author=Author(""), text="", reply=Reply(""), claim=None, opened_at=0, state=State.ANSWERED

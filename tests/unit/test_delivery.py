@@ -16,8 +16,8 @@ from chatbot.core.errors import (
 )
 from chatbot.core.message import Envelope
 from chatbot.core.ports import Settling
-from chatbot.core.turn import Claim, State, Turn
-from chatbot.core.work import DeadLetter, Done, HandBack
+from chatbot.core.turn import Claim, Part, Reply, State, Turn
+from chatbot.core.work import DeadLetter, Done, HandBack, Tries
 from tests.fakes import Lands
 from tests.world import INVOCATION, ProcessEnded, World
 
@@ -394,3 +394,197 @@ def test_delays_grow_up_to_the_longest() -> None:
 def test_a_named_retry_after_is_kept() -> None:
     world = World(ModelUnavailable("429", retry_after=11))
     assert world.handle(world.envelope("Hello")) == HandBack(11)
+
+
+class Converting:
+    """A platform's conversion, which ends the worker when it `kills`, and marks what is plain."""
+
+    def __init__(self, world: World, kills: bool) -> None:
+        self.kills = kills
+        self.world = world
+        world.channel.split = self.split  # type: ignore[method-assign]
+
+    def split(self, reply: Reply) -> list[Part]:
+        if self.kills and not reply.plain:
+            raise ProcessEnded
+        mark = "plain" if reply.plain else "formatted"
+        return [Part(f"{mark} {word}") for word in reply.text.split()]
+
+
+SETTLINGS = [Settling.OPERATOR, Settling.READ_BACK]
+
+
+@pytest.mark.parametrize("settling", SETTLINGS)
+def test_an_answer_whose_conversion_ended_the_worker_is_posted_plain(settling: Settling) -> None:
+    world = World("one two", settling=settling)
+    Converting(world, kills=True)
+    hello = world.envelope("Hello")
+    with pytest.raises(ProcessEnded):
+        world.handle(hello)
+    assert world.state(hello) is State.SENDING
+    world.clock.advance(INVOCATION + 21)
+    assert world.handle(hello, receive_count=2) == Done()
+    assert world.channel.received == ["plain one", "plain two"]
+    assert world.turn(hello).reply.plain
+    assert len(world.model.prompts) == 1
+
+
+@pytest.mark.parametrize("settling", SETTLINGS)
+def test_a_turn_once_plain_stays_plain_so_that_its_parts_stay_the_same(settling: Settling) -> None:
+    world = World("one two three", settling=settling)
+    Converting(world, kills=True)
+    hello = world.envelope("Hello")
+    with pytest.raises(ProcessEnded):
+        world.handle(hello)
+    world.clock.advance(INVOCATION + 21)
+    world.channel.outcomes.extend([None, Lands(ProcessEnded())])  # type: ignore[arg-type]
+    with pytest.raises(ProcessEnded):
+        world.handle(hello, receive_count=2)
+    world.clock.advance(INVOCATION + 21)
+    assert world.handle(hello, receive_count=3) == Done()
+    again = ["plain two"] if settling is Settling.OPERATOR else []
+    assert world.channel.received == ["plain one", "plain two", *again, "plain three"]
+
+
+def test_a_first_part_that_arrived_before_the_crash_is_found_in_its_form() -> None:
+    """It was converted without harm: read back as plain, it would not be found, but said twice."""
+    world = World("one two", settling=Settling.READ_BACK)
+    Converting(world, kills=False)
+    hello = world.envelope("Hello")
+    world.channel.outcomes.append(Lands(ProcessEnded()))  # type: ignore[arg-type]
+    with pytest.raises(ProcessEnded):
+        world.handle(hello)
+    world.clock.advance(INVOCATION + 21)
+    assert world.handle(hello, receive_count=2) == Done()
+    assert world.channel.received == ["formatted one", "formatted two"]
+    assert not world.turn(hello).reply.plain
+
+
+@pytest.mark.parametrize("settling", SETTLINGS)
+@pytest.mark.parametrize("posted", [0, 1])
+def test_what_was_converted_without_harm_keeps_its_form(settling: Settling, posted: int) -> None:
+    """After a refused post the turn is `answered`; after a recorded one its parts must go on."""
+    world = World("one two", settling=settling)
+    Converting(world, kills=False)
+    hello = world.envelope("Hello")
+    world.channel.outcomes.extend([*[None] * posted, *[PostRefused("429")] * 3])
+    assert isinstance(world.handle(hello), HandBack)
+    assert world.handle(hello, receive_count=2) == Done()
+    assert world.channel.received == ["formatted one", "formatted two"]
+
+
+@pytest.mark.parametrize("settling", SETTLINGS)
+def test_a_crash_after_a_recorded_part_changes_no_form(settling: Settling) -> None:
+    world = World("one two", settling=settling)
+    Converting(world, kills=False)
+    hello = world.envelope("Hello")
+    crash_at(world, "save", "after")
+    with pytest.raises(ProcessEnded):
+        world.handle(hello)
+    world.clock.advance(INVOCATION + 21)
+    assert world.handle(hello, receive_count=2) == Done()
+    assert world.channel.received == ["formatted one", "formatted two"]
+
+
+class Page:
+    """The web page's conversion, which ends the worker when it `kills`, and counts its texts."""
+
+    def __init__(self, world: World, kills: bool) -> None:
+        self.kills = kills
+        self.converted: list[str] = []
+        world.channel.split = lambda reply: []  # type: ignore[method-assign]
+        world.channel.html_of = self.html_of  # type: ignore[method-assign]
+
+    def html_of(self, reply: Reply) -> str:
+        if reply.plain:
+            return ""
+        self.converted.append(reply.text)
+        if self.kills:
+            raise ProcessEnded
+        return f"<p>{reply.text}</p>"
+
+
+def on_the_page(kills: bool, *script: str) -> tuple[World, Page]:
+    world = World(*script, settling=Settling.NOTHING_TO_POST)
+    return world, Page(world, kills)
+
+
+def test_the_html_is_stored_by_the_write_that_says_delivered() -> None:
+    world, page = on_the_page(False, "Hi.")
+    hello = world.envelope("Hello")
+    stored_without: list[str] = []
+    world.history.fault = lambda step, when: (
+        stored_without.append(world.turn(hello).html) if (step, when) == ("put", "after") else None
+    )
+    assert world.handle(hello) == Done()
+    assert stored_without == [""]
+    assert (world.turn(hello).html, world.state(hello)) == ("<p>Hi.</p>", State.DELIVERED)
+    assert (world.history.calls["put"], world.history.calls["mark_delivered"]) == (1, 1)
+    assert page.converted == ["Hi."]
+
+
+def test_a_conversion_for_the_page_that_ends_the_worker_costs_no_paid_answer() -> None:
+    world, page = on_the_page(True, "Hi.")
+    hello = world.envelope("Hello")
+    with pytest.raises(ProcessEnded):
+        world.handle(hello)
+    assert (world.turn(hello).reply.text, world.state(hello)) == ("Hi.", State.SENDING)
+    world.clock.advance(INVOCATION + 21)
+    assert world.handle(hello, receive_count=2) == Done()
+    assert (world.turn(hello).html, world.state(hello)) == ("", State.DELIVERED)
+    assert world.turn(hello).reply.plain  # the page does not convert it either
+    assert page.converted == ["Hi."]
+    assert len(world.model.prompts) == 1
+
+
+def test_an_answer_that_was_never_converted_is_converted_by_the_next_delivery() -> None:
+    """The table accepted the turn, but its response was lost, and the record was handed back."""
+    world, page = on_the_page(False, "Hi.")
+    hello = world.envelope("Hello")
+    stored(world, hello, State.SENDING, claim=over(world), html="")
+    world.history.note_try(hello.key, Tries(), Tries(-1, 1, 1))
+    page.converted.clear()
+    assert world.handle(hello, receive_count=2) == Done()
+    assert (world.turn(hello).html, world.turn(hello).reply.plain) == ("<p>Hi.</p>", False)
+    assert page.converted == ["Hi."]
+
+
+def test_a_post_that_may_have_arrived_is_repeated_in_the_same_form() -> None:
+    """Nothing died: the conversion did no harm."""
+    world = World("one two")
+    Converting(world, kills=False)
+    hello = world.envelope("Hello")
+    world.channel.outcomes.append(AmbiguousPost("500"))
+    outcome = world.handle(hello)
+    assert isinstance(outcome, HandBack)
+    world.clock.advance(outcome.delay + 1)
+    assert world.handle(hello, receive_count=2) == Done()
+    assert world.channel.received == ["formatted one", "formatted two"]
+
+
+def test_a_text_of_our_own_keeps_its_form() -> None:
+    """It is short, and its backslashes would be seen."""
+    world = World()
+    Converting(world, kills=False)
+    hello = world.envelope("/help")
+    crash_at(world, "put", "after")
+    with pytest.raises(ProcessEnded):
+        world.handle(hello)
+    world.clock.advance(INVOCATION + 21)
+    assert world.handle(hello, receive_count=2) == Done()
+    assert {text.split()[0] for text in world.channel.received} == {"formatted"}
+
+
+def test_an_inbox_that_cannot_be_read_leaves_the_form_open() -> None:
+    world = World("one two", settling=Settling.READ_BACK)
+    Converting(world, kills=True)
+    hello = world.envelope("Hello")
+    with pytest.raises(ProcessEnded):
+        world.handle(hello)
+    world.clock.advance(INVOCATION + 21)
+    world.channel.read_back_error = PostRefused("down")
+    assert isinstance(world.handle(hello, receive_count=2), HandBack)
+    assert not world.turn(hello).reply.plain
+    world.channel.read_back_error = None
+    assert world.handle(hello, receive_count=3) == Done()
+    assert world.channel.received == ["plain one", "plain two"]

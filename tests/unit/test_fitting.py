@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from chatbot.adapters.dynamodb.codec import turn_to_item
 from chatbot.adapters.dynamodb.fitting import (
     LEAST_QUESTION,
-    MOST_TEXT,
     cut,
     fitted,
 )
 from chatbot.channels.text.entities import parts_of
 from chatbot.channels.text.split import utf16_length
 from chatbot.core.files import StoredFile
+from chatbot.core.limits import MOST_STORED
 from chatbot.core.markdown import closed
 from chatbot.core.turn import Reply, Turn, Usage
 from tests.component.turns import FULL, LARGEST_ITEM, RICH, make
@@ -113,12 +113,12 @@ def words(count: int) -> str:
 @pytest.mark.parametrize(
     ("text", "more", "answer", "kept"),
     [
-        (100, 0, 500_000, (100, 0, MOST_TEXT)),
+        (100, 0, 500_000, (100, 0, MOST_STORED)),
         (200_000, 200_000, 10_000, (155_000, 155_000, 10_000)),
         (200_000, 1000, 200_000, (119_000, 1000, 200_000)),
         (1000, 200_000, 200_000, (1000, 119_000, 200_000)),
-        (200_000, 200_000, 500_000, (10_000, 10_000, MOST_TEXT - LEAST_QUESTION)),
-        (200_000, 0, 500_000, (LEAST_QUESTION, 0, MOST_TEXT - LEAST_QUESTION)),
+        (200_000, 200_000, 500_000, (10_000, 10_000, MOST_STORED - LEAST_QUESTION)),
+        (200_000, 0, 500_000, (LEAST_QUESTION, 0, MOST_STORED - LEAST_QUESTION)),
     ],
 )
 def test_what_people_wrote_is_cut_first(
@@ -155,4 +155,4 @@ def test_half_of_an_emoji_is_no_hindrance() -> None:
 
 @pytest.mark.parametrize("text", ["x" * 5_000_000, "a\n\n" * 1_700_000, "```\n" * 1_200_000])
 def test_a_cut_takes_no_time(text: str) -> None:
-    assert processor_seconds(lambda: cut(text, MOST_TEXT), enough=1) < 1
+    assert processor_seconds(lambda: cut(text, MOST_STORED), enough=1) < 1

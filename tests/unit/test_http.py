@@ -4,7 +4,8 @@ import json
 import pytest
 
 from chatbot.core.errors import Unreadable
-from chatbot.edge.http import MAX_DEPTH, STRICT_HEADERS, Request, Response, parse_json
+from chatbot.core.limits import DEEPEST_JSON
+from chatbot.edge.http import STRICT_HEADERS, Request, Response, parse_json
 
 
 def event(**more: object) -> dict[str, object]:
@@ -75,8 +76,13 @@ def test_a_response_may_say_otherwise_than_the_strict_headers() -> None:
         b'{"a": NaN}',
         b'{"a": -Infinity}',
         b'{"a": ' + b"9" * 5000 + b"}",
+        b'{"a": ' + b"9" * 4000 + b"}",
+        b'{"a": ' + b"9" * 65 + b"}",
+        b'{"a": -' + b"9" * 64 + b"}",
+        b'{"a": [{"b": 1e999}]}',
+        b'{"a": -1E+400}',
         b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-        b'{"a": ' + b"[" * MAX_DEPTH + b"]" * MAX_DEPTH + b"}",
+        b'{"a": ' + b"[" * DEEPEST_JSON + b"]" * DEEPEST_JSON + b"}",
         '{"a": "\ud800"}'.encode("utf-8", "surrogatepass"),
     ],
     ids=lambda body: repr(body[:12]),
@@ -87,9 +93,14 @@ def test_whatever_is_no_json_object_is_unreadable(body: bytes) -> None:
 
 
 def test_an_object_nested_as_far_as_allowed_is_read() -> None:
-    nested = b'{"a": ' + b"[" * (MAX_DEPTH - 1) + b"]" * (MAX_DEPTH - 1) + b"}"
+    nested = b'{"a": ' + b"[" * (DEEPEST_JSON - 1) + b"]" * (DEEPEST_JSON - 1) + b"}"
     assert "a" in parse_json(nested)
     assert len(parse_json(json.dumps({"a": [[1]] * 500}).encode())["a"]) == 500
+
+
+def test_numbers_that_platforms_use_are_read() -> None:
+    numbers = {"a": -(10**62), "b": 2**64, "c": 1.5e300, "d": -0.5, "e": 1_795_262_400_000}
+    assert parse_json(json.dumps(numbers).encode()) == numbers
 
 
 @pytest.mark.parametrize("escaped", [rb"\ud83d", rb"\uDE00", rb"\uDE00\uD83D"])

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from html import unescape
+from typing import Any
 
 import pytest
 
@@ -15,18 +16,23 @@ from chatbot.channels.text.split import utf16_length
 from chatbot.core.completion import Completion
 from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
+from chatbot.core.markdown import escaped
 from chatbot.core.message import Author
 from chatbot.core.turn import Origin, Reply, State, Turn
 from chatbot.core.work import Done
 from tests.fakes import NOON
 from tests.world import CONVERSATION, World
 
+LINKED = re.compile(
+    r"\B@\w{2,32}|\b[\w-]+\.[^\W\d_]|\b(?:\d{1,3}\.){3}\d|://|(?<![\w/<>])/\w|(?<!\w)#\w*[^\W\d]|\$[A-Z]{1,8}\b|\w@\w"
+)
+"""What Telegram makes links of in a plain text (tdlib/td, td/telegram/MessageEntity.cpp)."""
 WORDS = "**[x](https://evil.example)** _a_ `b` # > - | ~ $"
 PERSONA = "*[x](y)* _a_ `b` |~$"  # names of personas are short
 PERSONAS = json.dumps({PERSONA: "You are somebody."})
 
 
-def reply_to(world: World, text: str, **payload: str) -> str:
+def reply_to(world: World, text: str, **payload: Any) -> str:
     envelope = world.envelope(text, **payload)
     assert isinstance(world.handle(envelope), Done)
     turn = world.history.find(envelope.key)
@@ -100,12 +106,63 @@ def test_words_are_shown_as_they_are(place: Callable[[], str]) -> None:
     markdown, words = place(), PERSONA if place in (persona_chosen, persona_listed) else WORDS
     telegram = parts_of(markdown, 4096, utf16_length, formatting=True)
     assert [part.formatting for part in telegram] == [()]
-    assert words in telegram[0].text
-    assert words in parts_of(markdown, 2000, len, formatting=False)[0].text
+    assert words in telegram[0].text.replace("\u2060", "")
+    begin = telegram[0].text.index(words[:5])
+    assert not LINKED.search(telegram[0].text[begin : begin + len(words)])
+    messenger = parts_of(markdown, 2000, len, formatting=False)[0].text
+    assert words in messenger.replace("\u2060", "")
     html = safe_html(markdown)
-    assert set(re.findall(r"</?(\w+)", html)) <= {"p", "br", "a"}
-    assert set(re.findall('href="([^"]*)"', html)) <= {"https://evil.example"}
-    assert words in unescape(re.sub("<[^>]*>", "", html))
+    assert set(re.findall(r"</?(\w+)", html)) <= {"p", "br"}
+    assert words in unescape(re.sub("<[^>]*>", "", html)).replace("\u2060", "")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "[Free gift](https://evil.example/?q=1)",
+        "https://evil.example",
+        "HTTP://localhost/a",
+        "evil.example",
+        "www.evil.example/a_b",
+        "1.2.3.4:8080/x",
+        "пример.рф",
+        "@channel",
+        "a @someone",
+        "/forget",
+        "#tag",
+        "#тег",
+        "$USD",
+        "me@evil.example",
+        "tg://resolve?domain=x",
+        "ton://a",
+        "<https://evil.example>",
+        "`@someone`",
+        "|a|\n|-|\n",
+    ],
+)
+@pytest.mark.parametrize("place", ["name", "words"])
+def test_neither_names_nor_words_become_links_mentions_or_commands(name: str, place: str) -> None:
+    if place == "name":
+        markdown = reply_to(World(), "/start", name=name, group=True)
+    else:
+        markdown = reply_to(stored(name, Reply("Well.")), "/history")
+    [part] = parts_of(markdown, 4096, utf16_length, formatting=True)
+    assert part.formatting == ()
+    line = next(line for line in part.text.splitlines() if "\u2060" in line or "|a|" in line)
+    assert not LINKED.search(line), line
+    assert "<a" not in safe_html(markdown)
+    assert name in part.text.replace("\u2060", "")
+
+
+def test_ordinary_words_get_no_joiners() -> None:
+    for words in (
+        "and/or 1/2 a: b",
+        "Well. Yes... 3 . 4",
+        "C# is $5, a_b @ home",
+        "24/7 #",
+        "48.2, 1.10.3",
+    ):
+        assert "\u2060" not in escaped(words)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from chatbot.conversation.progress import GRACE, PACE, SLOWEST, TYPING, Progress
 from chatbot.core.errors import AmbiguousPost, ChatbotError, HistoryUnavailable, PostRefused
 from chatbot.core.key import TurnKey
+from chatbot.core.limits import LONGEST_ANSWER
 from chatbot.core.message import Author, Kind, Message, Stop
 from tests.fakes import NOON, FakeChannel, FakeClock, FakeJournal, MemoryHistory
 
@@ -239,3 +240,12 @@ def test_no_preview_follows_the_answer() -> None:
     assert slow.ended
     assert slow.greeted == [KEY]
     assert not any(thread.name == "progress" for thread in threading.enumerate())
+
+
+def test_what_is_shown_of_an_unfinished_answer_is_bounded_and_can_be_stored() -> None:
+    stage = Stage()
+    stage.live.show("a\0" + "b" * 500_000)
+    stage.until(1)
+    [(_, draft), *_] = stage.screen.drafts
+    assert draft[:3] == "a\ufffdb"
+    assert len(draft) == LONGEST_ANSWER

@@ -176,3 +176,23 @@ def test_a_table_that_does_not_answer_asks_the_platform_to_come_again() -> None:
     response = handle(REQUEST, StubInbound(received), sender, down, FakeJournal())
     assert (response.status, response.headers["retry-after"]) == (503, "2")
     assert not sender.sent
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        Stop("telegram:42", "", MAX_TIME),
+        Stop("telegram:42", "", 10**400),
+        Stop("telegram:42", "", -1),
+        Stop("telegram:42", "x" * (MAX_EVENT_ID + 1), 7),
+        Stop("", "", 7),
+    ],
+)
+def test_a_stop_that_no_table_can_hold_is_dropped_and_not_asked_for_again(odd: Stop) -> None:
+    """The table would refuse it each time, and the platform would repeat it for a day."""
+    journal, stops = FakeJournal(), list[Stop]()
+    received = Received((envelope(),), ("echo",), stops=(odd, STOP))
+    sender = StubSender()
+    answer = handle(REQUEST, StubInbound(received), sender, stops.append, journal)
+    assert (answer.status, stops, len(sender.sent)) == (200, [STOP], 1)
+    assert journal.counted("Ignored") == 2

@@ -11,7 +11,7 @@ from chatbot.core.key import TurnKey
 from chatbot.core.message import Media, Message
 from chatbot.core.ports import Channel, Files, Journal, Settling
 from chatbot.core.settings import Settings
-from chatbot.core.turn import Part, Turn
+from chatbot.core.turn import Part, Reply, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,14 @@ class BaseChannel:
     def is_administrator(self, message: Message) -> bool:
         """Return False: there are no groups."""
         return False
+
+    def html_of(self, reply: Reply) -> str:
+        """Return "": the channel has no page of its own."""
+        return ""
+
+    def may_change_form(self, turn: Turn, known: Iterable[str]) -> bool:
+        """Return True: what may have been posted is posted again."""
+        return True
 
     def find_posted(self, turn: Turn, part: Part, known: Iterable[str]) -> str | None:
         """Return None: posted messages cannot be read."""

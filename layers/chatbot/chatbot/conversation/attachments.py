@@ -17,10 +17,16 @@ from chatbot.core.errors import (
 )
 from chatbot.core.file_types import PICTURES, RECORDINGS
 from chatbot.core.files import File
-from chatbot.core.limits import MOST_PICTURE_BYTES, PDF_RESIDENT, in_base64
+from chatbot.core.limits import (
+    LONGEST_TRANSCRIPT,
+    MOST_PICTURE_BYTES,
+    PDF_RESIDENT,
+    in_base64,
+)
 from chatbot.core.message import Media
 from chatbot.core.ports import Documents, Model
 from chatbot.core.settings import Settings
+from chatbot.core.text import storable
 from chatbot.core.turn import Turn
 
 EXPLAINED_REASONS = frozenset(
@@ -152,7 +158,8 @@ class Attachments:
         seconds = context.deadline.within(self.settings.model_timeout).left()
         paid_before = spending.paid
         try:
-            context.heard[source] = self.model.transcribe(recording, seconds, spending)
+            words = self.model.transcribe(recording, seconds, spending)
+            context.heard[source] = storable(words[:LONGEST_TRANSCRIPT])
         except InputUnsupported:
             raise Unfetchable("no_recordings") from None
         except UselessAnswer as useless:

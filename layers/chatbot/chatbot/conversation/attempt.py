@@ -48,7 +48,8 @@ class Attempt:
     """One delivery of one record to the worker; `deadline` is the end of the invocation.
 
     `sent_at` is when the queue accepted the record, in milliseconds since the epoch; `recorded` are
-    the platform's ids of all posts that the conversation's turns have recorded.
+    the platform's ids of all posts that the conversation's turns have recorded. `died` tells
+    that an earlier delivery ended without a note (ledger.py): with its worker, perhaps.
     """
 
     deadline: Deadline
@@ -56,6 +57,7 @@ class Attempt:
     receive_count: int
     sent_at: int
     recorded: frozenset[str] = frozenset()
+    died: bool = False
 
     @classmethod
     def at(cls, record: Record, deadline: Deadline, settings: Settings) -> Attempt:

@@ -37,7 +37,7 @@ from chatbot.core.errors import (
 from chatbot.core.message import log_fields
 from chatbot.core.ports import Clock, Journal, Poster, Settling, TurnExists, TurnWrites
 from chatbot.core.settings import Settings
-from chatbot.core.turn import Claim, Part, State, Turn
+from chatbot.core.turn import Claim, Origin, Part, State, Turn
 from chatbot.core.work import DeadLetter, Done, HandBack, Outcome
 
 _REREADS = 3
@@ -121,13 +121,18 @@ class Delivery:
         """Continue a turn that no claim protects. Raises TurnExists if another attempt does."""
         ambiguous = turn.state is State.SENDING  # its next part may have been posted
         if ambiguous and channel.settling is Settling.NOTHING_TO_POST:
-            return self._mark_delivered(turn, attempt)
+            return self._mark_delivered(_in_safe_form(turn, channel, attempt), channel, attempt)
         hold = self.settings.ambiguous_delivery == "hold"
         if ambiguous and channel.settling is Settling.OPERATOR and hold:
             self.history.hold(turn.key, self.clock())
             self.journal.count("Held", channel=turn.channel)
             self.journal.warning("held", **log_fields(turn))
             return Done()
+        if ambiguous and turn.origin is Origin.MODEL:  # our own texts are short
+            try:
+                turn = _in_safe_form(turn, channel, attempt)
+            except PostRefused as refused:
+                return attempt.hand_back(refused.retry_after)
         claim = attempt.new_claim()
         try:
             take_over = partial(self.history.take_over, turn, claim, self.clock())
@@ -165,7 +170,7 @@ class Delivery:
                 turn = replace(turn, posted=(*turn.posted, posted))
             else:
                 turn = self._record_part(turn, posted)
-        return self._mark_delivered(turn, attempt)
+        return self._mark_delivered(turn, channel, attempt)
 
     def _post_part(
         self, turn: Turn, part: Part, channel: Poster, attempt: Attempt
@@ -220,8 +225,15 @@ class Delivery:
         self._write_after_post(turn, lambda: self.history.save(turn))
         return turn
 
-    def _mark_delivered(self, turn: Turn, attempt: Attempt) -> Done:
-        self._write_after_post(turn, lambda: self.history.mark_delivered(turn.key, turn.posted))
+    def _mark_delivered(self, turn: Turn, channel: Poster, attempt: Attempt) -> Done:
+        """Record that the turn is delivered, with its HTML where the channel has a page.
+
+        Only now, as the turn is stored: a conversion that ends the worker costs no paid answer.
+        """
+        turn = turn.with_html(channel.html_of(turn.reply))
+        key, posted, html, plain = turn.key, turn.posted, turn.html, turn.reply.plain
+        write = partial(self.history.mark_delivered, key, posted, html, plain=plain)
+        self._write_after_post(turn, write)
         seconds = attempt.age()
         self.journal.info("delivered", **log_fields(turn), parts=len(turn.posted), seconds=seconds)
         self.journal.count("Answered", channel=turn.channel)
@@ -255,6 +267,17 @@ class Delivery:
             else:
                 return
         self.journal.warning("delivery_not_recorded", **log_fields(turn))
+
+
+def _in_safe_form(turn: Turn, channel: Poster, attempt: Attempt) -> Turn:
+    """The turn, plain if its conversion may be what ended an earlier attempt. Raises PostRefused.
+
+    That no post is recorded may have this reason, where a delivery died.
+    """
+    if turn.posted or turn.reply.plain or not attempt.died:
+        return turn
+    plain = channel.may_change_form(turn, attempt.recorded)
+    return replace(turn, reply=replace(turn.reply, plain=plain))
 
 
 def _is_claimed_by(turn: Turn | None, claim: Claim) -> bool:

@@ -98,5 +98,7 @@ def _media(turn: Turn) -> dict[str, Any]:
 
 
 def _renamed(record: ConversationProfile | Reply, **names: str) -> dict[str, Any]:
-    """The record's fields, some of them under other names."""
-    return {names.get(name, name): field for name, field in asdict(record).items()}
+    """The record's fields, some of them under other names, without the form of its posts."""
+    fields = asdict(record)
+    fields.pop("plain", None)
+    return {names.get(name, name): field for name, field in fields.items()}

@@ -55,7 +55,8 @@ class ModelAnswers:
         show, spending = context.progress.show, context.spending
         while True:
             try:
-                return self.model.answer(lines, deadline.left(), show, spending), lines
+                answer = self.model.answer(lines, deadline.left(), show, spending)
+                return answer.clamped(), lines
             except ContextTooLong:
                 shorter = _shorter(lines, spending)
                 if shorter == lines:

@@ -7,8 +7,10 @@ import threading
 from typing import Self
 
 from chatbot.core.errors import ChatbotError, PostRefused
+from chatbot.core.limits import LONGEST_ANSWER
 from chatbot.core.message import Message
 from chatbot.core.ports import Clock, Indicator, Journal, Stops
+from chatbot.core.text import storable
 
 TYPING = 4000
 """Milliseconds between typing signs; Telegram clears one after 5 s (Bot API, sendChatAction)."""
@@ -104,7 +106,7 @@ class Progress:
     def _update_preview(self, now: int) -> None:
         if now < self._preview_at or self._over:
             return
-        text, pace = self._text.strip(), self._pace
+        text, pace = storable(self._text[:LONGEST_ANSWER]).strip(), self._pace
         self._preview_at = now + pace
         unchanged = text == self._previewed and now < self._previewed_at + SLOWEST
         if unchanged or not text or self._stopped:

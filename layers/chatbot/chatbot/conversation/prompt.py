@@ -12,11 +12,14 @@ from chatbot.conversation.window import Limits, window
 from chatbot.core.completion import PromptLine
 from chatbot.core.message import Author, Message
 from chatbot.core.prompt import Prompt, PromptTurn, quoted
+from chatbot.core.text import as_name
 from chatbot.core.timeline import Timeline
 from chatbot.core.turn import Origin, Turn
 
 LONGEST_QUOTE = 1_000
 """Characters that are quoted of the message that is replied to."""
+NAMELESS = "Somebody"
+"""Who speaks in a group without a name."""
 
 
 def build(context: Context, now: int) -> Prompt:
@@ -97,7 +100,7 @@ def _tokens_per_estimate(timeline: Timeline) -> float:
 
 def _system(context: Context, now: int) -> str:
     settings, profile = context.settings, context.timeline.profile
-    name = context.message.author.name or profile.name
+    name = as_name(context.message.author.name) or as_name(profile.name)
     date = datetime.fromtimestamp(now / 1000, UTC).date().isoformat()
     prompt = settings.persona_prompts.get(profile.persona, settings.system_prompt)
     prompt = prompt.replace("{date}", date).replace("{name}", name)
@@ -108,9 +111,15 @@ def _system(context: Context, now: int) -> str:
 
 
 def _with_name(text: str, author: Author, group: bool) -> str:
-    """The text, in a group with its author's name before it."""
-    name = " ".join(author.name.split())
-    return f"{name}: {text}" if group and name else text
+    """The text, in a group with its author's name before it.
+
+    There, further lines are indented: only a name of ours begins a line, so that nobody can write
+    what another person seems to have said.
+    """
+    if not group:
+        return text
+    first, *more = text.strip("\n").splitlines() or [""]
+    return "\n".join([f"{as_name(author.name) or NAMELESS}: {first}", *map("  {}".format, more)])
 
 
 def _text_of(message: Message, timeline: Timeline) -> str:

@@ -135,6 +135,7 @@ class RecordHandler:
             )
             if dead_letter := self._dead_letter(key, turn, attempt, ledger.crashes):
                 return dead_letter
+            attempt = replace(attempt, died=ledger.crashes > 0)
             attempt = replace(attempt, recorded=timeline.posted_ids())
             if turn is not None:
                 self._settle_earlier_turns(key, timeline)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from chatbot.core.errors import ModelUnavailable, SpendingExhausted
 from chatbot.core.files import File
+from chatbot.core.limits import LONGEST_ANSWER, LONGEST_MODEL_NAME, MOST_TOKENS
+from chatbot.core.text import storable
 
 MOST_PAID = 3
 """Requests for one message, over all its deliveries and models, that the server may answer with
@@ -53,6 +55,23 @@ class Completion:
     stopped: bool = False
     thinking: str = ""
     unseen: tuple[str, ...] = ()
+
+    def clamped(self) -> Completion:
+        """The completion with what can be stored and posted of it, whatever the server sent.
+
+        A text of more than LONGEST_ANSWER characters counts as cut there.
+        """
+        text = storable(self.text[: LONGEST_ANSWER + 1])
+        return Completion(
+            text=text[:LONGEST_ANSWER],
+            model=storable(self.model[:LONGEST_MODEL_NAME]),
+            tokens_in=min(MOST_TOKENS, max(0, self.tokens_in)),
+            tokens_out=min(MOST_TOKENS, max(0, self.tokens_out)),
+            cut=self.cut or len(text) > LONGEST_ANSWER,
+            stopped=self.stopped,
+            thinking=self.thinking,
+            unseen=self.unseen,
+        )
 
 
 @dataclass(slots=True)

@@ -13,6 +13,12 @@ _ANYWHERE = re.compile(r"[\\`*_~$|]|<(?=br\s*/?>|[^\s<>]*[:@])|&(?=#?\w+;)", re.
 # In brackets that are a link's. Backslashes before them would begin a formula.
 _LINK = re.compile(r"\][(\[:]")
 _BRACKETS = {ord("["): "&#91;", ord("]"): "&#93;"}
+# Where platforms find addresses, mentions, tags and commands in a text by themselves.
+_LINKED = re.compile(
+    r"(?<=[@#])(?=\w)|(?<=\$)(?=[A-Z1])|(?<=(?<![\w/<>])/)(?=\w)|(?<=:)(?=/)"
+    r"|(?<=\.)(?=[^\W\d_])|(?<=\d\.)(?=\d{1,3}\.\d{1,3}\.\d)"
+)
+_JOINER = "\u2060"
 _BLOCK_START = re.compile(r"^([ \t]*\d{0,9})([#>+=.)-])")
 _INDENT = re.compile(r"^(?: (?= {3}| {0,2}\t)|\t)")
 _DEFINITION = re.compile(r"^(?:[ >]|[-*+] |\d+[.)] )*\[[^\[\]]{1,999}\]:", re.MULTILINE)
@@ -29,8 +35,14 @@ def escaped(words: str) -> str:
 
     For what people wrote or chose: messages, names, captions, names of documents. It must not be
     put into Markdown that has definitions; see `defines`.
+
+    Nor do the words become links, mentions, tags or commands, which platforms make of plain text
+    too: there are invisible word joiners in them (U+2060), at which Telegram ends each of these
+    (tdlib/td, td/telegram/MessageEntity.cpp, match_mentions, match_bot_commands, match_hashtags,
+    is_url_unicode_symbol). What a person wrote is not what the bot says.
     """
     words = words.replace("\r\n", "\n").replace("\r", "\n")
+    words = _LINKED.sub(_JOINER, words)
     words = _ANYWHERE.sub(r"\\\g<0>", words)
     words = words.translate(_BRACKETS) if _LINK.search(words) else words
     return "\n".join(map(_escaped_line, words.split("\n")))

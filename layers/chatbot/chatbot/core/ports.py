@@ -114,6 +114,19 @@ class Poster(Protocol):
         Undeliverable (never will be), AmbiguousPost (may have been posted).
         """
 
+    def html_of(self, reply: Reply) -> str:
+        """The reply as the channel's own page shows it.
+
+        "" where the channel has no page, and for a plain reply, which is shown as it is written.
+        """
+
+    def may_change_form(self, turn: Turn, known: Iterable[str]) -> bool:
+        """Whether the first part may be posted in another form than an earlier attempt's.
+
+        Asked for a turn of which no post is recorded although one may have arrived: False where
+        `find_posted` would then not find that post. `known` as there. Raises PostRefused.
+        """
+
     def find_posted(self, turn: Turn, part: Part, known: Iterable[str]) -> str | None:
         """The platform's id of `part`, if it was posted since `turn.opened_at`, else None.
 
@@ -193,7 +206,8 @@ class TurnWrites(Turns, Protocol):
     def take_over(self, found: Turn, claim: Claim, now: int) -> Turn:
         """Claim a turn that is `answered`, or `sending` without a claim that runs at `now`.
 
-        Only while state and claim token are still those of `found`. Returns the turn after the
+        Only while state and claim token are still those of `found`. With a plain reply in `found`,
+        the reply is plain from then on. Returns the turn after the
         write, else raises TurnExists with the stored turn (None when it is gone). `now` is in
         milliseconds since the epoch, here and below.
         """
@@ -205,8 +219,13 @@ class TurnWrites(Turns, Protocol):
         `posted`, so that a silent retry of the SDK never appends a part twice.
         """
 
-    def mark_delivered(self, key: TurnKey, posted: tuple[str, ...]) -> None:
-        """Set the state `delivered` and the whole list `posted`, whoever holds the claim."""
+    def mark_delivered(
+        self, key: TurnKey, posted: tuple[str, ...], html: str = "", *, plain: bool = False
+    ) -> None:
+        """Set the state `delivered` and the whole list `posted`, whoever holds the claim.
+
+        And the reply's HTML if there is any, and that it is `plain` if it is.
+        """
 
     def abandon(self, key: TurnKey, now: int) -> None:
         """Remove the claim of a `sending` turn whose record is moved to the dead-letter queue.

@@ -184,6 +184,10 @@ class Settings:
         "resend",
         "Telegram, when a worker crashed while posting: `resend` (may repeat) or `hold` (may miss)",
     )
+    link_previews: Literal["off", "on"] = _setting(
+        "off",
+        "`on`: Telegram shows previews of the addresses in answers, and calls them for that",
+    )
     settle: Seconds = _setting(20, "Longest time a request can be in flight, plus clock skew")
     post_timeout: Seconds = _setting(10, "Longest wait for a platform's response to a post")
     give_up_after: Seconds = _setting(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
-from chatbot.core.limits import LONGEST_COMMAND, LONGEST_DRAWING
+from chatbot.core.limits import LONGEST_COMMAND, LONGEST_DRAWING, MOST_STORED
 from chatbot.core.message import Author, Kind, Media, Message
 
 LONGEST_TEXT = 50_000
@@ -32,12 +32,14 @@ class Button:
 class Reply:
     """An answer: Markdown as the model wrote it, buttons, and a generated file.
 
-    With a file, the first paragraph of `text` is its caption.
+    With a file, the first paragraph of `text` is its caption. A `plain` reply is posted as it is
+    written: the attempt that stored it may have ended over its conversion.
     """
 
     text: str
     buttons: tuple[Button, ...] = ()
     file: StoredFile | None = None
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,9 @@ class Turn:
     one. `rating` is the person's: 1, -1, or 0 for none. `since` is the sort key of the oldest turn
     in the prompt that gave the answer, "" where there was no prompt or no version that stored it.
     `media` are the pictures that the model was shown with the message, by kind and source: the
-    platform may still have them.
+    platform may still have them. `html` is the answer as the web page shows it, made once after it
+    was stored; "" where no page shows it, where it has no room, where the worker died over it, and
+    for earlier versions.
     """
 
     key: TurnKey
@@ -146,6 +150,7 @@ class Turn:
     links: Links = Links()
     usage: Usage = Usage()
     media: tuple[Media, ...] = ()
+    html: str = ""
 
     @property
     def full_text(self) -> str:
@@ -156,6 +161,13 @@ class Turn:
     def breaks(self) -> bool:
         """Whether earlier turns do not count: a fresh start that is not lifted."""
         return self.links.fresh_start and not self.links.lifted_by
+
+    def with_html(self, html: str) -> Turn:
+        """The turn with this HTML, or none where the table has no room for it (MOST_STORED)."""
+        title = self.reply.file.title if self.reply.file else ""
+        texts = self.text, self.more, self.reply.text, title, html
+        size = sum(len(text.encode("utf-8", "replace")) for text in texts)
+        return replace(self, html=html if size <= MOST_STORED else "")
 
     @property
     def settled(self) -> bool:

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
 from chatbot.core.errors import Unreadable
+from chatbot.core.limits import DEEPEST_JSON
 from chatbot.core.message import Envelope, Stop
+from chatbot.core.numbers import strict_float, strict_integer
 from chatbot.core.settings import Settings
 
 Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 """A Lambda handler: takes event and context, returns the response."""
 
-MAX_DEPTH = 64
-"""Levels of nesting that a JSON body may have."""
 STRICT_HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -101,8 +101,9 @@ class Response:
     def of_json(
         cls, data: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
     ) -> Response:
-        """Return a response whose body is `data` as JSON."""
-        body = json.dumps(data, separators=(",", ":"))
+        """Return a response whose body is `data` as JSON in UTF-8, not escaped to ASCII."""
+        text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+        body = text.encode("utf-8", "replace").decode()
         return cls(status, body, {"content-type": "application/json", **(headers or {})})
 
     def to_event(self) -> dict[str, Any]:
@@ -155,10 +156,16 @@ def parse_json(body: bytes) -> dict[str, Any]:
 
     A lone surrogate becomes U+FFFD: it can be neither stored nor posted, and a message must not be
     lost because of an emoji that was cut in half. Raises Unreadable for anything but a JSON object
-    in UTF-8, for NaN and Infinity, and for nesting deeper than MAX_DEPTH.
+    in UTF-8, for nesting deeper than DEEPEST_JSON, and for numbers that are none: NaN, Infinity,
+    `1e999`, integers longer than LONGEST_INTEGER.
     """
     try:
-        data = json.loads(body.decode(), parse_constant=_no_constant)
+        data = json.loads(
+            body.decode(),
+            parse_constant=_no_constant,
+            parse_int=strict_integer,
+            parse_float=strict_float,
+        )
         if b"\\ud" in body or b"\\uD" in body:
             text = json.dumps(data, ensure_ascii=False)
             data = json.loads(_LONE_SURROGATE.sub("\ufffd", text))
@@ -166,7 +173,7 @@ def parse_json(body: bytes) -> dict[str, Any]:
         raise Unreadable("json") from None
     if not isinstance(data, dict):
         raise Unreadable("json shape")
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _deeper_than(data, MAX_DEPTH):
+    if body.count(b"{") + body.count(b"[") > DEEPEST_JSON and _deeper_than(data, DEEPEST_JSON):
         raise Unreadable("json depth")
     return data
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from chatbot.core.errors import HistoryUnavailable, QueueUnavailable, RequestRefused
@@ -18,6 +19,8 @@ MAX_EVENT_ID = 900
 MAX_CONVERSATION = 900
 MAX_TIME = 10**13
 """Epoch milliseconds; sort keys hold 13 digits of them."""
+
+_NO_KEY = "no usable key"
 
 NOT_FOUND = Response.of_json({"error": "not found"}, 404)
 UNAVAILABLE = Response.of_json({"error": "unavailable"}, 503, {"retry-after": "2"})
@@ -66,8 +69,12 @@ def handle(
         received = inbound.receive(request)
     except RequestRefused as refusal:
         return refuse(refusal, channel, journal, request.body, explain=explain)
+    stops = [stop for stop in received.stops if _storable(stop.conversation, stop.event, stop.at)]
+    unstorable = len(received.stops) - len(stops)
+    if unstorable:
+        received = replace(received, ignored=(*received.ignored, *[_NO_KEY] * unstorable))
     try:
-        for stop in received.stops:
+        for stop in stops:
             put_stop(stop)
             journal.info("stop", channel=channel, conversation=stop.conversation)
     except HistoryUnavailable as error:
@@ -79,11 +86,15 @@ def handle(
 def _enqueue(
     received: Received, channel: str, sender: EnvelopeSender, journal: Journal
 ) -> Response:
-    envelopes = [envelope for envelope in received.envelopes if _storable(envelope)]
+    envelopes = [
+        each
+        for each in received.envelopes
+        if each.event_id and _storable(each.conversation, each.event_id, each.occurred_at)
+    ]
     unstorable = len(received.envelopes) - len(envelopes)
     ignored = Counter(received.ignored)
     if unstorable:
-        ignored["no usable key"] = unstorable
+        ignored[_NO_KEY] += unstorable
     for reason, events in ignored.items():
         journal.count("Ignored", events, channel=channel)
         journal.info("ignored", channel=channel, reason=reason, events=events)
@@ -97,10 +108,14 @@ def _enqueue(
     return received.response or Response()
 
 
-def _storable(envelope: Envelope) -> bool:
-    """Whether the table can store its key: if not, the worker would receive it again and again."""
+def _storable(conversation: str, event: str, at: int) -> bool:
+    """Whether the table can store the key of an event or a stop, which may be for any event.
+
+    If not, the worker would receive the event again and again, and the platform would repeat the
+    request to stop for a day.
+    """
     return (
-        0 <= envelope.occurred_at < MAX_TIME
-        and 0 < len(envelope.event_id.encode("utf-8", "replace")) <= MAX_EVENT_ID
-        and 0 < len(envelope.conversation.encode("utf-8", "replace")) <= MAX_CONVERSATION
+        0 <= at < MAX_TIME
+        and len(event.encode("utf-8", "replace")) <= MAX_EVENT_ID
+        and 0 < len(conversation.encode("utf-8", "replace")) <= MAX_CONVERSATION
     )

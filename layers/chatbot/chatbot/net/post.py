@@ -24,6 +24,7 @@ from urllib3.fields import RequestField
 
 from chatbot.core.errors import AmbiguousPost, ChatbotError, FilesUnavailable, PostRefused
 from chatbot.core.files import FileStream
+from chatbot.core.numbers import lenient_integer
 from chatbot.net.connections import POOLS
 from chatbot.net.deadline import ending
 from chatbot.net.tls import trust
@@ -181,7 +182,8 @@ class _Form:
 
 def _json_object(content: bytes) -> Mapping[str, Any] | None:
     try:
-        body = json.loads(content)
+        # A number that is none must not turn a post that arrived into one that may have.
+        body = json.loads(content, parse_int=lenient_integer)
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None

@@ -5,26 +5,38 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Protocol
 
-from chatbot.channels.text.html import safe_html
+from chatbot.channels.text.html import plain_html, safe_html
 from chatbot.channels.web.inbound import conversation_of, event_id_of
 from chatbot.channels.web.session import session_of
 from chatbot.core.errors import Forged, Unreadable
 from chatbot.core.key import TURN_PREFIX, TurnKey, folder_of
+from chatbot.core.limits import (
+    DRAFT_FORMATTED,
+    LONGEST_ANSWER,
+    READING_BYTES,
+    READING_CONVERTED,
+)
+from chatbot.core.markdown import shortened
 from chatbot.core.timeline import TurnPage
-from chatbot.core.turn import Turn
+from chatbot.core.turn import LONGEST_TEXT, Turn
 from chatbot.edge.http import Request, Response
 
 PAGE_TURNS = 50
 """Most turns in one response."""
-PAGE_BYTES = 1_000_000
-"""Bytes of JSON after which a response has no further turn; one turn it always has.
+LONGEST_CONVERTED = LONGEST_ANSWER + 2_000
+"""Characters of an answer, and of the sentences beside it, up to which it is formatted.
 
-A response of a Lambda function has at most 6 MB (AWS Lambda guide, “Lambda quotas”).
+A longer one was stored by an earlier version. It is shown as it is written, and only its beginning
+where it would not fit into a response otherwise.
 """
 
+# Control characters show nothing, and each takes six bytes of JSON.
+_CONTROLS = {code: "\ufffd" for code in (*range(32), 127) if chr(code) not in "\t\n\r"}
+_MOST_DRAFT = 75_000  # bytes of JSON that a draft of DRAFT_FORMATTED characters may take
+_MOST_AROUND = _MOST_DRAFT + 5_000  # and cursors and names
 _FILE = re.compile(r"/web/files/([0-9a-f]{32}\.[a-z]{3,5})")
 _CURSOR = re.compile(r"(\d{13})\.([A-Za-z0-9_:-]{1,80})")
 
@@ -70,7 +82,7 @@ def file(request: Request, key: str, links: FileLinks) -> Response | None:
 
 
 def messages(request: Request, key: str, reader: TurnReader, locked: bool = False) -> Response:
-    """Answer `GET /web/messages` with at most PAGE_TURNS turns, oldest first, and PAGE_BYTES.
+    """Answer `GET /web/messages` with at most PAGE_TURNS turns, oldest first, and READING_BYTES.
 
     `key` is WEB_SESSION_KEY. The response is `{"turns", "cursor", "more", "earlier", "draft",
     "locked"}`. A turn's `answer` is Markdown; its `html` is the same as safe HTML. `draft` is the
@@ -99,7 +111,7 @@ def messages(request: Request, key: str, reader: TurnReader, locked: bool = Fals
         draft = reader.draft_of(conversation)
         page = reader.turns_after(conversation, start, PAGE_TURNS)
     forward = bool(after) and not before
-    turns, shown = _within_bytes(page.turns if forward else page.turns[::-1])
+    turns, shown, left = _within_bytes(page.turns if forward else page.turns[::-1])
     more = page.more or len(turns) < len(page.turns)
     oldest_first = slice(None, None, 1 if forward else -1)
     turns, shown = turns[oldest_first], shown[oldest_first]
@@ -109,23 +121,59 @@ def messages(request: Request, key: str, reader: TurnReader, locked: bool = Fals
             "cursor": _cursor(turns[-1]) if turns else after,
             "more": more and forward,
             "earlier": _cursor(turns[0]) if turns and more and not forward else "",
-            "draft": draft and {"id": _message_id(draft[0]), "html": safe_html(draft[1])},
+            "draft": draft and {"id": _message_id(draft[0]), "html": _draft_html(draft[1], left)},
             "locked": locked,
         }
     )
 
 
-def _within_bytes(turns: Sequence[Turn]) -> tuple[list[Turn], list[Mapping[str, Any]]]:
-    """Convert the first of `turns` to JSON objects, at least one, until PAGE_BYTES are reached."""
+def _within_bytes(turns: Sequence[Turn]) -> tuple[list[Turn], list[Mapping[str, Any]], int]:
+    """Convert the first of `turns` to JSON objects, at least one, until a bound is reached.
+
+    The bounds are READING_BYTES, and READING_CONVERTED for answers without stored HTML. One turn
+    never exceeds them. Also returns how many bytes are left for the draft.
+    """
     shown: list[Mapping[str, Any]] = []
-    left = PAGE_BYTES
+    left, to_convert = READING_BYTES - _MOST_AROUND, READING_CONVERTED
     for turn in turns:
-        item = _turn_json(turn)
-        left -= len(json.dumps(item))
-        if left < 0 and shown:
+        if _is_converted(turn):
+            to_convert -= len(turn.reply.text)
+        if to_convert < 0 and shown:
             break
+        item = _turn_json(turn)
+        size = _json_size(item)
+        if size > left and not shown:  # of an earlier version
+            item = _turn_json(_with_beginning(turn))
+            size = _json_size(item)
+        elif size > left:
+            break
+        left -= size
         shown.append(item)
-    return list(turns[: len(shown)]), shown
+    return list(turns[: len(shown)]), shown, left + _MOST_DRAFT
+
+
+def _json_size(value: object) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def _is_converted(turn: Turn) -> bool:
+    """Whether the page shows formatted HTML of the answer, and none is stored."""
+    reply = turn.reply
+    return not (turn.html or reply.plain or len(reply.text) > LONGEST_CONVERTED)
+
+
+def _with_beginning(turn: Turn) -> Turn:
+    """The turn with the beginning of its answer, as it is written."""
+    text = shortened(turn.reply.text, LONGEST_CONVERTED)
+    return replace(turn, html="", reply=replace(turn.reply, text=text, plain=True))
+
+
+def _draft_html(draft: str, room: int) -> str:
+    """The unfinished answer as HTML, a long one as it is written; its end where it has no room."""
+    if len(draft) <= DRAFT_FORMATTED:
+        return safe_html(draft)
+    html = plain_html(draft)
+    return html if _json_size(html) <= room else plain_html(f"… {draft[-DRAFT_FORMATTED:]}")
 
 
 def _turn_json(turn: Turn) -> Mapping[str, Any]:
@@ -135,12 +183,17 @@ def _turn_json(turn: Turn) -> Mapping[str, Any]:
         "type": reply.file.type,
         "title": reply.file.title,
     }
+    convert = safe_html if _is_converted(turn) else plain_html
+    html = turn.html or convert(reply.text)
+    text, answer, html = (
+        each.translate(_CONTROLS) for each in (turn.text[:LONGEST_TEXT], reply.text, html)
+    )
     return {
         "id": _message_id(turn.key.event_id),
         "sent_at": turn.key.occurred_at,
-        "text": turn.text,
-        "answer": reply.text,
-        "html": safe_html(reply.text) if reply.text else "",
+        "text": text,
+        "answer": answer,
+        "html": html if answer else "",
         "state": turn.state.value,
         "origin": turn.origin.value,
         "buttons": [asdict(button) for button in reply.buttons],

@@ -79,6 +79,8 @@ def turn_to_item(turn: Turn) -> dict[str, AttributeValueTypeDef]:
         "language": turn.author.language,
         "text": turn.text,
         "reply": turn.reply.text,
+        "plain": int(turn.reply.plain),
+        "html": turn.html,
         "buttons": [half for each in turn.reply.buttons for half in (each.label, each.payload)],
         "made": (file.name, file.type, file.title) if file else (),
         "state": turn.state.value,
@@ -112,6 +114,7 @@ def item_to_turn(item: Item) -> Turn:
         text(item, "reply"),
         tuple(Button(*pair) for pair in pairs(item, "buttons")),
         StoredFile(*file) if file else None,
+        bool(number(item, "plain")),
     )
     return Turn(
         key=TurnKey(text(item, "pk"), text(item, "sk")),
@@ -142,6 +145,7 @@ def item_to_turn(item: Item) -> Turn:
             estimate=number(item, "estimate"),
         ),
         media=tuple(Media(*pair) for pair in pairs(item, "media")),
+        html=text(item, "html"),
     )
 
 

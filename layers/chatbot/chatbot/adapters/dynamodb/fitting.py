@@ -11,14 +11,9 @@ import re
 from bisect import bisect
 from dataclasses import replace
 
+from chatbot.core.limits import MOST_STORED
 from chatbot.core.turn import Turn
 
-MOST_TEXT = 320_000
-"""Bytes that are stored of a turn's texts.
-
-The rest of an item is for what is added later: above all the platform's ids of its posts, which
-take 130 bytes for each 2,000 characters on Messenger.
-"""
 LEAST_QUESTION = 20_000
 """Bytes that are stored of what people wrote, however long the answer is."""
 _LONGEST_NAME = 500  # characters of a model's name, which a server can choose freely
@@ -30,11 +25,12 @@ _BLOCK = re.compile(r"\n[ \t]*\n(?![\s>*+|=_-]|\d+[.)])")
 
 
 def fitted(turn: Turn) -> Turn:
-    """The turn with texts of at most MOST_TEXT bytes: first cut is what people wrote.
+    """The turn with texts of at most MOST_STORED bytes: first cut is what people wrote.
 
     The parts into which a channel splits the shorter answer are those of the whole one, except for
     the last: another attempt can continue with them. A cut text ends with "…". What cannot be
-    stored at all, half of a surrogate pair, becomes "?".
+    stored at all, half of a surrogate pair, becomes "?". The answer's HTML is left out where there
+    is no room for it beside them.
     """
     title = turn.reply.file.title if turn.reply.file else ""
     texts = turn.text, turn.more, turn.reply.text
@@ -46,10 +42,13 @@ def fitted(turn: Turn) -> Turn:
         usage = replace(turn.usage, model=turn.usage.model[:_LONGEST_NAME])
         turn = replace(turn, usage=usage)
     # A character has at most four bytes: nearly every turn ends here.
-    if 4 * (sum(map(len, texts)) + len(title)) <= MOST_TEXT:
+    if 4 * sum(map(len, (*texts, title, turn.html))) <= MOST_STORED:
         return turn
     text_size, more_size, answer_size = map(_size, texts)
-    most = MOST_TEXT - _size(title)
+    most = MOST_STORED - _size(title)
+    if text_size + more_size + answer_size + _size(turn.html) <= most:
+        return turn
+    turn = replace(turn, html="")
     if text_size + more_size + answer_size <= most:
         return turn
     question = min(text_size + more_size, max(most - answer_size, LEAST_QUESTION))

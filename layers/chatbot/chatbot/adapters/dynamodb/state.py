@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatbot.adapters.dynamodb import codec
-from chatbot.adapters.dynamodb.fitting import MOST_TEXT, cut
+from chatbot.adapters.dynamodb.fitting import cut
 from chatbot.adapters.dynamodb.table import ConditionFailed, TableClient
 from chatbot.core.key import TurnKey
+from chatbot.core.limits import MOST_STORED
 from chatbot.core.message import Stop
 from chatbot.core.ports import Clock, Counted
 from chatbot.core.timeline import ConversationProfile
@@ -170,7 +171,7 @@ class StateItems:
     def save_draft(self, key: TurnKey, text: str) -> None:
         """Store the unfinished answer to `key` for the web page."""
         draft = TurnKey(key.conversation, DRAFT)
-        text = cut(text, MOST_TEXT)
+        text = cut(text, MOST_STORED)
         _put_for_a_day(self._client, draft, self._clock(), event=key.sort, text=text)
 
     def draft_of(self, conversation: str) -> tuple[str, str] | None:

@@ -150,6 +150,7 @@ class Table(StateItems):
 
     def take_over(self, found: Turn, claim: Claim, now: int) -> Turn:
         """Claim a turn for this attempt, unless another holds it (ports.TurnWrites)."""
+        form = ", plain = :plain" if found.reply.plain else ""
         values: dict[str, Plain] = {
             ":found": found.state.value,
             ":answered": State.ANSWERED.value,
@@ -162,10 +163,12 @@ class Table(StateItems):
         if found.claim:
             same_claim = "claim_token = :found_token"
             values[":found_token"] = found.claim.token
+        if form:
+            values[":plain"] = 1
         return self._change(
             found.key,
             "SET #s = :sending, claim_token = :token, claim_ends = :ends, "
-            "opened_at = if_not_exists(opened_at, :now)",
+            f"opened_at = if_not_exists(opened_at, :now){form}",
             f"#s = :found AND {same_claim} AND (#s = :answered OR ({_CLAIM_OVER}))",
             values,
         )
@@ -187,15 +190,18 @@ class Table(StateItems):
             },
         )
 
-    def mark_delivered(self, key: TurnKey, posted: tuple[str, ...]) -> None:
+    def mark_delivered(
+        self, key: TurnKey, posted: tuple[str, ...], html: str = "", *, plain: bool = False
+    ) -> None:
         """Set a turn to `delivered`; nothing when it is gone (ports.TurnWrites)."""
+        update = "SET #s = :delivered, posted = :posted"
+        values: dict[str, Plain] = {":delivered": State.DELIVERED.value, ":posted": posted}
+        if html:
+            update, values[":html"] = f"{update}, html = :html", html
+        if plain:
+            update, values[":plain"] = f"{update}, plain = :plain", 1
         with suppress(TurnExists):
-            self._change(
-                key,
-                "SET #s = :delivered, posted = :posted",
-                "attribute_exists(pk)",
-                {":delivered": State.DELIVERED.value, ":posted": posted},
-            )
+            self._change(key, update, "attribute_exists(pk)", values)
 
     def abandon(self, key: TurnKey, now: int) -> None:
         """Remove the claim of a dead letter's turn when it is over (ports.TurnWrites)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from openai import (
 from chatbot.adapters.openai.body import Body
 from chatbot.adapters.openai.classify import classify
 from chatbot.adapters.openai.failures import Failure, Kind
+from chatbot.adapters.openai.pieces import read_json
 from chatbot.core.limits import MOST_ANSWER_BODY
 from chatbot.core.settings import Settings
 from chatbot.net.deadline import Deadline, ending
@@ -109,7 +109,7 @@ class Reply:
     def value_of(self, body: bytearray) -> Any:
         """The body as JSON, likewise."""
         try:
-            value = json.loads(body)
+            value = read_json(body)
         except (ValueError, RecursionError):
             raise Failure(Kind.AWAY, "not what was asked for", paid=True) from None
         if isinstance(value, dict) and value.get("error"):
@@ -184,7 +184,7 @@ def sdk_errors() -> Iterator[None]:
 
 def _value(text: str) -> object:
     try:
-        return json.loads(text)
+        return read_json(text)
     except (ValueError, RecursionError):
         return text.strip()
 

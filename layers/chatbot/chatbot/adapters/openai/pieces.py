@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from typing import Any
+
+from chatbot.core.limits import MOST_TOKENS
+from chatbot.core.numbers import lenient_integer
 
 # What a model thought, in the fields of DeepSeek and vLLM (reasoning_content), OpenRouter, Ollama
 # and Groq (reasoning, reasoning_details), and others (thinking).
@@ -39,6 +43,14 @@ _MINIMAX_CODES: dict[int, int | str] = {
     2013: 400,  # invalid parameters
     2049: 401,  # invalid key
 }
+
+
+def read_json(text: str | bytes | bytearray) -> Any:
+    """Parse JSON, in which a number of thousands of digits costs nothing else.
+
+    Raises ValueError, RecursionError.
+    """
+    return json.loads(text, parse_int=lenient_integer)
 
 
 def error_in(name: str, piece: dict[str, Any]) -> object | None:
@@ -97,7 +109,7 @@ def count_of(value: object) -> int:
         return 0
     if isinstance(value, float) and not math.isfinite(value):
         return 0
-    return max(0, min(int(value), 1_000_000_000))
+    return max(0, min(int(value), MOST_TOKENS))
 
 
 def thought_in(message: dict[str, Any]) -> str:

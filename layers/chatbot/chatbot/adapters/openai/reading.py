@@ -7,7 +7,6 @@ of tokens in particular never decide anything.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,6 +17,7 @@ from chatbot.adapters.openai.failures import Failure, Kind
 from chatbot.adapters.openai.pieces import (
     count_of,
     error_in,
+    read_json,
     text_of,
     thought_in,
     whole_characters,
@@ -25,8 +25,9 @@ from chatbot.adapters.openai.pieces import (
 from chatbot.adapters.openai.repeats import Repeats
 from chatbot.adapters.openai.thinking import Separator
 from chatbot.core.completion import Completion
+from chatbot.core.limits import LONGEST_MODEL_NAME
 from chatbot.core.ports import Show
-from chatbot.core.text import shows_nothing
+from chatbot.core.text import shows_nothing, storable
 
 MOST_TEXT = 400_000
 """Most characters of an answer; it counts as cut there."""
@@ -69,7 +70,7 @@ class Answer:
             self.ending.done()
             return
         try:
-            piece = json.loads(data)
+            piece = read_json(data)
         except (ValueError, RecursionError):
             # Where others follow and complete the answer, only this one is lost.
             return
@@ -82,7 +83,7 @@ class Answer:
         self._in_one_body |= event.whole
         model = piece.get("model")
         if isinstance(model, str) and model and model != self.model:
-            self.model = model[:200].encode("utf-8", "replace").decode()
+            self.model = storable(model[:LONGEST_MODEL_NAME])
         self._count(piece)
         self._add_choices(piece)
 

@@ -12,7 +12,7 @@ from chatbot.channels.messenger.api import GraphApi, refusal_of
 from chatbot.channels.messenger.inbound import NAME, OWN_METADATA, person_of, read
 from chatbot.channels.payload import need, want
 from chatbot.channels.posts import best_effort, load_file, upload_of, with_buttons
-from chatbot.channels.text.entities import parts_of
+from chatbot.channels.text.entities import parts_of, plain_parts
 from chatbot.core.errors import AmbiguousPost, Malformed, PostRefused, Undeliverable
 from chatbot.core.files import File
 from chatbot.core.key import TurnKey
@@ -76,7 +76,10 @@ class MessengerChannel(BaseChannel):
     def split(self, reply: Reply) -> Sequence[Part]:
         """See ports.Poster. A file is a part of its own, before the text."""
         file_parts = [Part("", file=reply.file)] if reply.file else []
-        text_parts = parts_of(reply.text, TEXT_LIMIT, len, formatting=False)
+        if reply.plain:
+            text_parts = plain_parts(reply.text, TEXT_LIMIT, len)
+        else:
+            text_parts = parts_of(reply.text, TEXT_LIMIT, len, formatting=False)
         return with_buttons([*file_parts, *text_parts], reply)
 
     def post(self, turn: Turn, part: Part) -> str:
@@ -104,6 +107,14 @@ class MessengerChannel(BaseChannel):
             return need(answer.body, "message_id", str)
         except Malformed:
             raise AmbiguousPost("answer without a message id") from None
+
+    def may_change_form(self, turn: Turn, known: Iterable[str]) -> bool:
+        """See ports.Poster. Whatever the page has posted since may be the first part."""
+        recorded, since = set(known), turn.opened_at // 1000
+        return not any(
+            each.by_page and each.created >= since and each.id not in recorded
+            for each in self._read_back(turn.key)
+        )
 
     def find_posted(self, turn: Turn, part: Part, known: Iterable[str]) -> str | None:
         """See ports.Poster. Creation times are in whole seconds; returns the oldest match."""

@@ -61,7 +61,7 @@ def refusal_of(answer: Answer) -> ChatbotError:
     """
     seconds = parameter_of(answer, "retry_after")
     if seconds is not None:
-        answer = replace(answer, retry_after=float(seconds))
+        answer = replace(answer, retry_after=float(max(0, seconds)))
     if answer.status in (401, 404):  # 404: a malformed token makes an unknown URL
         return CredentialRefused(f"status {answer.status}")
     description = description_of(answer).lower()

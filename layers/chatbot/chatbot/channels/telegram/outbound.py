@@ -16,11 +16,12 @@ from chatbot.channels.payload import need, want
 from chatbot.channels.telegram.api import TelegramApi, description_of, parameter_of, refusal_of
 from chatbot.channels.telegram.inbound import read
 from chatbot.channels.telegram.update import NAME, Bot, chat_fields
-from chatbot.channels.text.entities import parts_of
+from chatbot.channels.text.entities import parts_of, plain_parts
 from chatbot.channels.text.split import utf16_length
 from chatbot.core.errors import AmbiguousPost, Malformed, PostRefused, Undeliverable, Unfetchable
 from chatbot.core.files import File, FileStream
 from chatbot.core.key import TurnKey
+from chatbot.core.limits import DRAFT_FORMATTED
 from chatbot.core.message import Envelope, Media, Message
 from chatbot.core.ports import Settling
 from chatbot.core.translations import say
@@ -34,6 +35,12 @@ CAPTION_LIMIT = 1024
 """UTF-16 units of a caption (Bot API, sendPhoto and sendDocument)."""
 PHOTO_LIMIT = 10_000_000
 """Bytes of a photo (Bot API, sendPhoto); a larger picture is sent as a document."""
+NO_PREVIEW = {"is_disabled": True}
+"""Telegram's servers call no address of the text (Bot API, LinkPreviewOptions).
+
+A model can be talked into writing an address with words of the conversation in it. A draft has no
+such field, and a caption has no preview.
+"""
 
 _MIN_RETRY_SECONDS = 1.0
 
@@ -93,12 +100,13 @@ class TelegramChannel(BaseChannel):
     def preview(self, message: Message, text: str) -> bool:
         """Show a draft, in private chats only (Bot API, sendMessageDraft).
 
-        Of a text that is longer than one message, the draft is the last part.
+        Of a text that is longer than one message, the draft is the last part. Of a much longer one
+        only the end is converted, as the next draft comes in a second.
         """
         chat = chat_fields(message.key.conversation)
         if chat["chat_id"] < 0:
             return False
-        parts = self.split(Reply(text))
+        parts = self.split(Reply(_end_of(text)))
         if not parts:
             return True
         draft = {"draft_id": _draft_id(message.key), "can_stop": True, "keep_on_stop": True}
@@ -142,10 +150,10 @@ class TelegramChannel(BaseChannel):
     def split(self, reply: Reply) -> Sequence[Part]:
         """See ports.Poster. The first paragraph is the caption of a file."""
         if reply.file is None:
-            return posts.with_buttons(_parts(reply.text, TEXT_LIMIT), reply)
+            return posts.with_buttons(_parts(reply.text, TEXT_LIMIT, reply.plain), reply)
         caption, _, rest = reply.text.partition("\n\n")
-        first, *more = _parts(caption, CAPTION_LIMIT) or [Part("")]
-        parts = [replace(first, file=reply.file), *more, *_parts(rest, TEXT_LIMIT)]
+        first, *more = _parts(caption, CAPTION_LIMIT, reply.plain) or [Part("")]
+        parts = [replace(first, file=reply.file), *more, *_parts(rest, TEXT_LIMIT, reply.plain)]
         return posts.with_buttons(parts, reply)
 
     def post(self, turn: Turn, part: Part) -> str:
@@ -160,6 +168,8 @@ class TelegramChannel(BaseChannel):
             fields[prefix or "text"] = part.text
         if part.formatting:
             fields[f"{prefix}_entities".lstrip("_")] = part.formatting
+        if method == "sendMessage" and self._settings.link_previews == "off":
+            fields["link_preview_options"] = NO_PREVIEW
         if part.buttons:
             fields["reply_markup"] = _keyboard(part.buttons)
         if turn.quote and not turn.posted:
@@ -187,7 +197,9 @@ class TelegramChannel(BaseChannel):
         posts.best_effort(NAME, method, partial(self._api.call, method, fields), self._journal)
 
 
-def _parts(text: str, limit: int) -> list[Part]:
+def _parts(text: str, limit: int, plain: bool) -> list[Part]:
+    if plain:
+        return plain_parts(text, limit, utf16_length)
     return parts_of(text, limit, utf16_length, formatting=True)
 
 
@@ -220,6 +232,19 @@ def _corrected(fields: dict[str, Any], answer: Answer) -> dict[str, Any] | None:
     if "can't parse" in description_of(answer).lower() or formatting & fields.keys():
         return {name: value for name, value in fields.items() if name not in formatting}
     return None
+
+
+def _end_of(draft: str) -> str:
+    """The end of a long draft, at most DRAFT_FORMATTED characters of it.
+
+    It begins after a blank line where there is one, and at the same place while the draft grows by
+    as much as a message has.
+    """
+    if len(draft) <= DRAFT_FORMATTED:
+        return draft
+    begin = -(-(len(draft) - DRAFT_FORMATTED) // TEXT_LIMIT) * TEXT_LIMIT
+    paragraph = draft.find("\n\n", begin, begin + TEXT_LIMIT)
+    return draft[max(begin, paragraph) :]
 
 
 def _draft_id(key: TurnKey) -> int:

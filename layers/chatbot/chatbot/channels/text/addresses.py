@@ -3,7 +3,8 @@
 A line of text often has addresses with `_`, `*` or `~` in them, which are not emphasis (GitHub
 Flavored Markdown, "Autolinks (extension)"). The rules are those of GFM, with these differences: any
 scheme counts, an address may follow any character but a letter or digit, East Asian punctuation
-ends it, and so does a link, the backslashes of `a\\_b` are removed, and see `end_of`.
+and the word joiner (see `core.markdown.escaped`) end it, and so does a link, the backslashes of
+`a\\_b` are removed, and see `end_of`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from markdown_it.rules_inline import StateInline
 
 # One quantifier in another never matches the same characters: each search is linear in its result.
 _BODY = (
-    r"(?:[^\s<>`\"\\\[\]\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]"
+    r"(?:[^\s<>`\"\\\[\]\u2060\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]"
     r"|\\[!-/:-@\[-`{-~]|\[[^\s\[\]]*\](?!\())+"
 )
 _PAGE = rf"(?:[a-z][a-z\d+.-]{{1,31}}://|www\.)(?P<body>{_BODY})"

@@ -7,9 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 from chatbot.channels.text.guard import keeps_words, paragraphs
+from chatbot.channels.text.markdown import TooMuch
 from chatbot.channels.text.render import render
-from chatbot.channels.text.split import hide_spaces, show_spaces, split_spans, utf16_length
+from chatbot.channels.text.split import (
+    hide_spaces,
+    most_posts,
+    show_spaces,
+    split_spans,
+    split_text,
+    utf16_length,
+)
 from chatbot.channels.text.writer import Span
+from chatbot.core.limits import TEXT_GROWTH, TEXT_SPARE
 from chatbot.core.text import shows_nothing
 from chatbot.core.turn import Part
 
@@ -26,19 +35,37 @@ def parts_of(
     With `formatting` the parts have entities, which continue in the next part where they were cut;
     without it they are plain text. A link that an entity cannot hold becomes `words (address)`. A
     paragraph that would lose words in the conversion stays as Markdown. Characters that nobody can
-    see have no part of their own.
+    see have no part of their own. Markdown that exceeds a bound of core/limits.py on its parts, on
+    the length of the text or on the number of posts stays as it is; see `plain_parts`.
     """
     if shows_nothing(markdown):
         return []
-    text, spans = _convert(markdown, formatting)
-    return list(_cut(text, spans, _nested(spans, text) if formatting else [], limit, length))
+    most = most_posts(markdown, limit, length)
+    try:
+        text, spans = _convert(markdown, formatting)
+        shown = _nested(spans, text) if formatting else []
+        if len(shown) > MOST_ENTITIES * most:
+            raise TooMuch
+        parts = list(_cut(text, spans, shown, limit, length, most))
+    except TooMuch:
+        parts = []
+    return parts if 0 < len(parts) <= most else plain_parts(markdown, limit, length)
+
+
+def plain_parts(text: str, limit: int, length: Callable[[str], int]) -> list[Part]:
+    """Split the text as it is into parts of at most `limit`, as `length` counts them."""
+    return [Part(each) for each in split_text(text, limit, length) if not shows_nothing(each)]
 
 
 def _convert(markdown: str, links: bool) -> tuple[str, list[Span]]:
-    """Convert to text and spans of its characters."""
+    """Convert to text and spans of its characters. Raises TooMuch."""
     try:
         written = render(markdown, links)
         text, spans, witness = written.text, written.spans, written.witness
+        if len(text) > TEXT_GROWTH * len(markdown) + TEXT_SPARE:
+            raise TooMuch
+    except TooMuch:
+        raise
     except Exception:  # noqa: BLE001 - whatever is odd about the Markdown, plain text is safe
         text, spans, witness = "", [], ""
     if keeps_words(markdown, witness):
@@ -90,6 +117,7 @@ def _cut(
     spans: Sequence[Span],
     limit: int,
     length: Callable[[str], int],
+    most: int,
 ) -> Iterator[Part]:
     """Cut the text and the spans that are shown; code is cut at the ends of its lines only."""
     text = _with_hidden_spaces(text, [span for span in written if span.kind == "pre"], limit)
@@ -102,7 +130,7 @@ def _cut(
 
     waiting, current = iter([*spans, Span("", len(text), len(text))]), list[Span]()
     upcoming = next(waiting)
-    for begin, end in split_spans(text, limit, length, furthest):
+    for begin, end in split_spans(text, limit, length, furthest, most):
         while upcoming.begin < end:
             current.append(upcoming)
             upcoming = next(waiting)

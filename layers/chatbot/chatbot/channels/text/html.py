@@ -9,11 +9,10 @@ from html import escape, unescape
 from markdown_it.token import Token
 
 from chatbot.channels.text.guard import keeps_words, paragraphs
-from chatbot.channels.text.markdown import parse, parser
+from chatbot.channels.text.markdown import TooMuch, parse, parser
 from chatbot.channels.text.writer import RULE
+from chatbot.core.limits import HTML_GROWTH, HTML_SPARE
 
-LARGEST = 2_000_000
-"""Characters of HTML that are made of a text: a response with one answer must stay below 6 MB."""
 _ADDRESS = re.compile("(https?|mailto):", re.IGNORECASE)
 _LINK_ATTRIBUTES = {"rel": "nofollow noopener noreferrer", "target": "_blank"}
 _ANCHOR = re.compile(r'<a href="([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
@@ -25,28 +24,41 @@ def safe_html(markdown: str) -> str:
     """Convert a model's Markdown to HTML that can be inserted into the page as it is.
 
     Formulas keep their source, delimiters included, in elements of the class `math`. A paragraph
-    that would lose words in the conversion is shown as Markdown, and so is a text whose HTML would
-    be larger than LARGEST. Never raises.
+    that would lose words in the conversion is shown as Markdown, and so is all of it where it
+    exceeds a bound of core/limits.py on its parts or on the length of the HTML. Never raises.
     """
-    html = _converted(markdown)
-    return html if len(html) <= LARGEST else _as_written(markdown)
+    try:
+        html = _html(markdown)
+    except TooMuch:
+        return plain_html(markdown)
+    return html if len(html) <= _longest(markdown) else plain_html(markdown)
 
 
-def _converted(markdown: str) -> str:
+def _longest(markdown: str) -> int:
+    return HTML_GROWTH * len(markdown) + HTML_SPARE
+
+
+def _html(markdown: str) -> str:
+    """Convert to HTML. Raises TooMuch."""
     try:
         made: list[str] = []
         tokens = [_safe(token, made) for token in parse(markdown)]
         rendered = str(parser().renderer.render(tokens, parser().options, {}))
+        if len(rendered) > _longest(markdown):
+            raise TooMuch
+    except TooMuch:
+        raise
     except Exception:  # noqa: BLE001 - whatever is odd about the Markdown, escaped text is safe
         rendered, made = "", []
     if keeps_words(markdown, _visible_text(rendered, made)):
         return rendered
     pieces = paragraphs(markdown)
-    return "".join(map(_converted, pieces)) if len(pieces) > 1 else _as_written(markdown)
+    return "".join(map(_html, pieces)) if len(pieces) > 1 else plain_html(markdown)
 
 
-def _as_written(text: str) -> str:
-    return f"<p>{escape(text)}</p>".replace("\n", "<br>")
+def plain_html(text: str) -> str:
+    """Return text that is not Markdown as one paragraph of escaped HTML."""
+    return f"<p>{escape(text, quote=False)}</p>".replace("\n", "<br>")
 
 
 def _visible_text(html: str, made: Iterable[str]) -> str:

@@ -19,11 +19,8 @@ from markdown_it.token import Token
 
 from chatbot.channels.text.addresses import START, address
 from chatbot.channels.text.formulas import formula, formula_block
+from chatbot.core.limits import MOST_NESTING, MOST_TOKENS_OF_MARKDOWN, SPARE_CELLS
 
-MOST_NESTING = 20
-"""Levels of lists (two each) and quotes that are parsed. Each costs time for every line in it."""
-SPARE_CELLS = 200
-"""Cells that a table may have beyond one for each of its characters: short rows are filled up."""
 _NOT_TEXT = re.compile(rf"[\n!$&*<\[\\\]_`~]|{START}")
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 # Scripts that are written without spaces between words.
@@ -71,9 +68,19 @@ def parser() -> Parser:
     return Parser()
 
 
+class TooMuch(Exception):
+    """The Markdown, or what it is converted to, exceeds a bound: it is shown as it is written."""
+
+
 def parse(markdown: str) -> list[Token]:
-    """Return the tokens of the Markdown (markdown-it-py, Token). What is too deep is missing."""
-    return parser().parse(markdown)
+    """Return the tokens of the Markdown (markdown-it-py, Token). What is too deep is missing.
+
+    Raises TooMuch for more than MOST_TOKENS_OF_MARKDOWN.
+    """
+    tokens = parser().parse(markdown)
+    if len(tokens) + sum(len(each.children or ()) for each in tokens) > MOST_TOKENS_OF_MARKDOWN:
+        raise TooMuch
+    return tokens
 
 
 def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:

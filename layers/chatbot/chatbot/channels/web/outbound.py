@@ -32,6 +32,14 @@ class WebChannel(BaseChannel):
         self._save_draft(message.key, text)
         return True
 
+    def html_of(self, reply: Reply) -> str:
+        """See ports.Poster."""
+        if reply.plain or not reply.text:
+            return ""
+        from chatbot.channels.text.html import safe_html  # with the first answer, not at each start
+
+        return safe_html(reply.text)
+
     def split(self, reply: Reply) -> Sequence[Part]:
         """Return no parts: there is nothing to post."""
         return ()

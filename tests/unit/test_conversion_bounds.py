@@ -1,0 +1,181 @@
+"""Conversion has bounds: on time, nesting, length and the number of posts, whatever is nested."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chatbot.channels.text import entities
+from chatbot.channels.text.entities import parts_of, plain_parts
+from chatbot.channels.text.html import plain_html, safe_html
+from chatbot.channels.text.split import most_posts, split_text, utf16_length
+from chatbot.core.limits import HTML_GROWTH, HTML_SPARE, LONGEST_ANSWER, TEXT_GROWTH, TEXT_SPARE
+from chatbot.core.turn import Part
+from tests.timing import processor_seconds
+
+MARKERS = """* ** _ ~~ ` ``` [ ]( ) ![ [a]:␣ < <br> & \\ \\( \\[ \\] $ $$↵ >␣ -␣ 1.␣ #␣ | |-
+    [x]␣ www. a@b.c https://e.x/( --- === a ␣ ↵ ↵↵ ␣␣␣␣ é 😀""".split()
+SMALL, LARGE = 1_000, 8_000
+"""Characters of texts whose times are compared."""
+MOST_GROWTH = 24
+"""Times as long as for the small text. In proportion it would be 8, by the square 64."""
+QUICK = 0.1
+"""Seconds for a large text below which nothing is compared: the longest answer then takes 6 s even
+if the time grew with the square of its length."""
+
+
+def shapes(markers: tuple[str, ...], size: int) -> Iterator[str]:
+    """Ways in which markers are nested: each after each, in lines, all of one before the next."""
+    markers = tuple(each.replace("␣", " ").replace("↵", "\n") for each in markers)
+    unit = "".join(markers)
+    yield (unit * size)[:size]
+    yield ((unit + "a\n") * size)[:size]
+    share = size // len(markers)
+    yield "".join((each * share)[:share] for each in markers)
+    yield "".join((each + "a ") * (share // 4) for each in markers)
+
+
+def on_telegram(markdown: str) -> list[Part]:
+    return parts_of(markdown, 4096, utf16_length, formatting=True)
+
+
+def on_messenger(markdown: str) -> list[Part]:
+    return parts_of(markdown, 2000, len, formatting=False)
+
+
+FORMS: list[Callable[[str], object]] = [on_telegram, safe_html, on_messenger]
+
+
+def check_time(markers: tuple[str, ...], case: int) -> None:
+    """Time grows with the length: eight times the text takes about eight times as long.
+
+    Each shape is converted to one of the forms, in turn.
+    """
+    both = zip(shapes(markers, SMALL), shapes(markers, LARGE), strict=True)
+    for number, (small, large) in enumerate(both):
+        form = FORMS[(case + number) % len(FORMS)]
+        seconds = processor_seconds(partial(form, large), QUICK)
+        if seconds >= QUICK:
+            least = processor_seconds(partial(form, small), 0)
+            assert seconds < MOST_GROWTH * least, (markers, number, form)
+
+
+def check_lengths(markdown: str, limit: int) -> None:
+    for parts, length in (
+        (parts_of(markdown, limit, utf16_length, formatting=True), utf16_length),
+        (parts_of(markdown, limit, len, formatting=False), len),
+    ):
+        assert len(parts) <= most_posts(markdown, limit, length)
+        assert sum(len(part.text) for part in parts) <= TEXT_GROWTH * len(markdown) + TEXT_SPARE
+        assert all(length(part.text) <= limit for part in parts)
+    html = safe_html(markdown)
+    assert len(html) <= HTML_GROWTH * len(markdown) + HTML_SPARE or html == plain_html(markdown)
+    assert len(html) <= 6 * len(markdown) + HTML_SPARE
+
+
+PAIRS = list(product(MARKERS, MARKERS))
+TRIPLES = list(product(MARKERS, MARKERS, MARKERS))
+
+
+@pytest.mark.parametrize("start", range(3))
+def test_time_grows_with_the_length_of_some_pairs_and_triples(start: int) -> None:
+    for case, markers in enumerate([*PAIRS[start * 37 :: 211], *TRIPLES[start * 1_801 :: 9_001]]):
+        check_time(markers, case)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", MARKERS)
+def test_time_grows_with_the_length_of_all_pairs_and_many_triples(first: str) -> None:
+    number = MARKERS.index(first)
+    for case, others in enumerate([*((each,) for each in MARKERS), *PAIRS[number::83]]):
+        check_time((first, *others), case + number)
+
+
+@pytest.mark.parametrize("start", range(8))
+def test_neither_length_nor_posts_exceed_their_bounds(start: int) -> None:
+    for number, markers in enumerate(PAIRS[start::24]):
+        check_lengths(list(shapes(markers, 1_000))[number % 4], 100)
+
+
+@given(st.lists(st.sampled_from([*MARKERS, "word", "\n", " "]), max_size=40), st.integers(1, 99))
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+def test_no_nesting_exceeds_the_bounds(markers: list[str], times: int) -> None:
+    unit = "".join(markers).replace("␣", " ").replace("↵", "\n")
+    check_lengths((unit * times)[:2_000], 150)
+
+
+@pytest.mark.parametrize(
+    "unit", ["> - ", "- ", "# a\n", "`a` ", "---\n", "- [x] a\n", "|a|b|\n|-|-|\n|c|d|\n\n", "*a* "]
+)
+def test_the_longest_answer_is_converted_within_its_bounds(unit: str) -> None:
+    answer = (unit * LONGEST_ANSWER)[:LONGEST_ANSWER]
+    for form in FORMS:
+        assert processor_seconds(partial(form, answer), enough=5) < 5
+    check_lengths(answer, 2000)
+
+
+def test_one_message_of_list_markers_is_not_hundreds_of_posts() -> None:
+    markers = "* " * 2000
+    assert len(on_telegram(markers)) <= 3
+    assert len(on_messenger(markers)) <= 4
+
+
+def test_too_many_entities_for_the_posts_are_left_out() -> None:
+    markdown = "`a` " * 5000  # 100 of them fill a message on Telegram
+    assert on_telegram(markdown) == plain_parts(markdown, 4096, utf16_length)
+    assert len(on_telegram("`a` " * 250)) == 3  # as many as fit are shown
+
+
+def test_too_many_pieces_of_markdown_are_shown_as_they_are() -> None:
+    markdown = "*a* b\n" * 3000
+    assert safe_html(markdown) == plain_html(markdown)
+    assert on_messenger(markdown) == plain_parts(markdown, 2000, len)
+
+
+def test_a_table_that_would_repeat_its_headers_far_too_often_is_shown_as_it_is() -> None:
+    header = "a long name of a column"
+    table = f"|{header}|{header}|\n|-|-|\n" + "|1|2|\n" * 400
+    assert on_messenger(table) == plain_parts(table, 2000, len)
+    small = f"|{header}|{header}|\n|-|-|\n" + "|1|2|\n" * 20
+    assert on_messenger(small)[0].text.startswith(f"{header}: 1\n{header}: 2")
+
+
+def test_a_list_with_boxes_to_tick_is_bounded_on_the_page() -> None:
+    assert 'type="checkbox"' in safe_html("- [x] a\n" * 40)
+    assert safe_html("- [x] a\n" * 400) == plain_html("- [x] a\n" * 400)
+
+
+@pytest.mark.parametrize("paragraph", [1_100, 1_900, 700, 2_100])
+def test_long_paragraphs_are_cut_further_before_there_are_too_many_posts(paragraph: int) -> None:
+    text = "\n\n".join(["word " * (paragraph // 5)] * 40)
+    parts = split_text(text, 2000)
+    assert len(parts) <= most_posts(text, 2000)
+    assert "".join("".join(parts).split()) == "".join(text.split())
+    assert len(on_messenger(text)) <= most_posts(text, 2000)
+
+
+def test_a_text_that_always_offers_an_early_cut_fills_its_posts() -> None:
+    text = ("x\n\ny\nz. w " + "a" * 1_990) * 20
+    assert len(split_text(text, 2000)) <= most_posts(text, 2000)
+    marks = ("a" + "\u0301" * 1_100) * 40
+    assert len(split_text(marks, 2000)) <= most_posts(marks, 2000)
+
+
+def test_what_is_nested_deeper_than_the_bound_is_shown_as_it_is() -> None:
+    deep = "> " * 30 + "words"
+    assert on_telegram(deep) == [Part(deep)]
+
+
+def test_a_failing_conversion_of_a_part_is_not_taken_for_too_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_: object) -> object:
+        raise ValueError
+
+    monkeypatch.setattr(entities, "render", fails)
+    assert on_telegram("*a*") == [Part("*a*")]
