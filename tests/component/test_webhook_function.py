@@ -253,14 +253,14 @@ UNREADABLE: dict[str, object] = {
     "unknown kinds": {"update_id": 1, "novelty": {}, **page({"novelty": {}})},
     "odd message": {"update_id": 1, "message": {"chat": {"id": "x"}, "date": []}},
     "infinity": b'{"object": "page", "entry": [], "update_id": 1, "message": {"date": 1e999}}',
-    "beyond 64 bits": {**update(), **page({**page_event("p", "m"), "timestamp": 2**64})},
+    "beyond 64 digits": {**update(), **page({**page_event("p", "m"), "timestamp": 10**64})},
     "stop beyond the calendar": {
         **update(text="/stop"),
         "message": {**update(text="/stop")["message"], "date": 10**18},
     },
-    "stop of a draft beyond 64 bits": {
+    "stop of a draft beyond 64 digits": {
         "update_id": 1,
-        "stopped_message_generation": {"chat": {"id": 10**40}, "draft_id": 7},
+        "stopped_message_generation": {"chat": {"id": 10**64}, "draft_id": 7},
     },
     "time out of range": {**update(), "message": {**update()["message"], "date": 10**30}},
 }
@@ -291,7 +291,7 @@ def test_the_page_is_told_what_was_wrong(call: Call, capsys: pytest.CaptureFixtu
     assert '"channel":"web"' in written
 
 
-@pytest.mark.parametrize("number", ["1e999", "9" * 4_000, "-1E400", "18446744073709551616"])
+@pytest.mark.parametrize("number", ["1e999", "9" * 4_000, "-1E400", "1" + "0" * 64])
 def test_the_page_is_told_of_numbers_that_are_none(call: Call, number: str) -> None:
     body = f'{{"text": "Hello", "id": "m1", "sent_at": {number}}}'
     response = call(web("Hello") | {"body": base64.b64encode(body.encode()).decode()})

@@ -207,10 +207,10 @@ class Deployment:
 def changed(before: Sequence[Any], after: Sequence[Any]) -> Any:
     """Return the new and changed items, without the claims' tokens, which are random.
 
-    Without `plain`, too, which version 1 did not have.
+    Without `plain` and `html`, too, which version 1 did not have.
     """
     items = [item for item in after if item not in before]
-    text = json.dumps([{n: value for n, value in each.items() if n != "plain"} for each in items])
+    text = json.dumps([{n: each[n] for n in each if n not in ("plain", "html")} for each in items])
     return json.loads(re.sub(r'("claim_token": \{"S": ")[0-9a-f]{32}', r"\1…", steady(text)))
 
 
