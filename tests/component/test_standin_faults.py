@@ -181,7 +181,7 @@ def test_a_rule_is_used_up_atomically() -> None:
 
 def test_streams_can_be_cut_in_the_middle() -> None:
     standin = OpenAIStandIn("key")
-    standin.token_s = 0.001  # else all of it is one chunk
+    standin.token_s = 0.01  # else all of it is one chunk
     standin.faults.add(Fault("cut", chunks=2))
     running = serve(standin)
     texts: list[str] = []

@@ -124,7 +124,7 @@ def fault_of(case: Case, call: Call, kill: Then, freeze: Then, rival: Then) -> F
         cases.ENTRY: Fault("malformed", work=False, body=_failed("InternalError"), times=3),
         cases.DENIED: Fault("status", status=400, code="AccessDeniedException", times=_EVERY_TRY),
         cases.SLOW: Fault("slow", delay_s=1.5),
-        cases.BROKEN_OFF: Fault("cut", chunks=3),
+        cases.BROKEN_OFF: Fault("cut"),
     }[case.fault]
     return replace(fault, match=call.operation, contains=call.holds, skip=call.skip)
 

@@ -28,7 +28,7 @@ REFUSED_AT_MOST = 8.0
 RIVAL_SECONDS = 1.5
 NEIGHBOUR_SECONDS = 7.0
 """Longest time of the neighbour's model call. The first call gets three quarters of the time for
-the model: 12 s of a worker's 24."""
+the model: 15 s of a worker's 28."""
 
 
 class Plant:

@@ -22,9 +22,9 @@ from tests.faults.lanes import Lanes
 from tests.faults.plants import Plant
 from tests.faults.talk import MAX_INPUT, Label, Talk
 
-WORKER_SECONDS = 24
-"""Timeout of the worker. A quarter of the model's share is left for a second call, after one that
-got no response."""
+WORKER_SECONDS = 28
+"""Timeout of the worker. A quarter of the model's share, 5 s, is left for a second call, after one
+that got no response."""
 PICTURE_SECONDS = 25
 """Timeout of the worker where it makes pictures: it starts none with less than 15 s left, and keeps
 7 s for posting."""
