@@ -247,7 +247,7 @@ def test_a_stop_after_the_last_word_comes_too_late(streaming: Server) -> None:
 
 
 def test_an_answer_that_breaks_off_is_asked_for_again(streaming: Server) -> None:
-    streaming.stand_in.token_s = 0.001
+    streaming.stand_in.token_s = 0.01
     streaming.fail(Fault("cut", chunks=4))
     shown = Shown()
     answer = streaming.model().answer(LONG, 10, shown, Spending())
