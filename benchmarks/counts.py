@@ -11,6 +11,7 @@ import math
 import os
 import re
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ LEAST_CALLS = 5
 """Calls to AWS that a message needs: send; then change visibility, query, put, update."""
 
 _LONG, _SHORT = 100_000, 10
+_FLOOD = 1_000
 _TIMEOUT = 60
 
 
@@ -119,9 +121,19 @@ class Bot:
             )
         return self.tally
 
+    def flood(self, name: str, messages: int) -> Tally:
+        """Have a person send many Telegram messages at once, none of which is answered."""
+        self.tally, person = Tally(), Person(name, self._signer)
+        with redirect_stdout(StringIO()):
+            for number in range(messages):
+                event = http_event(person.telegram(f"message {number}"))
+                context = Context("bench", event["requestContext"]["timeEpoch"] / 1000 + _TIMEOUT)
+                assert self._webhook(event, context)["statusCode"] == 200
+        return self.tally
+
 
 def rows(measured: Measured, tell: Callable[[str], None]) -> Iterator[Row]:
-    """Yield the rows `aws_calls`, `history_growth` and `page_weight`.
+    """Yield the rows `aws_calls`, `history_growth`, `flood_calls` and `page_weight`.
 
     Puts the counts for the cost model into `measured`. `tell` is called with each step, to show it.
     """
@@ -138,6 +150,10 @@ def rows(measured: Measured, tell: Callable[[str], None]) -> Iterator[Row]:
             tallies.append(bot.say(name, "How are you?"))
         yield _growth(*tallies)
         _keep(measured, tallies[1])
+        tell(f"flood_calls: {_FLOOD:,} messages of one person")
+        calls = Counter(bot.flood("mallory", _FLOOD).calls)
+        note = ", ".join(f"{name} {calls[name]}" for name in sorted(calls))
+        yield Row.of("flood_calls", "calls", [(calls.total(), _FLOOD)], note)
     tell("page_weight")
     yield _page_weight()
 

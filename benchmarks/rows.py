@@ -19,6 +19,7 @@ TARGETS = {
     "worker_warm": 1.4,
     "aws_calls": 1.0,
     "history_growth": 1.0,
+    "flood_calls": 0.2,
     "shared_wait": 1.3,
     "billed_per_message": 0.15,
     "first_text": 1.3,

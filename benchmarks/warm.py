@@ -89,7 +89,8 @@ def _invoke(world: World, process: Process, event: dict[str, Any]) -> None:
 
 def _webhook_event(world: World) -> dict[str, Any]:
     number = next(_numbers)
-    person = world.person(f"warm {number % _PEOPLE}")
+    # Each from another person: who writes so often is counted by the table.
+    person = world.person(f"warm webhook {number}")
     post = person.messenger("How are you?") if number % 2 else person.telegram("How are you?")
     return http_event(post)
 

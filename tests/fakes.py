@@ -12,7 +12,7 @@ from typing import Any
 
 from chatbot.core.budget import Share
 from chatbot.core.completion import Completion, PromptLine, Spending
-from chatbot.core.errors import Unfetchable
+from chatbot.core.errors import HistoryUnavailable, Unfetchable
 from chatbot.core.files import File, FileStream
 from chatbot.core.key import TurnKey, folder_of
 from chatbot.core.message import (
@@ -33,10 +33,12 @@ from chatbot.core.ports import (
     History,
     Journal,
     Model,
+    Places,
     Queue,
     Settling,
     Show,
     TurnExists,
+    WaitingRoom,
 )
 from chatbot.core.timeline import ConversationProfile, Timeline, TurnPage
 from chatbot.core.turn import Claim, Origin, Part, Reply, State, Turn
@@ -322,6 +324,49 @@ def _over(turn: Turn, now: int) -> bool:
     return turn.state is State.SENDING and ended
 
 
+class MemoryRoom:
+    """ports.WaitingRoom in memory. `calls` counts by method; `down` makes every call fail."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self.calls: Counter[str] = Counter()
+        self.down = False
+        self.rooms: dict[str, dict[str, int]] = {}
+
+    def _room(self, name: str, conversation: str, most: int = 0) -> dict[str, int]:
+        self.calls[name] += 1
+        if self.down:
+            raise HistoryUnavailable("down")
+        return self.rooms.setdefault(conversation, {"taken": 0, "open_to": most, "told": 0})
+
+    def take(self, conversation: str, events: int, most: int, stale: float) -> Places:
+        room = self._room("take", conversation, most)
+        if room["taken"] >= room["open_to"]:
+            if room["at"] >= self._clock() - stale * 1000:
+                return Places(may_tell=room["told"] <= room["open_to"])
+            room |= {"open_to": room["taken"] + most, "told": 0}
+        first = room["taken"] + 1
+        granted = min(events, room["open_to"] - room["taken"])
+        room |= {"taken": room["taken"] + granted, "at": self._clock()}
+        return Places(first, granted, room["told"] <= room["open_to"])
+
+    def tell(self, conversation: str, most: int) -> int:
+        room = self._room("tell", conversation)
+        if room["told"] > room["open_to"]:
+            return 0
+        place = room["taken"] + 1
+        room |= {"taken": place, "told": place + most, "at": self._clock()}
+        return place
+
+    def leave(self, conversation: str, place: int, most: int) -> None:
+        self.calls["leave"] += 1
+        if self.down:
+            raise HistoryUnavailable("down")
+        room = self.rooms.get(conversation)
+        if room and room["open_to"] < place + most:
+            room |= {"open_to": place + most, "at": self._clock()}
+
+
 def streamed(file: File) -> FileStream:
     """Return a file in memory as one that is read in pieces."""
     return FileStream(file.type, len(file.content), lambda: iter([file.content]))
@@ -462,7 +507,7 @@ class FakeChannel:
         payload = envelope.payload
         text = payload.get("text", "")
         command, _, arguments = text[1:].partition(" ") if text.startswith("/") else ("", "", "")
-        return Message(
+        message = Message(
             key=envelope.key,
             channel=envelope.channel,
             kind=Kind(payload.get("kind", Kind.COMMAND if command else Kind.TEXT)),
@@ -489,6 +534,7 @@ class FakeChannel:
             described=payload.get("described", ""),
             moved_from=payload.get("moved_from", ""),
         )
+        return message.as_dropped() if envelope.is_dropped else message
 
     def acknowledge(self, message: Message) -> None:
         self.greeted.append(message.key)
@@ -656,4 +702,5 @@ def _fulfil(clock: FakeClock) -> None:
     channel: Channel = FakeChannel(clock)
     queue: Queue = FakeQueue(clock)
     journal: Journal = FakeJournal()
-    assert all((history, files, model, channel, queue, journal))
+    room: WaitingRoom = MemoryRoom(clock)
+    assert all((history, files, model, channel, queue, journal, room))

@@ -18,7 +18,11 @@ from local.http.recorder import Record
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef, MessageTypeDef
+    from mypy_boto3_sqs.type_defs import (
+        DeleteMessageBatchRequestEntryTypeDef,
+        MessageAttributeValueOutputTypeDef,
+        MessageTypeDef,
+    )
 
 _IDLE_SECONDS = 1.0  # between receives from an empty queue
 _VISIBLE_MARGIN = 0.02  # seconds
@@ -92,6 +96,7 @@ class Poller:
             QueueUrl=self._url,
             MaxNumberOfMessages=self._batch_size,
             MessageSystemAttributeNames=["All"],
+            MessageAttributeNames=["All"],
         )
         messages = answer.get("Messages", [])
         if not messages:
@@ -127,11 +132,24 @@ def to_event(messages: Iterable[MessageTypeDef], queue_arn: str) -> dict[str, An
                 "body": message["Body"],
                 "attributes": dict(message.get("Attributes", {})),
                 "md5OfBody": message["MD5OfBody"],
-                "messageAttributes": {},
+                "messageAttributes": {
+                    name: _message_attribute(value)
+                    for name, value in message.get("MessageAttributes", {}).items()
+                },
                 **source,
             }
             for message in messages
         ]
+    }
+
+
+def _message_attribute(value: MessageAttributeValueOutputTypeDef) -> dict[str, Any]:
+    """A message's own attribute as Lambda's events have it."""
+    return {
+        "stringValue": value.get("StringValue", ""),
+        "stringListValues": [],
+        "binaryListValues": [],
+        "dataType": value["DataType"],
     }
 
 

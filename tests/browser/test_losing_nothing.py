@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from itertools import pairwise
 
 from playwright.sync_api import Route, expect
 
@@ -141,6 +143,34 @@ def test_a_refused_message_can_be_sent_again_or_discarded(visitor: Visitor) -> N
     failed.first.get_by_role("button", name="Discard").click()
     expect(visitor.bubbles).to_have_text(["One"])
     expect(visitor.answers).to_have_text(["You said: One"])
+    visitor.forgive(NETWORK)
+
+
+def test_what_may_not_wait_yet_is_kept_and_sent_later(visitor: Visitor) -> None:
+    """The server takes no more messages of this conversation, and says for how long."""
+    times: list[float] = []
+
+    def turn_away(route: Route) -> None:
+        if route.request.method != "POST":
+            return route.continue_()
+        times.append(time.monotonic())
+        if len(times) > 2:
+            return route.continue_()
+        waiting = {"error": "waiting"}
+        return route.fulfill(status=429, headers={"retry-after": "1"}, json=waiting)
+
+    visitor.page.route("**/web/messages", turn_away)
+    visitor.write("One")
+    visitor.write("Two")
+    expect(visitor.page.locator("[data-state=waiting]")).to_have_count(2)
+    expect(visitor.page.get_by_text("No connection")).to_be_hidden()
+    visitor.settle()
+    expect(visitor.bubbles).to_have_text(["One", "Two"])
+    expect(visitor.page.locator("[data-state=failed]")).to_have_count(0)
+    assert [after - before >= 1 for before, after in pairwise(times[:3])] == [
+        True,
+        True,
+    ]
     visitor.forgive(NETWORK)
 
 

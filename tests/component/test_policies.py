@@ -198,7 +198,10 @@ class Bot:
         """Run the worker with the queue's messages. Returns the ids of those that failed."""
         url = self.aws.names["MessageQueue"]
         messages = self.aws.sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
+            QueueUrl=url,
+            MaxNumberOfMessages=10,
+            MessageSystemAttributeNames=["All"],
+            MessageAttributeNames=["All"],
         ).get("Messages", [])
         assert messages
         answer = self.call("worker", to_event(messages, "arn"))
@@ -297,6 +300,9 @@ def live(bot: Bot) -> None:
     for path, status in (("/", 200), ("/web/messages", 200), (made["url"], 302)):
         assert bot.call("web", _http("GET", path, {"cookie": cookie}))["statusCode"] == status
     bot.post(person.web("/forget yes", ORIGIN))
+    assert bot.work() == []
+    for _ in range(12):  # more than anybody writes: counted from the eleventh on
+        bot.post(person.telegram("And?"))
     assert bot.work() == []
     bot.call("setup", {"RequestType": "Delete", "ResourceProperties": {"Url": ORIGIN}})
 

@@ -311,7 +311,7 @@ def test_roles_name_actions_and_resources(
             "webhook",
             {
                 "MessageQueue": {"sqs:SendMessage"},
-                "ConversationTable": {"dynamodb:PutItem"},
+                "ConversationTable": {"dynamodb:PutItem", "dynamodb:UpdateItem"},
             },
         ),
         (

@@ -404,3 +404,55 @@ def test_the_init_phase_loads_what_receives_and_nothing_heavy() -> None:
         "chatbot.adapters.dynamodb.turns",
     }
     assert not modules & heavy
+
+
+def places(aws: Aws, queues: Queues) -> list[str]:
+    """Take all messages out of the queue; return their places, "" for those without."""
+    found: list[str] = []
+    while True:
+        answer = aws.sqs.receive_message(
+            QueueUrl=queues.messages, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
+        if not answer.get("Messages"):
+            return found
+        for message in answer["Messages"]:
+            attributes = message.get("MessageAttributes") or {}
+            found.append(attributes["place"]["StringValue"] if attributes else "")
+            aws.sqs.delete_message(QueueUrl=queues.messages, ReceiptHandle=message["ReceiptHandle"])
+
+
+def test_of_a_flood_only_so_many_messages_wait(
+    environ: dict[str, str], aws: Aws, queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = webhook({**environ, "MAX_WAITING": "5"})
+    for number in range(40):
+        assert call(telegram(update(number)))["statusCode"] == 200
+    # Ten before the process counts, five that may wait, and the sentence.
+    assert waiting(aws, queues) == 16
+    assert places(aws, queues) == [""] * 10 + ["1", "2", "3", "4", "5", "6"]
+    written = capsys.readouterr().out
+    assert written.count('"message":"dropped"') == 25
+    assert '"Dropped":[1.0]' in written
+    assert "Gr" not in written
+
+
+def test_the_page_keeps_what_may_not_wait(
+    environ: dict[str, str], aws: Aws, queues: Queues
+) -> None:
+    call = webhook({**environ, "MAX_WAITING": "5"})
+    first = web("hello")
+    answers = []
+    for number in range(20):
+        body = {"text": "hello", "id": f"m{number}", "sent_at": int(time.time() * 1000)}
+        raw = base64.b64encode(json.dumps(body).encode()).decode()
+        answers.append(call({**first, "body": raw}))
+    assert [each["statusCode"] for each in answers] == [202] * 15 + [429] * 5
+    assert json.loads(answers[-1]["body"]) == {"error": "waiting"}
+    assert answers[-1]["headers"]["retry-after"] == "5"
+    assert waiting(aws, queues) == 15
+
+
+def test_a_table_that_is_gone_costs_no_message(environ: dict[str, str], aws: Aws) -> None:
+    call = webhook({**environ, "MAX_WAITING": "5", "TABLE_NAME": "gone"})
+    for number in range(40):
+        assert call(telegram(update(number)))["statusCode"] == 200

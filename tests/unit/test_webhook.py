@@ -1,7 +1,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -13,6 +13,7 @@ from chatbot.core.errors import (
     RequestRefused,
     Unreadable,
 )
+from chatbot.core.key import TurnKey
 from chatbot.core.message import Envelope, Stop
 from chatbot.edge.http import Received, Request, Response
 from chatbot.edge.refusal import refuse
@@ -48,7 +49,7 @@ class StubSender:
     up: bool = True
     sent: list[Envelope] = field(default_factory=list)
 
-    def send(self, envelopes: Sequence[Envelope]) -> None:
+    def send(self, envelopes: Sequence[Envelope], places: Mapping[TurnKey, int]) -> None:
         if not self.up:
             raise QueueUnavailable("down")
         self.sent.extend(envelopes)

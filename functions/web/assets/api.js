@@ -1,4 +1,4 @@
-// Calls to the server, and the two ways in which they fail.
+// Calls to the server, and the three ways in which they fail.
 
 const LONGEST_WAIT = 20_000;
 
@@ -15,6 +15,15 @@ export class Refused extends Error {
 /** No connection, or the server is unavailable: whether the call arrived is unknown. */
 export class Unavailable extends Error {}
 
+/** The server takes no more for now; it surely did nothing. `wait` is in milliseconds. */
+export class TooMany extends Error {
+  /** @param {number} wait */
+  constructor(wait) {
+    super("429");
+    this.wait = wait;
+  }
+}
+
 /** @param {string} path @param {object} [body] */
 async function call(path, body) {
   const post = body && {
@@ -30,6 +39,8 @@ async function call(path, body) {
     if (!response || response.ok) throw new Unavailable(String(error));
     data = {};
   }
+  const wait = 1000 * Number(response.headers.get("retry-after"));
+  if (response.status === 429 && wait) throw new TooMany(wait);
   if (response.status >= 500 || response.status === 429) throw new Unavailable(String(response.status));
   if (!response.ok) throw new Refused(response.status, data);
   return data;

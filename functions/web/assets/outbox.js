@@ -1,7 +1,7 @@
 // Messages that have no answer yet. Each keeps its id and time over reloads, retries and tabs: by
 // them the server recognises a message that it already has.
 
-import { Refused, Unavailable, sendMessage } from "./api.js";
+import { Refused, TooMany, Unavailable, sendMessage } from "./api.js";
 import { shared } from "./storage.js";
 
 const PREFIX = "message.";
@@ -9,6 +9,7 @@ const PATIENCE = 5 * 60_000; // ms without an answer after which the message cou
 
 /** `state` is waiting (to be sent), queued (the server has it) or failed (`error` says why). */
 export class Outbox {
+  #paused = 0; // time before which the server takes no more
   #behind = 0; // ms that this clock is behind the server's, known when the server refused a time
 
   /** @param {() => void} changed */
@@ -69,14 +70,22 @@ export class Outbox {
     );
   }
 
-  /** Send waiting messages in order, in one tab at a time. Throws Unavailable, and Refused (401, 403). */
+  /**
+   * Send waiting messages in order, in one tab at a time; none while the server takes no more.
+   * Throws Unavailable, and Refused (401, 403).
+   */
   async send() {
-    if (!this.waits) return;
+    if (!this.waits || Date.now() < this.#paused) return;
     const sendAll = async () => {
       for (let next = this.#next; next; next = this.#next) await this.#sendOne(next);
     };
-    if (navigator.locks) await navigator.locks.request("outbox", sendAll);
-    else await sendAll();
+    try {
+      if (navigator.locks) await navigator.locks.request("outbox", sendAll);
+      else await sendAll();
+    } catch (error) {
+      if (!(error instanceof TooMany)) throw error;
+      this.#paused = Date.now() + error.wait;
+    }
   }
 
   /** @param {Message} message */

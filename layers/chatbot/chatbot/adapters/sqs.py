@@ -9,18 +9,23 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chatbot.core.errors import QueueUnavailable
+from chatbot.core.key import TurnKey
 from chatbot.core.message import Envelope, log_fields
 from chatbot.core.ports import Journal
-from chatbot.core.work import Record
+from chatbot.core.work import PLACE, Record
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+    from mypy_boto3_sqs.type_defs import (
+        MessageAttributeValueTypeDef,
+        SendMessageBatchRequestEntryTypeDef,
+    )
 
 MAX_ENTRIES = 10
 """Entries of one batch request (SQS API, SendMessageBatch)."""
@@ -32,6 +37,7 @@ TRIES = 3
 """Times that an entry is sent in all."""
 PAUSE = 0.1
 """Seconds before the second time; doubles."""
+_NO_PLACES: Mapping[TurnKey, int] = MappingProxyType({})
 
 # SendMessage: "alphanumeric characters and punctuation", 1 to 128 of them.
 _GROUP = re.compile(r"[!-~]{1,128}")
@@ -51,25 +57,33 @@ def _hash(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """An envelope with the body of its SQS message; `size` is in bytes."""
+    """An envelope with the body of its SQS message; `size` is in bytes, `place` 0 for none."""
 
     envelope: Envelope
     body: str
     size: int
+    place: int
 
     @classmethod
-    def of(cls, envelope: Envelope) -> _Entry:
+    def of(cls, envelope: Envelope, place: int) -> _Entry:
         body = _NOT_ALLOWED.sub(lambda found: f"\\u{ord(found[0]):04x}", envelope.to_json())
-        return cls(envelope, body, len(body.encode()))
+        return cls(envelope, body, len(body.encode()), place)
 
     def request(self, number: int) -> SendMessageBatchRequestEntryTypeDef:
         envelope = self.envelope
-        return {
+        request: SendMessageBatchRequestEntryTypeDef = {
             "Id": str(number),
             "MessageBody": self.body,
             "MessageGroupId": group_of(envelope.conversation),
             "MessageDeduplicationId": _hash(f"{envelope.conversation}\n{envelope.event_id}"),
         }
+        if self.place:
+            place: MessageAttributeValueTypeDef = {
+                "DataType": "Number",
+                "StringValue": str(self.place),
+            }
+            request["MessageAttributes"] = {PLACE: place}
+        return request
 
 
 @dataclass(eq=False)
@@ -85,8 +99,12 @@ class Sender:
     journal: Journal
     pause: Callable[[float], object] = time.sleep
 
-    def send(self, envelopes: Sequence[Envelope]) -> None:
+    def send(
+        self, envelopes: Sequence[Envelope], places: Mapping[TurnKey, int] = _NO_PLACES
+    ) -> None:
         """Send the envelopes, without those over MAX_BYTES, which no retry could deliver.
+
+        The place of an envelope (ports.WaitingRoom) is sent with it as the attribute PLACE.
 
         Raises QueueUnavailable when an entry was refused TRIES times, after sending the envelopes
         of all other conversations, or at once when the queue cannot be reached.
@@ -95,7 +113,7 @@ class Sender:
         for wave in _waves(envelopes):
             entries = [
                 entry
-                for entry in map(_Entry.of, wave)
+                for entry in (_Entry.of(each, places.get(each.key, 0)) for each in wave)
                 if entry.envelope.conversation not in stopped and self._fits(entry)
             ]
             for batch in _batches(entries):

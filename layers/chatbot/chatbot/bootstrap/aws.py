@@ -26,6 +26,13 @@ def client_config() -> Config:
     )
 
 
+def hasty(config: Config) -> Config:
+    """Return the configuration for calls that nobody should wait for: one try, within 2 seconds."""
+    return config.merge(
+        Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
+    )
+
+
 def lazy_client(
     service: Literal["dynamodb", "s3"], config: Config, environ: Mapping[str, str]
 ) -> Callable[[], Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
 
 import boto3
 
@@ -10,11 +12,13 @@ from chatbot.adapters.sqs import Sender
 from chatbot.adapters.ssm import Parameters
 from chatbot.adapters.telemetry import Telemetry
 from chatbot.bootstrap import channels
-from chatbot.bootstrap.aws import client_config, lazy_client
+from chatbot.bootstrap.aws import client_config, hasty, lazy_client
 from chatbot.bootstrap.handler import handler_of
 from chatbot.channels.description import ChannelDescription, load
-from chatbot.core.message import Stop
+from chatbot.core.message import Envelope, Stop
+from chatbot.core.ports import Places, WaitingRoom, now_ms
 from chatbot.core.settings import Settings
+from chatbot.edge.door import Admitted, Door
 from chatbot.edge.http import Handler, Inbound, MakeInbound, Request, Response
 from chatbot.edge.webhook import NOT_FOUND, ClosedChannels, handle
 
@@ -26,6 +30,8 @@ def build(environ: Mapping[str, str]) -> Handler:
     parameters = Parameters(environ, "webhook", boto3.client("ssm", config=config), telemetry)
     sender = Sender(boto3.client("sqs", config=config), environ["QUEUE_URL"], telemetry)
     dynamodb = lazy_client("dynamodb", config, environ)
+    places = lazy_client("dynamodb", hasty(config), environ)
+    door = Door(_LazyRoom(places, environ.get("TABLE_NAME", "")), telemetry, now_ms)
     closed = ClosedChannels(telemetry)
     routes: dict[str, tuple[ChannelDescription, MakeInbound]] = {}
     for each in channels.CHANNELS:
@@ -52,6 +58,36 @@ def build(environ: Mapping[str, str]) -> Handler:
             inbound = make(settings)
             inbounds[channel.name] = settings, inbound
         explain = channel.explains_refusals
-        return handle(request, inbound, sender, store_stop, telemetry, explain)
+
+        def admit(envelopes: Sequence[Envelope]) -> Admitted:
+            return door.admit(envelopes, settings, tell=not explain)
+
+        return handle(request, inbound, sender, store_stop, telemetry, explain, admit)
 
     return handler_of(answer, "webhook", telemetry)
+
+
+class _LazyRoom:
+    """Implements ports.WaitingRoom for the door; what it needs is loaded at the first call."""
+
+    def __init__(self, client: Callable[[], Any], table_name: str) -> None:
+        self._client = client
+        self._table_name = table_name
+
+    @cached_property
+    def _room(self) -> WaitingRoom:
+        from chatbot.adapters.dynamodb.waiting import WaitingPlaces
+
+        return WaitingPlaces(self._client(), self._table_name, now_ms)
+
+    def take(self, conversation: str, events: int, most: int, stale: float) -> Places:
+        """See ports.WaitingRoom."""
+        return self._room.take(conversation, events, most, stale)
+
+    def tell(self, conversation: str, most: int) -> int:
+        """See ports.WaitingRoom."""
+        return self._room.tell(conversation, most)
+
+    def leave(self, conversation: str, place: int, most: int) -> None:
+        """See ports.WaitingRoom."""
+        self._room.leave(conversation, place, most)

@@ -10,19 +10,21 @@ from botocore.config import Config
 
 from chatbot.adapters.documents.reader import DocumentReader
 from chatbot.adapters.dynamodb.turns import Table
+from chatbot.adapters.dynamodb.waiting import WaitingPlaces
 from chatbot.adapters.openai.media import OpenAIModel
 from chatbot.adapters.s3 import CONFIG, Bucket
 from chatbot.adapters.sqs import WorkerQueue
 from chatbot.adapters.ssm import Parameters
 from chatbot.adapters.telemetry import Telemetry
 from chatbot.bootstrap import channels
-from chatbot.bootstrap.aws import client_config, lazy_client
+from chatbot.bootstrap.aws import client_config, hasty, lazy_client
 from chatbot.channels.base import MakeOutbound, Services
 from chatbot.channels.description import load
 from chatbot.conversation.answer import Answers
 from chatbot.conversation.batch import Batch, records_of
 from chatbot.conversation.delivery import Delivery
 from chatbot.conversation.record import RecordHandler
+from chatbot.conversation.waiting import leave_places
 from chatbot.core.budget import files_budget
 from chatbot.core.errors import ParametersUnavailable, QueueUnavailable
 from chatbot.core.ports import Channel, now_ms
@@ -33,6 +35,8 @@ from chatbot.edge.http import Handler
 _CONNECTIONS = 16
 """Size of each client's connection pool: one for each of a batch's ten conversations, one for the
 thread that extends the visibility timeout, and spare ones."""
+_FOR_PLACES = 3_000
+"""Milliseconds of an invocation that must be left to free places; a write takes at most two."""
 
 
 def build(environ: Mapping[str, str]) -> Handler:
@@ -66,6 +70,7 @@ class _Worker:
         self._parameters = Parameters(environ, "worker", ssm, telemetry)
         self._telemetry = telemetry
         self._dynamodb = boto3.client("dynamodb", config=config)
+        self._hasty_dynamodb = lazy_client("dynamodb", hasty(config), environ)
         sqs = boto3.client("sqs", config=config)
         self._queue = WorkerQueue(sqs, environ["QUEUE_URL"], environ["DEAD_LETTER_QUEUE_URL"])
         s3 = lazy_client("s3", config.merge(CONFIG), environ)
@@ -78,7 +83,13 @@ class _Worker:
     def run(self, records: list[Record], deadline: int) -> list[str]:
         """Process the records until `deadline` (epoch ms); return the ids of those to redeliver."""
         batch = self.current()
-        return batch.run(records, deadline) if batch else self._return_all(records)
+        if batch is None or self._settings is None:
+            return self._return_all(records)
+        failed = batch.run(records, deadline)
+        if any(record.place for record in records) and deadline - now_ms() > _FOR_PLACES:
+            room = WaitingPlaces(self._hasty_dynamodb(), self._table_name, now_ms)
+            leave_places(records, failed, room, self._settings.max_waiting, self._telemetry)
+        return failed
 
     def _return_all(self, records: list[Record]) -> list[str]:
         try:

@@ -118,6 +118,8 @@ class Answers:
             context = replace(context, timeline=self._with_earlier(context))
             if message.kind is Kind.COMMAND:
                 return self._command(context)
+            if message.kind is Kind.DROPPED:
+                return context.notice("one_at_a_time")
             if message.kind is Kind.UNSUPPORTED:
                 return context.notice("unsupported")
             return self._reply(context)

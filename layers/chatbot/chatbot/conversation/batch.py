@@ -13,7 +13,7 @@ from chatbot.conversation.record import RecordHandler
 from chatbot.core.errors import LeaseLost, QueueUnavailable
 from chatbot.core.ports import Clock, Journal, Queue
 from chatbot.core.settings import Settings
-from chatbot.core.work import DeadLetter, Done, HandBack, Record, Tries
+from chatbot.core.work import PLACE, DeadLetter, Done, HandBack, Record, Tries
 
 LEASE_SLACK = 2.0
 """Seconds between the end of the last claim and the next delivery of a record."""
@@ -161,6 +161,7 @@ def records_of(event: Mapping[str, Any]) -> list[Record]:
             receive_count=int(item["attributes"]["ApproximateReceiveCount"]),
             sent_at=int(item["attributes"]["SentTimestamp"]),
             body=item["body"],
+            place=int(item.get("messageAttributes", {}).get(PLACE, {}).get("stringValue", 0)),
         )
         for item in event["Records"]
     ]

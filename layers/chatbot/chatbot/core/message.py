@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chatbot.core.turn import Turn
 
 ENVELOPE_VERSION = 1
+_DROPPED = ":dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,20 @@ class Envelope:
     def key(self) -> TurnKey:
         """Key of the turn that answers the event."""
         return TurnKey.of(self.conversation, self.occurred_at, self.event_id)
+
+    def as_dropped(self) -> Envelope:
+        """The event in whose place the person is told that it was dropped at the door."""
+        return replace(self, event_id=f"{self.event_id}{_DROPPED}")
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether it was made by `as_dropped`."""
+        return self.event_id.endswith(_DROPPED)
+
+    @property
+    def kind(self) -> str:
+        """The event's kind, with which its id ends."""
+        return self.event_id.removesuffix(_DROPPED).rpartition(":")[2]
 
     def to_json(self) -> str:
         """The body of the queued message, compact JSON with the version `v`."""
@@ -84,6 +99,7 @@ class Kind(StrEnum):
     STAFF = "staff"  # written by the page's staff: stored as context, never answered
     RATING = "rating"  # thumb up or down for an answer: stored with it, never answered
     MOVED = "moved"  # the platform gave the conversation a new id: taken over, never answered
+    DROPPED = "dropped"  # stands for messages that were dropped at the door: a fixed sentence
     UNSUPPORTED = "unsupported"  # content we cannot read: answered with a fixed sentence
 
 
@@ -173,6 +189,18 @@ class Message:
     edits_words: bool = False
     described: str = ""
     moved_from: str = ""
+
+    def as_dropped(self) -> Message:
+        """What remains of a message that was dropped: who wrote it and how to answer there."""
+        return Message(
+            self.key,
+            self.channel,
+            Kind.DROPPED,
+            "",
+            self.author,
+            self.group,
+            handles=self.handles,
+        )
 
     @property
     def full_text(self) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
@@ -283,6 +284,37 @@ class Stops(Protocol):
 
         `preview` is the platform's id of its preview, which a request may name too ("" = none).
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Places in the queue that messages of a conversation were given, from `first` on.
+
+    `may_tell` is whether the person may be told that others were not.
+    """
+
+    first: int = 0
+    granted: int = 0
+    may_tell: bool = False
+
+
+class WaitingRoom(Protocol):
+    """Counts the messages of a conversation that wait in the queue, by numbered places."""
+
+    def take(self, conversation: str, events: int, most: int, stale: float) -> Places:
+        """Take places for `events` messages, as far as at most `most` wait then.
+
+        After `stale` seconds without any change, none is taken to be waiting.
+        """
+
+    def tell(self, conversation: str, most: int) -> int:
+        """Take a place for a sentence that says that messages were dropped; 0 when it is not due.
+
+        It is due again when the sentence before it was answered.
+        """
+
+    def leave(self, conversation: str, place: int, most: int) -> None:
+        """Note that the messages up to `place` no longer wait. Repeated, it does no harm."""
 
 
 class Ratings(Turns, Protocol):

@@ -150,6 +150,9 @@ class Settings:
     daily_messages: int = _setting(0, "Most answers a person gets in a day (UTC); 0: no limit")
     daily_images: int = _setting(20, "Most pictures a person gets in a day; 0: no limit")
     daily_total: int = _setting(0, "Most answers the bot gives in a day, to all; 0: no limit")
+    max_waiting: int = _setting(
+        50, "Most messages of a conversation that wait for their answers; 0: no limit", min=0
+    )
     max_input: int = _setting(12000, "Longest message, in characters", min=1)
     max_file_mb: int = _setting(10, "Largest picture, recording or document that is read", min=1)
     # What the model is shown

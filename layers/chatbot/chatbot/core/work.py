@@ -8,12 +8,16 @@ MOST_CRASHES = 4
 """With more crashes (`Tries.crashes`) a record is moved to the dead-letter queue."""
 
 
+PLACE = "place"
+"""Name of the message attribute with a record's place among those that wait (ports.WaitingRoom)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One SQS message as the worker received it.
 
     `receipt` is the receipt handle, `group` the message group, `sent_at` the time at which the
-    queue accepted it, in milliseconds since the epoch.
+    queue accepted it, in milliseconds since the epoch. `place` is 0 where it was not counted.
     """
 
     message_id: str
@@ -22,6 +26,7 @@ class Record:
     receive_count: int
     sent_at: int
     body: str
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from chatbot.core.errors import HistoryUnavailable, QueueUnavailable, RequestRefused
+from chatbot.core.key import TurnKey
+from chatbot.core.limits import DOOR_RETRY_S
 from chatbot.core.message import Envelope, Stop
 from chatbot.core.ports import Journal
+from chatbot.edge.door import Admit, admit_all
 from chatbot.edge.http import Inbound, Received, Request, Response
 from chatbot.edge.refusal import refuse
 
@@ -25,13 +28,18 @@ _NO_KEY = "no usable key"
 NOT_FOUND = Response.of_json({"error": "not found"}, 404)
 UNAVAILABLE = Response.of_json({"error": "unavailable"}, 503, {"retry-after": "2"})
 """Makes the platform or the page repeat the request, after two seconds."""
+TOO_MANY = Response.of_json({"error": "waiting"}, 429, {"retry-after": str(DOOR_RETRY_S)})
+"""Makes the page keep the message and send it again."""
 
 
 class EnvelopeSender(Protocol):
     """The queue, as the webhook writes to it."""
 
-    def send(self, envelopes: Sequence[Envelope]) -> None:
-        """Enqueue the envelopes. Raises QueueUnavailable unless every one was accepted."""
+    def send(self, envelopes: Sequence[Envelope], places: Mapping[TurnKey, int]) -> None:
+        """Enqueue the envelopes, with the places of those that were counted (ports.WaitingRoom).
+
+        Raises QueueUnavailable unless every one was accepted.
+        """
 
 
 class ClosedChannels:
@@ -56,13 +64,15 @@ def handle(
     put_stop: Callable[[Stop], None],
     journal: Journal,
     explain: bool = False,
+    admit: Admit = admit_all,
 ) -> Response:
     """Receive the request with `inbound`, store stops, queue envelopes and return the response.
 
     The response is the channel's own, else an empty 200, once everything is queued; for a refused
     request it is that of `refuse`, which takes `explain`. It is a 503 when the queue did not accept
     every envelope or `put_stop` raised HistoryUnavailable: the sender repeats the request, and the
-    envelopes that were accepted are recognised as duplicates by their ids.
+    envelopes that were accepted are recognised as duplicates by their ids. Of those that `admit`
+    drops, a page is told by a 429; a platform would repeat the request, so it gets its 200.
     """
     channel = inbound.name
     try:
@@ -80,12 +90,14 @@ def handle(
     except HistoryUnavailable as error:
         journal.warning("history_unavailable", channel=channel, reason=str(error))
         return UNAVAILABLE
-    return _enqueue(received, channel, sender, journal)
+    response = _enqueue(received, channel, sender, journal, admit)
+    return TOO_MANY if response is None and explain else response or Response()
 
 
 def _enqueue(
-    received: Received, channel: str, sender: EnvelopeSender, journal: Journal
-) -> Response:
+    received: Received, channel: str, sender: EnvelopeSender, journal: Journal, admit: Admit
+) -> Response | None:
+    """Queue what can be queued. Returns the response, None when something was dropped."""
     envelopes = [
         each
         for each in received.envelopes
@@ -98,14 +110,18 @@ def _enqueue(
     for reason, events in ignored.items():
         journal.count("Ignored", events, channel=channel)
         journal.info("ignored", channel=channel, reason=reason, events=events)
+    admitted = admit(envelopes)
+    if admitted.dropped:
+        journal.count("Dropped", admitted.dropped, channel=channel)
+        journal.info("dropped", channel=channel, events=admitted.dropped)
     try:
-        sender.send(envelopes)
+        sender.send(admitted.envelopes, admitted.places)
     except QueueUnavailable as error:
         journal.warning("queue_unavailable", channel=channel, reason=str(error))
         return UNAVAILABLE
-    if envelopes:
-        journal.count("Received", len(envelopes), channel=channel)
-    return received.response or Response()
+    if admitted.envelopes:
+        journal.count("Received", len(admitted.envelopes), channel=channel)
+    return None if admitted.dropped else received.response or Response()
 
 
 def _storable(conversation: str, event: str, at: int) -> bool:

@@ -152,19 +152,25 @@ def read(envelope: Envelope) -> Message:
 
     Raises Malformed only when the envelope names no person of Messenger.
     """
+    message = _read(envelope)
+    told = envelope.is_dropped and message.kind is not Kind.STAFF
+    return message.as_dropped() if told else message
+
+
+def _read(envelope: Envelope) -> Message:
     event, person = envelope.payload, person_of(envelope.conversation)
     author = Author(identifier(have(event, "sender", dict), "id") or person)
     reaction = have(event, "reaction", dict)
-    if envelope.event_id.endswith(f":{_REACTION}"):
+    if envelope.kind == _REACTION:
         rated, rating = identifier(reaction, "mid"), _rating(reaction) or 0
         reply_to = ReplyTo(rated)
         return Message(
             envelope.key, NAME, Kind.RATING, "", author, reply_to=reply_to, rating=rating
         )
-    if envelope.event_id.endswith(f":{_EDIT}"):
+    if envelope.kind == _EDIT:
         return _read_edit(envelope, author)
     text = _text_of(event)
-    if envelope.event_id.endswith(f":{_ECHO}"):
+    if envelope.kind == _ECHO:
         return Message(envelope.key, NAME, Kind.STAFF, text, author)
     command = parse_command(text)
     media: tuple[Media, ...] = ()

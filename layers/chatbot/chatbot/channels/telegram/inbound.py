@@ -176,6 +176,11 @@ def read(envelope: Envelope, bot: Bot, most: int = MAX_FILE) -> Message:
 
     Of a picture's sizes it takes the largest of at most `most` bytes.
     """
+    message = _read(envelope, bot, most)
+    return message.as_dropped() if envelope.is_dropped else message
+
+
+def _read(envelope: Envelope, bot: Bot, most: int) -> Message:
     chat_fields(envelope.conversation)
     update = envelope.payload
     reaction = have(update, "message_reaction", dict)

@@ -1,0 +1,40 @@
+"""Say which messages no longer wait, so that the door lets further ones in (edge/door.py).
+
+Only messages of a conversation that sent many at once have a place; for all others nothing is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from chatbot.core.errors import HistoryUnavailable, Malformed
+from chatbot.core.message import Envelope
+from chatbot.core.ports import Journal, WaitingRoom
+from chatbot.core.work import Record
+
+
+def leave_places(
+    records: Sequence[Record],
+    unfinished: Collection[str],
+    room: WaitingRoom,
+    most: int,
+    journal: Journal,
+) -> None:
+    """Free the places of a batch's records, except those whose message ids are `unfinished`.
+
+    One write for each conversation that has places. Never raises: the next batch of the
+    conversation makes up for a write that failed.
+    """
+    last: dict[str, Record] = {}
+    for record in records:
+        if record.place and record.message_id not in unfinished:
+            last[record.group] = record
+    for record in last.values():
+        try:
+            conversation = Envelope.from_json(record.body).conversation
+            room.leave(conversation, record.place, most)
+        except Malformed:
+            continue
+        except HistoryUnavailable as error:
+            journal.warning("waiting_not_counted", reason=str(error))
+            return

@@ -1,0 +1,50 @@
+"""A person who sends more than can wait, through the whole stack."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+
+from chatbot.core.limits import DOOR_EVENTS
+from chatbot.core.translations import say
+from tests.e2e.chat import Chat, until
+
+SENTENCE = say("one_at_a_time", "en")
+MOST = 12  # more than a batch: its places are free when all of it is done
+
+
+@pytest.mark.parametrize("channel", ["telegram", "messenger"])
+def test_what_may_wait_is_answered_and_one_sentence_says_the_rest(
+    chat: Callable[[str], Chat], change: Callable[..., None], channel: str
+) -> None:
+    change(MAX_WAITING=str(MOST))
+    chatting, marker = chat(channel), str(uuid.uuid4())
+    chatting.stack.openai.first_token_s = 0.5  # while the first is answered, the others wait
+    try:
+        for number in range(60):
+            text = f"{number} {marker}"
+            assert chatting.post(chatting.person.write(channel, text, chatting.stack.url)).ok
+        until(lambda: _sentences(chatting, channel), 1)
+    finally:
+        chatting.stack.openai.first_token_s = 0
+    asked = {
+        line.partition(" ")[0]
+        for prompt in chatting.prompts(marker)
+        for line in prompt[-1]["content"].split("\n")
+    }
+    answered = {str(number) for number in range(60)} & asked
+    # As many as were let through without counting, as may wait, and as were answered meanwhile.
+    assert DOOR_EVENTS + MOST <= len(answered) < 60
+    assert chatting.say(f"Is there room again? {marker}")[-1].startswith("You said: Is there room")
+    assert _sentences(chatting, channel) == 1
+
+
+def _sentences(chatting: Chat, channel: str) -> int:
+    posts = chatting.received(0) if channel == "telegram" else _messenger(chatting)
+    return posts.count(SENTENCE)
+
+
+def _messenger(chatting: Chat) -> list[str]:
+    return [message["text"] for message in chatting.messages(0) if "text" in message]

@@ -1,0 +1,133 @@
+"""Messages that were dropped at the door, and places that are free again, in the worker."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from chatbot.channels.messenger.inbound import read as read_messenger
+from chatbot.channels.telegram.inbound import read as read_telegram
+from chatbot.channels.telegram.update import Bot
+from chatbot.conversation.batch import records_of
+from chatbot.conversation.waiting import leave_places
+from chatbot.core.message import Envelope, Kind
+from chatbot.core.translations import say
+from chatbot.core.turn import Origin
+from chatbot.core.work import Record
+from tests.fakes import NOON, FakeClock, FakeJournal, MemoryRoom
+from tests.world import World
+
+SENTENCE = say("one_at_a_time", "en")
+
+
+def record(number: int, place: int, conversation: str = "telegram:7") -> Record:
+    body = Envelope("telegram", conversation, f"{number}:message", NOON, {}).to_json()
+    return Record(f"m{number}", "receipt", conversation, 1, NOON, body, place)
+
+
+def test_a_dropped_message_is_answered_with_the_sentence_and_without_the_model() -> None:
+    world = World()
+    envelope = world.envelope("one").as_dropped()
+    world.queue.send(envelope)
+    assert world.invoke() == []
+    assert world.channel.received == [SENTENCE]
+    assert not world.model.prompts
+    [turn] = world.history.all(envelope.conversation)
+    assert (turn.origin, turn.text) == (Origin.NOTICE, "")
+
+
+def test_it_is_not_merged_with_those_before_it() -> None:
+    world = World()
+    world.queue.send(world.envelope("one"))
+    world.queue.send(world.envelope("two"))
+    world.queue.send(world.envelope("three").as_dropped())
+    assert world.invoke() == []
+    assert world.channel.received == ["You said: one\ntwo", SENTENCE]
+
+
+def telegram(kind: str, update: dict[str, Any]) -> Envelope:
+    return Envelope("telegram", "telegram:7", f"000000000001:{kind}", NOON, update).as_dropped()
+
+
+def test_whatever_kind_of_event_was_dropped_stands_for_the_sentence_alone() -> None:
+    person, chat = {"id": 7, "first_name": "Ada", "language_code": "de"}, {"id": 7}
+    message = {"message_id": 1, "date": 1, "from": person, "chat": chat, "text": "/forget yes"}
+    photo = {**message, "photo": [{"file_id": "f", "width": 1, "height": 1}], "media_group_id": "a"}
+    reaction = {"chat": chat, "user": person, "message_id": 1, "date": 1}
+    reaction |= {"new_reaction": [{"type": "emoji", "emoji": "👍"}], "old_reaction": []}
+    for kind, update in (
+        ("message", {"message": message}),
+        ("message", {"message": photo}),
+        ("edit", {"edited_message": message}),
+        ("reaction", {"message_reaction": reaction}),
+        (
+            "callback",
+            {"callback_query": {"id": "9", "from": person, "message": message, "data": "x"}},
+        ),
+    ):
+        read = read_telegram(telegram(kind, {"update_id": 1, **update}), Bot(1, "bot"))
+        assert (read.kind, read.text, read.media, read.edits) == (Kind.DROPPED, "", (), "")
+        assert read.author.id == "7"
+        assert read.handles.callback == ("9" if kind == "callback" else "")
+
+
+def test_of_the_staffs_messages_none_is_answered() -> None:
+    event = {"sender": {"id": "page"}, "recipient": {"id": "p"}, "message": {"text": "I help"}}
+    envelope = Envelope("messenger", "messenger:p", "m1:echo", NOON, event)
+    assert read_messenger(envelope).kind is Kind.STAFF
+    assert read_messenger(envelope.as_dropped()).kind is Kind.STAFF
+    said = {**event, "sender": {"id": "p"}, "message": {"mid": "m2", "text": "Hello"}}
+    envelope = Envelope("messenger", "messenger:p", "m2:message", NOON, said).as_dropped()
+    assert read_messenger(envelope).kind is Kind.DROPPED
+
+
+def test_a_batch_frees_the_places_of_what_it_has_finished() -> None:
+    room = MemoryRoom(FakeClock())
+    room.take("telegram:7", 5, 5, 60)
+    room.take("telegram:8", 5, 5, 60)
+    records = [record(1, 1), record(2, 2), record(3, 3), record(4, 0), record(5, 2, "telegram:8")]
+    leave_places(records, {"m3"}, room, 5, FakeJournal())
+    assert room.rooms["telegram:7"]["open_to"] == 7
+    assert room.rooms["telegram:8"]["open_to"] == 7
+    assert room.calls["leave"] == 2
+
+
+def test_messages_without_a_place_cost_nothing() -> None:
+    room = MemoryRoom(FakeClock())
+    leave_places([record(1, 0), record(2, 0)], (), room, 5, FakeJournal())
+    assert not room.calls
+
+
+def test_a_table_that_is_away_and_a_record_that_cannot_be_read_cost_nothing() -> None:
+    room, journal = MemoryRoom(FakeClock()), FakeJournal()
+    odd = Record("m9", "receipt", "telegram:9", 1, NOON, "{", 4)
+    leave_places([odd], (), room, 5, journal)
+    assert not room.calls
+    room.take("telegram:7", 5, 5, 60)
+    room.down = True
+    leave_places([record(1, 1)], (), room, 5, journal)
+    assert journal.warnings == [("waiting_not_counted", {"reason": "down"})]
+
+
+def test_the_place_comes_with_the_record() -> None:
+    item = {
+        "messageId": "m1",
+        "receiptHandle": "receipt",
+        "body": json.dumps({}),
+        "attributes": {
+            "MessageGroupId": "g",
+            "ApproximateReceiveCount": "1",
+            "SentTimestamp": "7",
+        },
+    }
+    placed = {"place": {"stringValue": "12", "dataType": "Number"}}
+    [without, bare, placed_record] = records_of(
+        {
+            "Records": [
+                {**item, "messageAttributes": {}},
+                item,
+                {**item, "messageAttributes": placed},
+            ]
+        }
+    )
+    assert (without.place, bare.place, placed_record.place) == (0, 0, 12)
