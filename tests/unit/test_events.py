@@ -189,7 +189,8 @@ def test_messenger(name: str, end: list[Said | str]) -> None:
         request = replace(request, query={**request.query, "hub.verify_token": "a-word"})
     else:
         assert request.headers.keys() == headers.keys()
-    received = messenger.MessengerInbound(SETTINGS).receive(replace(request, headers=headers))
+    inbound = messenger.MessengerInbound(SETTINGS, FakeClock())
+    received = inbound.receive(replace(request, headers=headers))
     assert ends(received) == end
     assert (received.response is not None) == (name == "handshake")
 
