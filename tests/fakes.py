@@ -531,6 +531,7 @@ class FakeChannel:
             id=payload.get("id", ""),
             edits=payload.get("edits", ""),
             edits_words=payload.get("edits_words", False),
+            counted_as=payload.get("counted_as", ""),
             described=payload.get("described", ""),
             moved_from=payload.get("moved_from", ""),
         )

@@ -70,7 +70,7 @@ class Access:
             return None
         now = self.clock()
         day = datetime.fromtimestamp(now / 1000, UTC).date().isoformat()
-        counted = self.history.count_today(_person(message), day, kind, message.key.sort, most)
+        counted = self.history.count_today(_counted(message), day, kind, message.key.sort, most)
         if counted is Counted.NOW and total:
             kind, most = "total", total
             counted = self.history.count_today(TOTAL_PARTITION, day, kind, "", most)
@@ -89,6 +89,11 @@ class Access:
         profile = replace(timeline.profile, asked_to_start=True)
         self.history.save_profile(message.key.conversation, profile)
         return "press_start"
+
+
+def _counted(message: Message) -> str:
+    """Whose uses are counted."""
+    return f"{message.channel}:{message.counted_as or message.author.id}"
 
 
 def _person(message: Message) -> str:
