@@ -175,6 +175,28 @@ def test_a_setting_is_read_from_a_file(
     assert "none.json: FileNotFoundError" in capsys.readouterr().err
 
 
+def test_a_page_open_to_all_needs_a_limit_or_a_second_word(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--set", "WEB_ACCESS=open", "--set", "HISTORY_TURNS=5") == 1
+    assert "broken   WEB_ACCESS " in capsys.readouterr().out
+    assert plain_settings() == {"HISTORY_TURNS": "5"}
+    for name, value in (("DAILY_TOTAL", "500"), ("WEB_UNLIMITED", "on")):
+        assert run("--set", "WEB_ACCESS=open", "--set", f"{name}={value}") == 0
+        assert plain_settings() == {"HISTORY_TURNS": "5", "WEB_ACCESS": "open", name: value}
+        assert run("--set", f"{name}=") == 1, "the limit of an open page is not taken away"
+        assert plain_settings()[name] == value
+        assert run("--set", f"{name}=", "--set", "WEB_ACCESS=code") == 0
+        assert plain_settings() == {"HISTORY_TURNS": "5", "WEB_ACCESS": "code"}
+
+
+def plain_settings() -> dict[str, str]:
+    """The stored settings among those that the test above sets."""
+    names = ("HISTORY_TURNS", "WEB_ACCESS", "DAILY_TOTAL", "WEB_UNLIMITED")
+    settings = json.loads(stored()["SETTINGS"]["Value"])
+    return {name: settings[name] for name in names if name in settings}
+
+
 @pytest.mark.parametrize(
     "setting",
     [

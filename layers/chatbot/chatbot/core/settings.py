@@ -87,6 +87,9 @@ class Settings:
     web_access: Literal["off", "code", "open"] = _setting(
         "code", "Who may use the page: nobody, those with the access code, or anyone"
     )
+    web_unlimited: Literal["off", "on"] = _setting(
+        "off", "`on`: `WEB_ACCESS=open` is meant although `DAILY_TOTAL` sets no limit"
+    )
     web_origin: str = _setting("", "Origin that may post (default: the request's own host)")
     web_title: str = _setting("Chat", "Title of the page")
     web_color: str = _setting(
