@@ -158,6 +158,15 @@ LONGEST_DRAWING = LONGEST_DESCRIPTION + 100
 """Characters that are stored of /image: its name and the description."""
 LONGEST_CAPTION = 1_000
 """Characters of it that are shown with the picture."""
+RECORDING_RATE = 8_000
+"""Bytes that are taken for a second of a recording whose header does not say how long it is: 64
+kbit/s, twice what the platforms' apps record."""
+RECORDING_MOST_BYTES = 40_000
+"""Bytes of a recording that count as a second at least, whatever its header says: 320 kbit/s, the
+highest rate of MP3. Lossless ones may have five times that."""
+RECORDING_LEAST_BYTES = 250
+"""Bytes of a recording that count as a second at most: 2 kbit/s, less than speech takes. A broken
+header then does not use up a day's minutes."""
 MOST_DRAWN = 10_000_000
 """Bytes of a picture that the model draws: what Telegram takes as a photo (Bot API, sendPhoto)."""
 MOST_ANSWER_BODY = 4_000_000
