@@ -110,6 +110,20 @@ def test_the_page_brings_a_conversation_where_there_is_none(call: Call) -> None:
     )
 
 
+def test_new_visitors_from_one_address_are_bounded(table: str) -> None:
+    settings = {"TABLE_NAME": table, "WEB_SESSION_KEY": KEY, "WEB_ACCESS": "open"}
+    processes = [website({**settings, "WEB_NEW_SESSIONS": "2"}) for _ in range(2)]
+    for address, statuses in (("192.0.2.1", [200, 200, 429, 429]), ("192.0.2.2", [200])):
+        http = {"http": {"method": "GET", "sourceIp": address}}
+        said = [
+            processes[number % 2]("/", session=None, requestContext=http)
+            for number in range(len(statuses))
+        ]
+        assert [response["statusCode"] for response in said] == statuses
+        assert ["cookies" in response for response in said] == [s == 200 for s in statuses]
+    assert processes[0]("/", requestContext=http)["statusCode"] == 200
+
+
 def test_a_forged_cookie_is_replaced(call: Call) -> None:
     response = call("/", cookies=[f"conversation={SESSION}.{'0' * 64}"])
     assert response["cookies"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import boto3
 
+from chatbot.adapters.dynamodb.newcomers import NewcomerItems
 from chatbot.adapters.dynamodb.turns import Table
 from chatbot.adapters.s3 import CONFIG, Bucket
 from chatbot.adapters.ssm import Parameters
@@ -17,6 +18,7 @@ from chatbot.channels.web.session import is_open
 from chatbot.core.ports import now_ms
 from chatbot.edge.http import Handler, Request, Response
 from chatbot.edge.webhook import NOT_FOUND, ClosedChannels
+from chatbot.site.newcomers import Newcomers
 from chatbot.site.pages import Website
 from chatbot.site.turns import file, messages
 
@@ -32,6 +34,7 @@ def build(environ: Mapping[str, str], folder: Path) -> Handler:
     bucket = Bucket(environ.get("FILES_BUCKET", ""), s3)
     table_name = environ.get("TABLE_NAME", "")
     closed = ClosedChannels(telemetry)
+    newcomers = Newcomers(NewcomerItems(dynamodb, table_name), telemetry, now_ms)
 
     def answer(request: Request) -> Response:
         settings = parameters.settings()
@@ -43,7 +46,7 @@ def build(environ: Mapping[str, str], folder: Path) -> Handler:
             return closed.answer("web", "WEB_ACCESS")
         locked = not is_open(request.cookies, settings)
         if request.path == "/":
-            return website.page(request, settings)
+            return newcomers.refusal(request, settings) or website.page(request, settings)
         if request.path == "/web/messages":
             table = Table(dynamodb, table_name, now_ms, settings.retention_days)
             return messages(request, settings.web_session_key, table, locked)

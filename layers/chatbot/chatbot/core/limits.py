@@ -32,6 +32,9 @@ By then every message was answered or given up, but the worker that did it may h
 said so, or the message may not have reached the queue.
 """
 
+CROWDED_REMEMBERED = 10_000
+"""Addresses that a process refuses new visitors from without asking the table, in a minute."""
+
 # An answer, as the model server sends it
 
 LONGEST_ANSWER = 60_000

@@ -90,6 +90,9 @@ class Settings:
     web_unlimited: Literal["off", "on"] = _setting(
         "off", "`on`: `WEB_ACCESS=open` is meant although `DAILY_TOTAL` sets no limit"
     )
+    web_new_sessions: int = _setting(
+        30, "Most new visitors of the page from one address in a minute; 0: no limit", min=0
+    )
     web_origin: str = _setting("", "Origin that may post (default: the request's own host)")
     web_title: str = _setting("Chat", "Title of the page")
     web_color: str = _setting(

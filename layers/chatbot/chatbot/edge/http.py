@@ -33,7 +33,10 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request; header names are lower case, `body` is the bytes as they were sent."""
+    """An HTTP request; header names are lower case, `body` is the bytes as they were sent.
+
+    `address` is the client's, as the HTTP API has seen it: not what a header claims.
+    """
 
     method: str
     path: str
@@ -41,6 +44,7 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     cookies: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    address: str = ""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Request:
@@ -64,6 +68,7 @@ class Request:
             query=dict(event.get("queryStringParameters") or {}),
             cookies=cookies,
             body=body,
+            address=event["requestContext"]["http"].get("sourceIp", ""),
         )
 
     def accepts(self, coding: str) -> bool:

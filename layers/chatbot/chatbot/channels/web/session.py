@@ -7,6 +7,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 
 from chatbot.core.settings import Settings
 
@@ -53,6 +54,20 @@ def access_cookie(given: str, settings: Settings, *, secure: bool) -> str | None
     if not code or not key or not _equal(given, code):
         return None
     return _cookie(ACCESS, _signature(code, key, ACCESS), secure)
+
+
+def address_hash(address: str, key: str) -> str:
+    """Return what stands for a client's address in the table; without `key` it tells nothing.
+
+    Of an IPv6 address its network counts: whoever has one has 2^64 addresses in it (RFC 4291,
+    section 2.5.4).
+    """
+    if ":" in address:
+        from ipaddress import IPv6Network  # not at each start
+
+        with suppress(ValueError):
+            address = str(IPv6Network(f"{address}/64", strict=False))
+    return _signature(address, key, "address")[:32]
 
 
 def _cookie(name: str, value: str, secure: bool) -> str:
