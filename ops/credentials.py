@@ -76,7 +76,9 @@ def run(chosen: argparse.Namespace) -> int:
         stored = store.read()
         given, made = _collect(chosen, stored, asking)
         while True:
-            findings, learned = _examine(load(fixed, stored | given | made), set(made))
+            settings = load(fixed, stored | given | made)
+            chosen_now = {name for name, value in given.items() if stored.get(name) != value}
+            findings, learned = _examine(settings, set(made), chosen_now)
             code = show(findings, options)
             refused = {finding.name for finding in findings if finding.level is Level.BROKEN}
             if refused & exposure.LIMITS:
@@ -162,9 +164,11 @@ def _collect(
     return given, {name: secret_values.generate(name) for name in generable if name in wanted}
 
 
-def _examine(settings: Settings, made: set[str]) -> tuple[list[Finding], dict[str, str]]:
+def _examine(
+    settings: Settings, made: set[str], given: set[str]
+) -> tuple[list[Finding], dict[str, str]]:
     """Check every secret. Returns the findings, and settings that the platforms' answers gave."""
-    findings = list(exposure.findings(settings))
+    findings = list(exposure.findings(settings, given))
     learned: dict[str, str] = {}
     for _, checks in channels.checks(settings):
         checked = checks.token(settings)
