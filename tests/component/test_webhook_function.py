@@ -164,6 +164,25 @@ def test_a_wish_to_stop_is_written_down_and_not_queued(
     assert waiting(aws, queues) == 0
 
 
+def test_guessed_codes_make_their_address_wait(environ: dict[str, str]) -> None:
+    """In any process, with any cookie; the right one, too."""
+    settings = {**environ, "WEB_ACCESS": "code", "WEB_ACCESS_CODE": "open sesame"}
+    processes = [webhook(settings) for _ in range(2)]
+
+    def knock(number: int, code: str, address: str = "192.0.2.1") -> dict[str, Any]:
+        http = {"method": "POST", "path": "/web/access", "sourceIp": address}
+        body = base64.b64encode(json.dumps({"code": code}).encode()).decode()
+        changed = {"rawPath": "/web/access", "requestContext": {"http": http}, "body": body}
+        return processes[number % 2](web("") | changed)
+
+    assert [knock(n, f"guess {n}")["statusCode"] for n in range(4)] == [403, 403, 403, 429]
+    waits = knock(0, "open sesame")
+    assert (waits["statusCode"], "cookies" in waits) == (429, False)
+    assert waits["headers"]["retry-after"] in ("1", "2")
+    opened = knock(0, "open sesame", "192.0.2.2")
+    assert (opened["statusCode"], len(opened["cookies"])) == (204, 1)
+
+
 def test_a_stop_that_cannot_be_written_asks_to_come_again(environ: dict[str, str]) -> None:
     response = webhook({**environ, "TABLE_NAME": "gone"})(telegram(update(text="/stop")))
     assert response["statusCode"] == 503

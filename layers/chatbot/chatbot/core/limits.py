@@ -35,6 +35,18 @@ said so, or the message may not have reached the queue.
 CROWDED_REMEMBERED = 10_000
 """Addresses that a process refuses new visitors from without asking the table, in a minute."""
 
+# At the door: access codes that are guessed
+
+GUESSES_FREE = 2
+"""Wrong access codes from one address without a pause: people mistype."""
+GUESS_PAUSE_MOST_S = 900
+"""Seconds of the longest pause, which begins at 2 and doubles with each wrong code.
+
+That leaves about a hundred guesses in a day to an address.
+"""
+GUESS_FORGOTTEN_S = 86_400
+"""Seconds after the last wrong access code in which it is forgotten."""
+
 # An answer, as the model server sends it
 
 LONGEST_ANSWER = 60_000
