@@ -61,10 +61,11 @@ def test_the_right_one_has_to_wait_as_well_and_ends_it(judges: Judges) -> None:
 
 def test_a_day_looks_at_about_a_hundred(judges: Judges) -> None:
     looked_at, end = 0, NOON + 86_400_000
-    while judges.clock() < end:
+    for _ in range(300):
         wait = judges.wrong()
-        looked_at += not wait
+        looked_at += not wait and judges.clock() < end
         judges.clock.advance(wait)
+    assert judges.clock() > end
     assert 90 < looked_at < 120
 
 
