@@ -165,7 +165,7 @@ def test_messenger(reaction: dict[str, str], rating: int | None, sender: str) ->
 
 
 def web(clock: FakeClock, **data: Any) -> Received:
-    cookie = set_cookie("A" * 22, "a key", secure=True).partition(";")[0].partition("=")[2]
+    cookie = set_cookie("A" * 22, "a key", secure=False).partition(";")[0].partition("=")[2]
     headers = {"origin": "http://here", "host": "here", "content-type": "application/json"}
     body = json.dumps(data).encode()
     request = Request("POST", "/web/rating", headers, cookies={COOKIE: cookie}, body=body)

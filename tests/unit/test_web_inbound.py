@@ -6,7 +6,7 @@ import pytest
 
 from chatbot.channels.web.inbound import MAX_AHEAD, MAX_BODY, MAX_OLD, MAX_TEXT, WebInbound, read
 from chatbot.channels.web.outbound import WebChannel
-from chatbot.channels.web.session import ACCESS, COOKIE, address_hash, is_open, set_cookie
+from chatbot.channels.web.session import ACCESS, COOKIE, HOST, address_hash, is_open, set_cookie
 from chatbot.core.errors import Forged, Unreadable
 from chatbot.core.message import Envelope, Kind, Stop
 from chatbot.core.ports import Settling
@@ -22,7 +22,7 @@ BODY: dict[str, Any] = {"text": "Grüße 😀", "id": "a-1_B", "sent_at": NOON}
 
 
 def cookie(session: str = SESSION, key: str = KEY) -> str:
-    return set_cookie(session, key, secure=True).partition(";")[0].partition("=")[2]
+    return set_cookie(session, key, secure=False).partition(";")[0].partition("=")[2]
 
 
 def post(body: object = BODY, **headers: str) -> Request:
@@ -237,7 +237,9 @@ def test_who_knows_the_code_gets_a_cookie_and_sends_nothing() -> None:
     assert received.response is not None
     assert received.response.status == 204
     assert received.guess == Guess(address_hash("192.0.2.7", KEY), True)
-    cookies = {ACCESS: received.response.headers["set-cookie"].partition(";")[0].partition("=")[2]}
+    cookies = {
+        HOST + ACCESS: received.response.headers["set-cookie"].partition(";")[0].partition("=")[2]
+    }
     assert is_open(cookies, LOCKED)
 
 

@@ -42,11 +42,11 @@ class Newcomers:
 
         A table that does not answer admits everybody: no page is kept back by the count.
         """
-        most, key = settings.web_new_sessions, settings.web_session_key
-        if not most or session_of(request.cookies, key) is not None:
+        most, now = settings.web_new_sessions, self._clock()
+        if not most or session_of(request.cookies, settings, now) is not None:
             return None
-        now = self._clock()
-        minute, address = now // _MINUTE, address_hash(request.address, key)
+        minute = now // _MINUTE
+        address = address_hash(request.address, settings.web_session_key)
         if minute != self._crowded_in:
             self._crowded, self._crowded_in = set(), minute
         try:

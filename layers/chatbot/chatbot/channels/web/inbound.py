@@ -66,7 +66,7 @@ class WebInbound:
             return self._let_in(request)
         if not is_open(request.cookies, self._settings):
             raise Forged("access", 403)
-        session = session_of(request.cookies, self._settings.web_session_key)
+        session = session_of(request.cookies, self._settings, self._clock())
         if session is None:
             raise Forged("session")
         if request.path == "/web/stop":
