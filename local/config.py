@@ -28,6 +28,8 @@ DEVELOPMENT = {
     "OPENAI_API_KEY": "local-openai-key",
     "OPENAI_MODEL": "local-model",
     "WEB_ACCESS": "open",
+    "WEB_NEW_SESSIONS": "0",
+    "WEB_UNLIMITED": "on",
     "WEB_SESSION_KEY": "local-web-session-key-0123456789abcdef",
 }
 # A list of languages such as "en_GB:en", which desktops export (GNU gettext manual, "The LANGUAGE

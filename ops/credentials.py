@@ -20,7 +20,7 @@ from chatbot.bootstrap.channels import CHANNELS
 from chatbot.channels.description import ChannelDescription
 from chatbot.core.errors import InvalidSetting
 from chatbot.core.settings import Settings, load
-from ops import channels, model, secret_values, target
+from ops import channels, exposure, model, secret_values, target
 from ops.findings import OPS, Finding, Level, broken, ok, show, warning
 from ops.printing import complain, say
 from ops.stored import SECRETS, Stored
@@ -76,9 +76,13 @@ def run(chosen: argparse.Namespace) -> int:
         stored = store.read()
         given, made = _collect(chosen, stored, asking)
         while True:
-            findings, learned = _examine(load(fixed, stored | given | made), set(made))
+            settings = load(fixed, stored | given | made)
+            chosen_now = {name for name, value in given.items() if stored.get(name) != value}
+            findings, learned = _examine(settings, set(made), chosen_now)
             code = show(findings, options)
             refused = {finding.name for finding in findings if finding.level is Level.BROKEN}
+            if refused & exposure.LIMITS:
+                refused |= exposure.LIMITS
             present = given if _only_named(chosen) else stored | given
             again = secret_values.ask_again(refused, present) if asking else {}
             if not again:
@@ -160,9 +164,11 @@ def _collect(
     return given, {name: secret_values.generate(name) for name in generable if name in wanted}
 
 
-def _examine(settings: Settings, made: set[str]) -> tuple[list[Finding], dict[str, str]]:
+def _examine(
+    settings: Settings, made: set[str], given: set[str]
+) -> tuple[list[Finding], dict[str, str]]:
     """Check every secret. Returns the findings, and settings that the platforms' answers gave."""
-    findings: list[Finding] = []
+    findings = list(exposure.findings(settings, given))
     learned: dict[str, str] = {}
     for _, checks in channels.checks(settings):
         checked = checks.token(settings)

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chatbot import __version__
 from chatbot.core.errors import AmbiguousPost, InvalidSetting, PostRefused
 from chatbot.core.settings import Settings
-from ops import channels, credentials, model, resources, talk, target
+from ops import channels, credentials, exposure, model, resources, talk, target
 from ops.findings import OPS, Finding, broken, ok, show, warning
 from ops.stored import settings_of
 from ops.target import Target
@@ -51,6 +51,7 @@ def _examine(stack: Target, patience: float | None) -> Iterator[Finding]:
         return
     url = target.name_of(stack, "ApiUrl")
     yield from (each for each in credentials.missing(settings) if each.text != credentials.SET)
+    yield from exposure.findings(settings)
     for name, check in _checks(stack, settings, url):
         yield from _safely(name, check)
     if patience is not None and settings.web_session_key and settings.web_access != "off":

@@ -272,16 +272,18 @@ class MemoryHistory:
             if turn:
                 self._set(replace(turn, rating=rating))
 
-    def count_today(self, person: str, day: str, kind: str, event: str, most: int) -> Counted:
+    def count_today(
+        self, person: str, day: str, kind: str, event: str, most: int, amount: int = 1
+    ) -> Counted:
         with self._step("count_today"):
             if self.days[person].get("date") != day:
                 self.days[person] = {"date": day, "events": set()}
             today = self.days[person]
             if event in today["events"]:
                 return Counted.BEFORE
-            if most and today.get(kind, 0) >= most:
+            if most and today.get(kind, 0) > most - amount:
                 return Counted.TOO_MANY
-            today[kind] = today.get(kind, 0) + 1
+            today[kind] = today.get(kind, 0) + amount
             today["events"] |= {event} - {""}
             return Counted.NOW
 
@@ -430,7 +432,7 @@ class FakeModel:
         spending.begin_request()
         self._fail()
         spending.count_paid()
-        return audio.content.decode()
+        return audio.content.decode("utf-8", "replace")
 
     def _fail(self) -> None:
         if self.script and isinstance(self.script[0], Exception):
@@ -531,6 +533,7 @@ class FakeChannel:
             id=payload.get("id", ""),
             edits=payload.get("edits", ""),
             edits_words=payload.get("edits_words", False),
+            counted_as=payload.get("counted_as", ""),
             described=payload.get("described", ""),
             moved_from=payload.get("moved_from", ""),
         )

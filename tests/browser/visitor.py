@@ -14,6 +14,8 @@ from chatbot.adapters.dynamodb.turns import Table
 from chatbot.channels.web.session import session_of
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author
+from chatbot.core.ports import now_ms
+from chatbot.core.settings import load
 from chatbot.core.turn import Links, Origin, Reply, State, Turn
 from local.stack import Stack
 
@@ -113,8 +115,8 @@ class Visitor:
     def put(self, turns: Sequence[Mapping[str, Any]]) -> None:
         """Store old turns, a minute apart, from their `text`, `answer` and other fields."""
         cookie = next(each for each in self.context.cookies() if each["name"] == "conversation")
-        key = self.stack.settings["WEB_SESSION_KEY"]
-        session = session_of({"conversation": cookie["value"]}, key)
+        settings = load(self.stack.settings)
+        session = session_of({"conversation": cookie["value"]}, settings, now_ms())
         assert session
         table = Table(
             self.stack.aws.client("dynamodb"), self.stack.table.name, lambda: LONG_AGO, 36_500

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +14,8 @@ from chatbot.channels import description
 from chatbot.core.settings import load
 from chatbot.edge.http import Inbound, Request
 from local import config
+from local.cli.invoke import signed
+from local.cloud.template import ROOT
 from local.standins.people import CHANNELS, Person, Post, Signer
 
 ORIGIN = "http://127.0.0.1:8000"
@@ -67,3 +71,20 @@ def test_the_shells_own_language_is_not_the_bots(tmp_path: Path) -> None:
 
 def test_every_development_value_is_a_setting() -> None:
     assert set(config.DEVELOPMENT) <= set(config.load(Path("/nowhere"), {}))
+
+
+def test_a_sample_of_messenger_is_invoked_as_if_it_had_been_sent_just_now() -> None:
+    """What is as old as the sample is ignored."""
+    event = json.loads((ROOT / "events/messenger/batch.json").read_text(encoding="utf-8"))
+    given = json.loads(event["body"])["entry"][0]["messaging"]
+    began = time.time_ns() // 1_000_000
+    sent = json.loads(signed(event, Signer(SETTINGS))["body"])["entry"][0]["messaging"]
+    later = {new["timestamp"] - old["timestamp"] for new, old in zip(sent, given, strict=True)}
+    assert len(later) == 1
+    assert max(each["timestamp"] for each in sent) - began in range(60_000)
+
+
+@pytest.mark.parametrize("body", ["[]", "{", '{"entry": [{"messaging": [{}]}]}', '{"entry": 1}'])
+def test_a_body_of_another_form_is_signed_as_it_is(body: str) -> None:
+    event = json.loads((ROOT / "events/messenger/text.json").read_text(encoding="utf-8"))
+    assert signed({**event, "body": body}, Signer(SETTINGS))["body"] == body

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Request, Response
 from chatbot.channels.messenger.inbound import MessengerInbound
 from chatbot.channels.telegram.inbound import TelegramInbound
 from chatbot.channels.web.session import session_of
+from chatbot.core.ports import now_ms
 from chatbot.core.settings import load
 from chatbot.edge.http import Inbound
 from chatbot.edge.http import Request as BotRequest
@@ -174,7 +175,7 @@ def test_web_requests_are_made_as_the_person(page: Running, stack: FakeStack) ->
     session = state(page)["people"]["bob"]["web"]
     for came in (posted, read):
         assert came.path == "/web/messages"
-        assert session_of(came.cookies, SETTINGS["WEB_SESSION_KEY"]) == session
+        assert session_of(came.cookies, load(SETTINGS), now_ms()) == session
     assert posted.headers["origin"] == stack.url
     assert json.loads(posted.body) == {"text": "Hello"}
     assert read.query == {"after": "5"}

@@ -175,6 +175,57 @@ def test_a_setting_is_read_from_a_file(
     assert "none.json: FileNotFoundError" in capsys.readouterr().err
 
 
+def test_a_page_open_to_all_needs_a_limit_or_a_second_word(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--set", "WEB_ACCESS=open", "--set", "HISTORY_TURNS=5") == 1
+    assert "broken   WEB_ACCESS " in capsys.readouterr().out
+    assert plain_settings() == {"HISTORY_TURNS": "5"}
+    for name, value in (("DAILY_TOTAL", "500"), ("WEB_UNLIMITED", "on")):
+        assert run("--set", "WEB_ACCESS=open", "--set", f"{name}={value}") == 0
+        assert plain_settings() == {"HISTORY_TURNS": "5", "WEB_ACCESS": "open", name: value}
+        assert run("--set", f"{name}=") == 1, "the limit of an open page is not taken away"
+        assert plain_settings()[name] == value
+        assert run("--set", f"{name}=", "--set", "WEB_ACCESS=code") == 0
+        assert plain_settings() == {"HISTORY_TURNS": "5", "WEB_ACCESS": "code"}
+
+
+SHORT = {"TELEGRAM_WEBHOOK_SECRET": 16, "WEB_SESSION_KEY": 32, "WEB_ACCESS_CODE": 8}
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_a_secret_that_is_chosen_by_hand_has_a_least_length(
+    run: Run, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    least = SHORT[name]
+    assert run(**{name: "x" * (least - 1)}) == 1
+    assert re.search(f"broken +{name} +shorter than {least} characters", capsys.readouterr().out)
+    assert name not in stored()
+    assert run(**{name: "y" * least}) == 0
+    assert stored()[name]["Value"] == "y" * least
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_a_shorter_one_of_before_stays_with_a_warning(
+    run: Run, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    store(name, "short-1")
+    for words in ((), ("--check",)):
+        assert run(*words) == 0
+        assert re.search(f"warning +{name} +shorter than", capsys.readouterr().out)
+    assert run(**{name: "short-1"}) == 0, "it is in the file that was used before"
+    assert stored()[name]["Value"] == "short-1"
+    assert run(**{name: "short-2"}) == 1
+    assert stored()[name]["Value"] == "short-1"
+
+
+def plain_settings() -> dict[str, str]:
+    """The stored settings among those that the test above sets."""
+    names = ("HISTORY_TURNS", "WEB_ACCESS", "DAILY_TOTAL", "WEB_UNLIMITED")
+    settings = json.loads(stored()["SETTINGS"]["Value"])
+    return {name: settings[name] for name in names if name in settings}
+
+
 @pytest.mark.parametrize(
     "setting",
     [

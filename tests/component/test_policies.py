@@ -20,6 +20,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from chatbot import bootstrap
+from chatbot.adapters.dynamodb.newcomers import NEW
 from chatbot.adapters.dynamodb.turns import Table
 from chatbot.bootstrap import setup, web, webhook, worker
 from chatbot.core.key import TurnKey
@@ -156,7 +157,8 @@ class Bot:
             name: Calls({physical: logical for logical, physical in aws.names.items()})
             for name in FUNCTIONS
         }
-        _store({**SETTINGS, **served, "HISTORY_TURNS": "0", "SETTLE": "1s"})
+        chosen = {"HISTORY_TURNS": "0", "SETTLE": "1s", "WEB_NEW_SESSIONS": "9"}
+        _store({**SETTINGS, **served, **chosen})
         makers: dict[str, Callable[[dict[str, str]], Handler]] = {
             "webhook": webhook.build,
             "worker": worker.build,
@@ -299,6 +301,7 @@ def live(bot: Bot) -> None:
     made = json.loads(turns["body"])["turns"][-1]["made"]
     for path, status in (("/", 200), ("/web/messages", 200), (made["url"], 302)):
         assert bot.call("web", _http("GET", path, {"cookie": cookie}))["statusCode"] == status
+    assert bot.call("web", _http("GET", "/", {}))["cookies"]  # a new visitor
     bot.post(person.web("/forget yes", ORIGIN))
     assert bot.work() == []
     for _ in range(12):  # more than anybody writes: counted from the eleventh on
@@ -314,6 +317,16 @@ def test_policies_grant_what_is_used_and_nothing_else(bot: Bot, resources: dict[
         allowed = granted(resources, name)
         assert used - allowed == set(), f"{name} may not do what it does"
         assert allowed - used == set(), f"{name} may do what it never does"
+
+
+def test_the_page_writes_nothing_but_the_counts_of_new_visitors(resources: dict[str, Any]) -> None:
+    (policy,) = resources["WebRole"]["Properties"]["Policies"]
+    statements = [each for each in policy["PolicyDocument"]["Statement"] if "Action" in each]
+    (writes,) = [each for each in statements if "UpdateItem" in str(each["Action"])]
+    assert writes["Action"] == "dynamodb:UpdateItem"
+    # AWS IAM guide, "Using IAM policy conditions for fine-grained access control" of DynamoDB.
+    keys = {"dynamodb:LeadingKeys": [f"{NEW}:*"]}
+    assert writes["Condition"] == {"ForAllValues:StringLike": keys}
 
 
 def test_every_function_of_the_template_is_tried(resources: dict[str, Any]) -> None:

@@ -94,6 +94,21 @@ def test_a_day_counts_each_event_once_and_up_to_a_limit(history: Store) -> None:
     assert count("d", kind="images", day=tomorrow, most=1) is Counted.NOW
 
 
+def test_minutes_are_counted_by_their_number(history: Store) -> None:
+    def count(event: str, minutes: int, day: str = "2026-11-21") -> Counted:
+        return history.count_today(CONVERSATION, day, "recordings", event, 5, minutes)
+
+    said = [count("a", 3), count("b", 3), count("a", 3), count("c", 2), count("d", 1)]
+    assert said == [
+        *(Counted.NOW, Counted.TOO_MANY, Counted.BEFORE),
+        *(Counted.NOW, Counted.TOO_MANY),
+    ]
+    assert history.count_today(CONVERSATION, "2026-11-21", "messages", "e", 1) is Counted.NOW
+    tomorrow = "2026-11-22"
+    assert history.count_today(CONVERSATION, tomorrow, "messages", "f", 1) is Counted.NOW
+    assert [count("g", 5, tomorrow), count("h", 1, tomorrow)] == [Counted.NOW, Counted.TOO_MANY]
+
+
 def test_what_has_no_name_is_counted_each_time(history: Store) -> None:
     counted = [history.count_today("~total", "2026-11-21", "total", "", 3) for _ in range(4)]
     assert counted == [Counted.NOW] * 3 + [Counted.TOO_MANY]

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import hmac
 import json
 import re
 import time
@@ -23,6 +24,7 @@ from chatbot.core.limits import READING_CONVERTED
 from chatbot.core.markdown import escaped
 from chatbot.core.message import Author
 from chatbot.core.ports import now_ms
+from chatbot.core.settings import Settings
 from chatbot.core.turn import Button, Links, Origin, Reply, State, Turn
 from chatbot.site import turns
 from tests.component.conftest import Aws
@@ -102,12 +104,51 @@ def test_the_page_brings_a_conversation_where_there_is_none(call: Call) -> None:
     assert response["statusCode"] == 200
     [cookie] = response["cookies"]
     assert "Secure" in cookie
-    value = cookie.partition(";")[0].partition("=")[2]
-    assert session_of({"conversation": value}, KEY)
+    name, _, value = cookie.partition(";")[0].partition("=")
+    assert name == "__Host-conversation"
+    assert session_of({name: value}, Settings(web_session_key=KEY), now_ms())
     assert "cookies" not in call("/")
     assert (
         "Secure" not in call("/", session=None, headers={"x-forwarded-proto": "http"})["cookies"][0]
     )
+
+
+def test_new_visitors_from_one_address_are_bounded(table: str) -> None:
+    settings = {"TABLE_NAME": table, "WEB_SESSION_KEY": KEY, "WEB_ACCESS": "open"}
+    processes = [website({**settings, "WEB_NEW_SESSIONS": "2"}) for _ in range(2)]
+    for address, statuses in (("192.0.2.1", [200, 200, 429, 429]), ("192.0.2.2", [200])):
+        http = {"http": {"method": "GET", "sourceIp": address}}
+        said = [
+            processes[number % 2]("/", session=None, requestContext=http)
+            for number in range(len(statuses))
+        ]
+        assert [response["statusCode"] for response in said] == statuses
+        assert ["cookies" in response for response in said] == [s == 200 for s in statuses]
+    assert processes[0]("/", requestContext=http)["statusCode"] == 200
+
+
+def test_a_session_is_renewed_by_its_use_and_ends_without_it(call: Call) -> None:
+    def used(days: int, path: str) -> dict[str, Any]:
+        at = now_ms() - days * 86_400_000
+        cookie = set_cookie(SESSION, KEY, secure=True, now=at).partition(";")[0]
+        return call(path, cookies=[cookie])
+
+    for path in ("/", "/web/messages"):
+        assert "cookies" not in used(0, path)
+        [renewed] = used(89, path)["cookies"]
+        assert renewed.startswith(f"__Host-conversation={SESSION}.{now_ms() // 86_400_000}.")
+    assert used(91, "/web/messages")["statusCode"] == 401
+    [new] = used(91, "/")["cookies"]
+    assert SESSION not in new
+
+
+def test_a_cookie_of_earlier_versions_is_taken_and_replaced(call: Call) -> None:
+    signature = hmac.digest(KEY.encode(), f"conversation:{SESSION}".encode(), "sha256").hex()
+    before = f"conversation={SESSION}.{signature}"
+    for path in ("/", "/web/messages"):
+        response = call(path, cookies=[before])
+        assert response["statusCode"] == 200
+        assert response["cookies"][0].startswith(f"__Host-conversation={SESSION}.")
 
 
 def test_a_forged_cookie_is_replaced(call: Call) -> None:

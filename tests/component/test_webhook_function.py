@@ -30,6 +30,8 @@ SECRETS = {
     "WEB_SESSION_KEY": "web-session-key",
 }
 PLAIN = {"MESSENGER_PAGE_ID": "page", "MESSENGER_APP_ID": "app", "WEB_ACCESS": "open"}
+SENT = int(time.time())
+"""When the platforms' messages were sent; much older ones are ignored."""
 Call = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -99,7 +101,7 @@ def web(text: str, **headers: str) -> dict[str, Any]:
 def update(number: int = 1, text: str = "Grüße 😀") -> dict[str, Any]:
     person = {"id": 7, "is_bot": False, "first_name": "Ada"}
     chat = {"id": 7, "type": "private", "first_name": "Ada"}
-    message = {"message_id": 1, "date": 1_795_262_400, "chat": chat, "from": person, "text": text}
+    message = {"message_id": 1, "date": SENT, "chat": chat, "from": person, "text": text}
     return {"update_id": number, "message": message}
 
 
@@ -107,7 +109,7 @@ def page_event(person: str, mid: str, text: str = "hello") -> dict[str, Any]:
     return {
         "sender": {"id": person},
         "recipient": {"id": "page"},
-        "timestamp": 1_795_262_400_000,
+        "timestamp": SENT * 1000,
         "message": {"mid": mid, "text": text},
     }
 
@@ -131,7 +133,7 @@ def waiting(aws: Aws, queues: Queues) -> int:
 def test_an_update_of_telegram_is_queued_untouched(call: Call, aws: Aws, queues: Queues) -> None:
     assert call(telegram(update()))["statusCode"] == 200
     [envelope] = queued(aws, queues)
-    assert envelope.key.sort == "turn#1795262400000#000000000001:message"
+    assert envelope.key.sort == f"turn#{SENT}000#000000000001:message"
     assert envelope.conversation == "telegram:7"
     assert envelope.payload == update()
 
@@ -141,7 +143,7 @@ def test_a_wish_to_stop_is_written_down_and_not_queued(
 ) -> None:
     call = webhook(environ)
     history = Table(aws.dynamodb, table, lambda: 0, 90)
-    at = 1_795_262_400_000
+    at = SENT * 1000
     for request, conversation in (
         (telegram(update(text="/stop")), "telegram:7"),
         (messenger(page(page_event("p", "m1", "/stop"))), "messenger:p"),
@@ -160,6 +162,25 @@ def test_a_wish_to_stop_is_written_down_and_not_queued(
     assert call(stop)["statusCode"] == 202
     assert history.stop_requested(TurnKey.of(f"web:{session}", at, "m1:message"), "7")
     assert waiting(aws, queues) == 0
+
+
+def test_guessed_codes_make_their_address_wait(environ: dict[str, str]) -> None:
+    """In any process, with any cookie; the right one, too."""
+    settings = {**environ, "WEB_ACCESS": "code", "WEB_ACCESS_CODE": "open sesame"}
+    processes = [webhook(settings) for _ in range(2)]
+
+    def knock(number: int, code: str, address: str = "192.0.2.1") -> dict[str, Any]:
+        http = {"method": "POST", "path": "/web/access", "sourceIp": address}
+        body = base64.b64encode(json.dumps({"code": code}).encode()).decode()
+        changed = {"rawPath": "/web/access", "requestContext": {"http": http}, "body": body}
+        return processes[number % 2](web("") | changed)
+
+    assert [knock(n, f"guess {n}")["statusCode"] for n in range(4)] == [403, 403, 403, 429]
+    waits = knock(0, "open sesame")
+    assert (waits["statusCode"], "cookies" in waits) == (429, False)
+    assert waits["headers"]["retry-after"] in ("1", "2")
+    opened = knock(0, "open sesame", "192.0.2.2")
+    assert (opened["statusCode"], len(opened["cookies"])) == (204, 1)
 
 
 def test_a_stop_that_cannot_be_written_asks_to_come_again(environ: dict[str, str]) -> None:
@@ -300,7 +321,7 @@ def test_the_page_is_told_of_numbers_that_are_none(call: Call, number: str) -> N
 
 def test_a_thousand_events_in_a_body(call: Call, aws: Aws, queues: Queues) -> None:
     said = [page_event(f"p{number % 25}", f"m{number}") for number in range(100)]
-    seen = {"sender": {"id": "p1"}, "timestamp": 1_795_262_400_000, "read": {"watermark": 1}}
+    seen = {"sender": {"id": "p1"}, "timestamp": SENT * 1000, "read": {"watermark": 1}}
     assert call(messenger(page(*said, *[seen] * 900)))["statusCode"] == 200
     assert waiting(aws, queues) == 100
 

@@ -17,7 +17,7 @@ __all__ = ["pytest_runtest_call", "pytest_runtest_setup", "pytest_runtest_teardo
 SETTINGS = {
     "RETRY_DELAY": "100ms",
     "SETTLE": "1s",
-    "WEB_ACCESS_CODE": "sesame",
+    "WEB_ACCESS_CODE": "open sesame",
     "PERSONAS": '{"Pirate": "You are a pirate.", "Poet": "You are a poet."}',
 }
 

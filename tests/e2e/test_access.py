@@ -103,7 +103,7 @@ def test_the_page_opens_to_who_knows_the_code(stack: Stack, chat: Chats, change:
     wrong = post("/web/access", code="Sesame")
     assert (wrong.status_code, wrong.json()) == (HTTPStatus.FORBIDDEN, {"error": "code"})
     assert locked()
-    assert post("/web/access", code="sesame").status_code == HTTPStatus.NO_CONTENT
+    assert post("/web/access", code="open sesame").status_code == HTTPStatus.NO_CONTENT
     assert not locked()
     assert post("/web/stop", id="1").status_code == HTTPStatus.ACCEPTED
     change(WEB_ACCESS="code", WEB_ACCESS_CODE="another")

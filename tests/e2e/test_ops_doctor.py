@@ -125,6 +125,16 @@ PLANTED: dict[str, tuple[Callable[[Stack], object], str, str]] = {
         "broken",
         "model server",
     ),
+    "strangers may spend without a limit": (
+        lambda s: set_to(s, WEB_UNLIMITED="off"),
+        "broken",
+        "WEB_ACCESS",
+    ),
+    "an access code that can be guessed": (
+        lambda s: store(s, "WEB_ACCESS_CODE", "tiger"),
+        "warning",
+        "WEB_ACCESS_CODE",
+    ),
     "a setting cannot be read": (lambda s: set_to(s, HISTORY_TURNS="ten"), "broken", "settings"),
     "the settings are no object": (lambda s: store(s, "SETTINGS", "[]"), "broken", "settings"),
     "Telegram's token is dead": (
@@ -214,7 +224,13 @@ def test_a_stack_that_is_well_is_green(doctor: Doctor) -> None:
     levels = doctor()
     assert set(levels.values()) == {"ok"}, levels
     named = {name for _, _, name in PLANTED.values()}
-    only_if_wrong = {"model server", "settings", "TELEGRAM_WEBHOOK_SECRET"}
+    only_if_wrong = {
+        "WEB_ACCESS",
+        "WEB_ACCESS_CODE",
+        "model server",
+        "settings",
+        "TELEGRAM_WEBHOOK_SECRET",
+    }
     assert named - levels.keys() == only_if_wrong | {"WorkerFunction's errors"}
     assert "test message" in levels
 

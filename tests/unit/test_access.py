@@ -101,6 +101,15 @@ def test_people_are_counted_apart_and_together() -> None:
     assert "all my answers" in world.channel.received[3]
 
 
+def test_a_person_behind_six_channels_is_counted_as_one() -> None:
+    world = World(daily_messages=3)
+    for author in range(6):
+        world.handle(world.envelope("Hello", author=f"-100{author}", counted_as="-100"))
+    world.handle(world.envelope("Hello"))
+    answers = [text == "You said: Hello" for text in world.channel.received]
+    assert answers == [True] * 3 + [False] * 3 + [True]
+
+
 def test_redeliveries_do_not_count_twice() -> None:
     world = World(ModelUnavailable("503"), ModelUnavailable("503"), daily_messages=2, daily_total=2)
     hello = world.envelope("Hello")

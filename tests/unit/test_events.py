@@ -189,7 +189,8 @@ def test_messenger(name: str, end: list[Said | str]) -> None:
         request = replace(request, query={**request.query, "hub.verify_token": "a-word"})
     else:
         assert request.headers.keys() == headers.keys()
-    received = messenger.MessengerInbound(SETTINGS).receive(replace(request, headers=headers))
+    inbound = messenger.MessengerInbound(SETTINGS, FakeClock())
+    received = inbound.receive(replace(request, headers=headers))
     assert ends(received) == end
     assert (received.response is not None) == (name == "handshake")
 
@@ -197,7 +198,7 @@ def test_messenger(name: str, end: list[Said | str]) -> None:
 @pytest.mark.parametrize("name", WEB)
 def test_web(name: str) -> None:
     request = Request.from_event(event(f"web/{name}"))
-    cookie = set_cookie(SESSION, SETTINGS.web_session_key, secure=True).partition(";")[0]
+    cookie = set_cookie(SESSION, SETTINGS.web_session_key, secure=False).partition(";")[0]
     site = Website(ROOT / "functions/web")
     if request.cookies:
         assert request.cookies[COOKIE].startswith(SESSION)
@@ -212,10 +213,10 @@ def test_web(name: str) -> None:
         received = web.WebInbound(SETTINGS, FakeClock(NOON)).receive(request)
         assert ends(received) == [(f"web:{SESSION}", Kind.RATING, "")]
     elif name.startswith("read_turns"):
-        assert messages(request, SETTINGS.web_session_key, MemoryHistory()).status == 200
+        assert messages(request, SESSION, MemoryHistory()).status == 200
     else:
         page = request.path == "/"
-        answer = site.page(request, SETTINGS) if page else site.asset(request, SETTINGS)
+        answer = site.page(request, SETTINGS, NOON) if page else site.asset(request, SETTINGS)
         assert answer is not None
         assert answer.status == 200
 

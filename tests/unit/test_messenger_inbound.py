@@ -50,7 +50,9 @@ def post(
     raw: bytes, settings: Settings = SETTINGS, headers: dict[str, str] | None = None
 ) -> Received:
     given = headers or {"x-hub-signature-256": signature(raw)}
-    return MessengerInbound(settings).receive(Request("POST", "/messenger", given, body=raw))
+    return MessengerInbound(settings, FakeClock()).receive(
+        Request("POST", "/messenger", given, body=raw)
+    )
 
 
 def read_back(**kind: Any) -> Message:
@@ -137,7 +139,9 @@ def test_the_signature_is_of_the_bytes_and_not_of_what_they_say() -> None:
         "body": base64.b64encode(raw).decode(),
         "isBase64Encoded": True,
     }
-    assert MessengerInbound(SETTINGS).receive(Request.from_event(encoded)) == Received()
+    assert (
+        MessengerInbound(SETTINGS, FakeClock()).receive(Request.from_event(encoded)) == Received()
+    )
 
 
 @pytest.mark.parametrize(
@@ -167,8 +171,8 @@ def test_an_event_travels_untouched() -> None:
 def test_every_event_of_every_entry_in_the_order_of_their_time() -> None:
     received = post(
         body(
-            entry(text(mid="c", at=3), text(mid="a", at=1)),
-            entry(event(delivery={}), text(mid="b1", at=2), text(mid="b2", at=2)),
+            entry(text(mid="c", at=NOON + 3), text(mid="a", at=NOON + 1)),
+            entry(event(delivery={}), *(text(mid=mid, at=NOON + 2) for mid in ("b1", "b2"))),
         )
     )
     ids = [envelope.event_id for envelope in received.envelopes]
@@ -177,7 +181,7 @@ def test_every_event_of_every_entry_in_the_order_of_their_time() -> None:
 
 
 def test_a_thousand_events_in_a_body() -> None:
-    received = post(body(entry(*(text(mid=str(at), at=at) for at in range(1000)))))
+    received = post(body(entry(*(text(mid=str(at), at=NOON + at) for at in range(1000)))))
     assert len(received.envelopes) == 1000
 
 
@@ -379,10 +383,12 @@ def test_ids_may_be_numbers() -> None:
 @pytest.mark.parametrize(
     ("of_event", "of_entry", "occurred_at"),
     [
-        (5, 6, 5),
+        (NOON - 5, NOON - 6, NOON - 5),
         ("1795262400001", NOON, NOON + 1),
         (None, NOON, NOON),
         ("now", NOON, NOON),
+        (0, NOON, NOON),
+        (NOON // 1000, NOON, NOON),
         (-1, NOON, NOON),
         (10**13, NOON, NOON),
         (1.5, NOON, NOON),
@@ -398,6 +404,29 @@ def test_without_a_time_the_entrys_counts_and_then_that_of_the_receipt(
     request = Request("POST", "/messenger", {"x-hub-signature-256": signature(raw)}, body=raw)
     [envelope] = MessengerInbound(SETTINGS, FakeClock(NOON + 7)).receive(request).envelopes
     assert envelope.occurred_at == occurred_at
+
+
+_A_DAY = 86_400_000  # milliseconds
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        text("hi"),
+        text("/stop"),
+        event(postback={"mid": "m1", "title": "Help", "payload": "/help"}),
+        event(message_edit={"mid": "m1", "text": "hello", "num_edit": 1}),
+        event(reaction={"mid": "m1", "action": "react", "reaction": "like"}),
+        {**event(sender=PAGE, to="77", message={"mid": "m1", "text": "hi", "is_echo": True})},
+    ],
+)
+def test_what_is_older_than_the_turns_that_are_kept_is_ignored(said: dict[str, Any]) -> None:
+    """The turn that would show a body that is sent again to be a duplicate may be gone."""
+    settings = replace(SETTINGS, retention_days=30)
+    for at, ignored in [(NOON - 30 * _A_DAY, ()), (NOON - 30 * _A_DAY - 1, ("too_old",))]:
+        received = post(body(entry({**said, "timestamp": at})), settings)
+        assert received.ignored == ignored
+        assert len(received.envelopes) + len(received.stops) == (0 if ignored else 1)
 
 
 def test_an_event_that_lacks_the_times_and_the_sender_is_ignored() -> None:

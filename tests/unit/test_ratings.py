@@ -156,7 +156,8 @@ def test_messenger(reaction: dict[str, str], rating: int | None, sender: str) ->
     body = json.dumps({"object": "page", "entry": [{"id": "200", "messaging": [event]}]}).encode()
     digest = hmac.new(b"a secret", body, "sha256").hexdigest()
     headers = {"x-hub-signature-256": f"sha256={digest}"}
-    received = MessengerInbound(SETTINGS).receive(Request("POST", "/messenger", headers, body=body))
+    request = Request("POST", "/messenger", headers, body=body)
+    received = MessengerInbound(SETTINGS, FakeClock()).receive(request)
     if rating is None or sender == "200":
         assert received.ignored == ("reaction",)
     else:
@@ -164,7 +165,7 @@ def test_messenger(reaction: dict[str, str], rating: int | None, sender: str) ->
 
 
 def web(clock: FakeClock, **data: Any) -> Received:
-    cookie = set_cookie("A" * 22, "a key", secure=True).partition(";")[0].partition("=")[2]
+    cookie = set_cookie("A" * 22, "a key", secure=False).partition(";")[0].partition("=")[2]
     headers = {"origin": "http://here", "host": "here", "content-type": "application/json"}
     body = json.dumps(data).encode()
     request = Request("POST", "/web/rating", headers, cookies={COOKIE: cookie}, body=body)

@@ -303,6 +303,17 @@ def test_an_anonymous_administrator_is_the_group() -> None:
     assert said.author == Author("-100", "Engines")
 
 
+def test_all_channels_of_a_chat_are_counted_as_one() -> None:
+    stand_in = {"id": 136817688, "is_bot": True, "first_name": "Channel"}
+    said = [
+        read_back(chat=GROUP, **NAMED, sender_chat={"id": number}, **{"from": stand_in})
+        for number in (-1001, -1002)
+    ]
+    assert [message.author.id for message in said] == ["-1001", "-1002"]
+    assert [message.counted_as for message in said] == ["-100", "-100"]
+    assert read_back(chat=GROUP, **NAMED).counted_as == ""
+
+
 @pytest.mark.parametrize(
     "content",
     [

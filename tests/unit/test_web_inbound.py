@@ -1,18 +1,18 @@
 import json
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from chatbot.channels.web.inbound import MAX_AHEAD, MAX_BODY, MAX_OLD, MAX_TEXT, WebInbound, read
 from chatbot.channels.web.outbound import WebChannel
-from chatbot.channels.web.session import ACCESS, COOKIE, is_open, set_cookie
+from chatbot.channels.web.session import ACCESS, COOKIE, HOST, address_hash, is_open, set_cookie
 from chatbot.core.errors import Forged, Unreadable
 from chatbot.core.message import Envelope, Kind, Stop
 from chatbot.core.ports import Settling
 from chatbot.core.settings import Settings
 from chatbot.core.turn import Reply
-from chatbot.edge.http import Received, Request
+from chatbot.edge.http import Guess, Received, Request
 from tests.fakes import NOON, FakeClock, MemoryHistory
 from tests.services import services
 
@@ -22,7 +22,7 @@ BODY: dict[str, Any] = {"text": "Grüße 😀", "id": "a-1_B", "sent_at": NOON}
 
 
 def cookie(session: str = SESSION, key: str = KEY) -> str:
-    return set_cookie(session, key, secure=True).partition(";")[0].partition("=")[2]
+    return set_cookie(session, key, secure=False).partition(";")[0].partition("=")[2]
 
 
 def post(body: object = BODY, **headers: str) -> Request:
@@ -227,7 +227,7 @@ LOCKED = Settings(web_session_key=KEY, web_access="code", web_access_code="sesam
 
 
 def knock(body: object, settings: Settings = LOCKED) -> Received:
-    request = replace(post(body), path="/web/access")
+    request = replace(post(body), path="/web/access", address="192.0.2.7")
     return WebInbound(settings, FakeClock()).receive(request)
 
 
@@ -236,24 +236,27 @@ def test_who_knows_the_code_gets_a_cookie_and_sends_nothing() -> None:
     assert received.envelopes == ()
     assert received.response is not None
     assert received.response.status == 204
-    cookies = {ACCESS: received.response.headers["set-cookie"].partition(";")[0].partition("=")[2]}
+    assert received.guess == Guess(address_hash("192.0.2.7", KEY), True)
+    cookies = {
+        HOST + ACCESS: received.response.headers["set-cookie"].partition(";")[0].partition("=")[2]
+    }
     assert is_open(cookies, LOCKED)
 
 
+@pytest.mark.parametrize("body", [{"code": "open"}, {"code": 7}, {}, b"\xff"])
+def test_a_wrong_code_is_counted_by_its_address(body: object) -> None:
+    guess = Guess(address_hash("192.0.2.7", KEY), False)
+    assert knock(body) == Received(guess=guess)
+
+
 @pytest.mark.parametrize(
-    ("body", "access"),
-    [
-        ({"code": "open"}, "code"),
-        ({"code": 7}, "code"),
-        ({}, "code"),
-        (b"\xff", "code"),
-        ({"code": "sesame"}, "open"),  # nothing is locked
-    ],
+    "settings", [replace(LOCKED, web_access="open"), replace(LOCKED, web_access_code="")]
 )
-def test_a_wrong_code_is_refused(body: object, access: Literal["code", "open"]) -> None:
-    with pytest.raises(Forged) as refusal:
-        knock(body, replace(LOCKED, web_access=access))
-    assert (str(refusal.value), refusal.value.status) == ("code", 403)
+def test_where_no_code_opens_none_is_looked_at(settings: Settings) -> None:
+    for code in ("sesame", ""):
+        with pytest.raises(Forged) as refusal:
+            knock({"code": code}, settings)
+        assert (str(refusal.value), refusal.value.status) == ("code", 403)
 
 
 def test_a_message_to_a_locked_page_is_refused() -> None:

@@ -15,7 +15,7 @@ from chatbot.core.errors import (
 )
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Envelope, Stop
-from chatbot.edge.http import Received, Request, Response
+from chatbot.edge.http import Guess, Received, Request, Response
 from chatbot.edge.refusal import refuse
 from chatbot.edge.webhook import MAX_EVENT_ID, MAX_TIME, ClosedChannels, handle
 from tests.fakes import FakeJournal
@@ -197,3 +197,44 @@ def test_a_stop_that_no_table_can_hold_is_dropped_and_not_asked_for_again(odd: S
     answer = handle(REQUEST, StubInbound(received), sender, stops.append, journal)
     assert (answer.status, stops, len(sender.sent)) == (200, [STOP], 1)
     assert journal.counted("Ignored") == 2
+
+
+@pytest.mark.parametrize("right", [True, False])
+@pytest.mark.parametrize("wait", [0, 8])
+def test_an_access_code_is_judged_before_it_opens(right: bool, wait: int) -> None:
+    journal = FakeJournal()
+    judged: list[tuple[str, bool]] = []
+
+    def judge(address: str, *, right: bool) -> int:
+        judged.append((address, right))
+        return wait
+
+    opened = Response(204, "", {"set-cookie": "access=…"})
+    received = Received(response=opened if right else None, guess=Guess("a hash", right))
+    response = handle(
+        Request("POST", "/web/access"),
+        StubInbound(received),
+        StubSender(),
+        no_stop,
+        journal,
+        explain=True,
+        judge=judge,
+    )
+    assert judged == [("a hash", right)]
+    if wait:
+        assert (response.status, response.headers["retry-after"]) == (429, "8")
+        assert "set-cookie" not in response.headers
+        assert journal.warnings == [("refused", {"channel": "telegram", "reason": "code_pause"})]
+    elif right:
+        assert response == opened
+    else:
+        assert (response.status, response.body) == (403, '{"error":"code"}')
+
+
+def test_without_the_table_no_code_opens() -> None:
+    def judge(address: str, *, right: bool) -> int:
+        raise HistoryUnavailable("away")
+
+    received = Received(response=Response(204), guess=Guess("a hash", True))
+    given = (Request("POST", "/web/access"), StubInbound(received), StubSender())
+    assert handle(*given, no_stop, FakeJournal(), judge=judge).status == 503

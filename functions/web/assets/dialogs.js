@@ -1,6 +1,6 @@
 // Dialogs: which conversation, whether to delete, the access code.
 
-import { Refused, unlock } from "./api.js";
+import { Refused, TooMany, unlock } from "./api.js";
 import { find } from "./dom.js";
 import { text } from "./texts.js";
 
@@ -33,7 +33,10 @@ export function guard(opened) {
       opened();
     } catch (refusal) {
       const wrong = refusal instanceof Refused && refusal.status === 403;
-      error.textContent = text(wrong ? "codeWrong" : "notDone");
+      error.textContent =
+        refusal instanceof TooMany
+          ? `${text("codePause")} ${refusal.wait / 1000}`
+          : text(wrong ? "codeWrong" : "notDone");
       code.select();
     }
   });

@@ -7,17 +7,19 @@ from pathlib import Path
 
 import boto3
 
+from chatbot.adapters.dynamodb.newcomers import NewcomerItems
 from chatbot.adapters.dynamodb.turns import Table
 from chatbot.adapters.s3 import CONFIG, Bucket
 from chatbot.adapters.ssm import Parameters
 from chatbot.adapters.telemetry import Telemetry
 from chatbot.bootstrap.aws import client_config, lazy_client
 from chatbot.bootstrap.handler import handler_of
-from chatbot.channels.web.session import is_open
+from chatbot.channels.web.session import is_open, session_of
 from chatbot.core.ports import now_ms
 from chatbot.edge.http import Handler, Request, Response
 from chatbot.edge.webhook import NOT_FOUND, ClosedChannels
-from chatbot.site.pages import Website
+from chatbot.site.newcomers import Newcomers
+from chatbot.site.pages import Website, with_cookie
 from chatbot.site.turns import file, messages
 
 
@@ -32,6 +34,7 @@ def build(environ: Mapping[str, str], folder: Path) -> Handler:
     bucket = Bucket(environ.get("FILES_BUCKET", ""), s3)
     table_name = environ.get("TABLE_NAME", "")
     closed = ClosedChannels(telemetry)
+    newcomers = Newcomers(NewcomerItems(dynamodb, table_name), telemetry, now_ms)
 
     def answer(request: Request) -> Response:
         settings = parameters.settings()
@@ -41,14 +44,16 @@ def build(environ: Mapping[str, str], folder: Path) -> Handler:
             return closed.answer("web", "WEB_SESSION_KEY")
         if settings.web_access == "off":
             return closed.answer("web", "WEB_ACCESS")
-        locked = not is_open(request.cookies, settings)
+        locked, now = not is_open(request.cookies, settings), now_ms()
+        session = session_of(request.cookies, settings, now)
         if request.path == "/":
-            return website.page(request, settings)
+            return newcomers.refusal(request, settings) or website.page(request, settings, now)
         if request.path == "/web/messages":
             table = Table(dynamodb, table_name, now_ms, settings.retention_days)
-            return messages(request, settings.web_session_key, table, locked)
+            turns = messages(request, session, table, locked)
+            return with_cookie(turns, request, settings, now)
         if request.path.startswith("/web/files/") and not locked:
-            return file(request, settings.web_session_key, bucket) or NOT_FOUND
+            return file(request, session, bucket) or NOT_FOUND
         return website.asset(request, settings) or NOT_FOUND
 
     return handler_of(answer, "web", telemetry)

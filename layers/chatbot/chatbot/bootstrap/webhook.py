@@ -44,6 +44,12 @@ def build(environ: Mapping[str, str]) -> Handler:
 
         put_stop(dynamodb(), environ.get("TABLE_NAME", ""), stop)
 
+    def judge(address: str, *, right: bool) -> int:
+        from chatbot.adapters.dynamodb.guesses import GuessItems  # likewise
+
+        guesses = GuessItems(dynamodb(), environ.get("TABLE_NAME", ""), now_ms)
+        return guesses.judge(address, right=right)
+
     def answer(request: Request) -> Response:
         found = routes.get(f"{request.method} {request.path}")
         if found is None:
@@ -62,7 +68,7 @@ def build(environ: Mapping[str, str]) -> Handler:
         def admit(envelopes: Sequence[Envelope]) -> Admitted:
             return door.admit(envelopes, settings, tell=not explain)
 
-        return handle(request, inbound, sender, store_stop, telemetry, explain, admit)
+        return handle(request, inbound, sender, store_stop, telemetry, explain, admit, judge)
 
     return handler_of(answer, "webhook", telemetry)
 

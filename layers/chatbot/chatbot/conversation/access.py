@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 from chatbot.core.message import Message
@@ -68,9 +69,8 @@ class Access:
         most: int = getattr(self.settings, f"daily_{kind}")
         if not most and not total:
             return None
-        now = self.clock()
-        day = datetime.fromtimestamp(now / 1000, UTC).date().isoformat()
-        counted = self.history.count_today(_person(message), day, kind, message.key.sort, most)
+        day, now = self._day(), self.clock()
+        counted = self.history.count_today(_counted(message), day, kind, message.key.sort, most)
         if counted is Counted.NOW and total:
             kind, most = "total", total
             counted = self.history.count_today(TOTAL_PARTITION, day, kind, "", most)
@@ -79,6 +79,27 @@ class Access:
         self.journal.info("limit_reached", channel=message.channel, limit=kind)
         hours, minutes = divmod(1440 - now // _MINUTE % 1440, 60)
         return Refusal(f"daily_{kind}", {"most": most, "hours": hours, "minutes": minutes})
+
+    def count_recording(self, message: Message, source: str, minutes: int) -> bool:
+        """Count a recording that the author has transcribed, once for each message.
+
+        Returns False when that exceeds DAILY_RECORDINGS. Raises HistoryUnavailable.
+        """
+        most, kind = self.settings.daily_recordings, "recordings"
+        if not most:
+            return True
+        event = f"{message.key.sort}#{sha256(source.encode('utf-8', 'replace')).hexdigest()[:16]}"
+        counted = Counted.TOO_MANY
+        if minutes <= most:
+            who, day = _counted(message), self._day()
+            counted = self.history.count_today(who, day, kind, event, most, minutes)
+        if counted is Counted.TOO_MANY:
+            self.journal.info("limit_reached", channel=message.channel, limit=kind)
+        return counted is not Counted.TOO_MANY
+
+    def _day(self) -> str:
+        """Today's date (UTC)."""
+        return datetime.fromtimestamp(self.clock() / 1000, UTC).date().isoformat()
 
     def _ask_to_start(self, message: Message, timeline: Timeline) -> str:
         """The name of the request to press /start, or "" if it was posted before."""
@@ -89,6 +110,11 @@ class Access:
         profile = replace(timeline.profile, asked_to_start=True)
         self.history.save_profile(message.key.conversation, profile)
         return "press_start"
+
+
+def _counted(message: Message) -> str:
+    """Whose uses are counted."""
+    return f"{message.channel}:{message.counted_as or message.author.id}"
 
 
 def _person(message: Message) -> str:

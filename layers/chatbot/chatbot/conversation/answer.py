@@ -65,7 +65,9 @@ class Answers:
     ) -> None:
         self._access = Access(history, settings, journal, clock)
         budget = budget or Budget()
-        self._attachments = Attachments(model, documents, settings, budget)
+        self._attachments = Attachments(
+            model, documents, settings, budget, self._access.count_recording
+        )
         self._brought = Brought(self._attachments)
         self._images = Images(model, files, settings, journal, clock, budget)
         self._refusals = Refusals(settings, journal)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from chatbot.conversation.context import Context
@@ -23,17 +23,21 @@ from chatbot.core.limits import (
     PDF_RESIDENT,
     in_base64,
 )
-from chatbot.core.message import Media
+from chatbot.core.message import Media, Message
 from chatbot.core.ports import Documents, Model
+from chatbot.core.recordings import minutes_of
 from chatbot.core.settings import Settings
 from chatbot.core.text import storable
 from chatbot.core.turn import Turn
 
 EXPLAINED_REASONS = frozenset(
-    "unsupported too_large no_pictures no_recordings picture_form recording_form"
+    "unsupported too_large daily_recordings no_pictures no_recordings picture_form recording_form"
     " pdf_protected pdf_without_text pdf_unreadable office archive".split()
 )
 """Reasons of Unfetchable for which `translations` has a sentence; all others get "gone"."""
+
+CountRecording = Callable[[Message, str, int], bool]
+"""Counts the minutes of a recording for its sender; False when they exceed the daily limit."""
 
 _LEAST_TIME = 15.0  # seconds that must be left for the answer to load a further attachment
 
@@ -46,6 +50,7 @@ class Attachments:
     documents: Documents
     settings: Settings
     budget: Budget = field(default_factory=Budget)
+    count_recording: CountRecording = lambda message, source, minutes: True
 
     def room_for(self, media: Sequence[Media], context: Context) -> Share:
         """Take the memory that these attachments may need from what all conversations share.
@@ -154,6 +159,9 @@ class Attachments:
             return context.heard[source]
         if recording.type not in RECORDINGS:
             raise Unfetchable("recording_form")
+        minutes = minutes_of(recording.content, recording.type)
+        if not self.count_recording(context.message, source, minutes):
+            raise Unfetchable("daily_recordings")
         spending = context.spending
         seconds = context.deadline.within(self.settings.model_timeout).left()
         paid_before = spending.paid
@@ -179,7 +187,9 @@ class Attachments:
 def sentence(context: Context, reason: str) -> str:
     """What the person is told of an attachment that could not be read."""
     name = reason if reason in EXPLAINED_REASONS else "gone"
-    return context.say(name, most=context.settings.max_file_mb)
+    settings = context.settings
+    most = settings.daily_recordings if name == "daily_recordings" else settings.max_file_mb
+    return context.say(name, most=most)
 
 
 def with_unread(context: Context, turn: Turn) -> Turn:

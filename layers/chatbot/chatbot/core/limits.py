@@ -32,6 +32,21 @@ By then every message was answered or given up, but the worker that did it may h
 said so, or the message may not have reached the queue.
 """
 
+CROWDED_REMEMBERED = 10_000
+"""Addresses that a process refuses new visitors from without asking the table, in a minute."""
+
+# At the door: access codes that are guessed
+
+GUESSES_FREE = 2
+"""Wrong access codes from one address without a pause: people mistype."""
+GUESS_PAUSE_MOST_S = 900
+"""Seconds of the longest pause, which begins at 2 and doubles with each wrong code.
+
+That leaves about a hundred guesses in a day to an address.
+"""
+GUESS_FORGOTTEN_S = 86_400
+"""Seconds after the last wrong access code in which it is forgotten."""
+
 # An answer, as the model server sends it
 
 LONGEST_ANSWER = 60_000
@@ -158,6 +173,15 @@ LONGEST_DRAWING = LONGEST_DESCRIPTION + 100
 """Characters that are stored of /image: its name and the description."""
 LONGEST_CAPTION = 1_000
 """Characters of it that are shown with the picture."""
+RECORDING_RATE = 8_000
+"""Bytes that are taken for a second of a recording whose header does not say how long it is: 64
+kbit/s, twice what the platforms' apps record."""
+RECORDING_MOST_BYTES = 40_000
+"""Bytes of a recording that count as a second at least, whatever its header says: 320 kbit/s, the
+highest rate of MP3. Lossless ones may have five times that."""
+RECORDING_LEAST_BYTES = 250
+"""Bytes of a recording that count as a second at most: 2 kbit/s, less than speech takes. A broken
+header then does not use up a day's minutes."""
 MOST_DRAWN = 10_000_000
 """Bytes of a picture that the model draws: what Telegram takes as a photo (Bot API, sendPhoto)."""
 MOST_ANSWER_BODY = 4_000_000

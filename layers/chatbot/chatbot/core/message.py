@@ -164,6 +164,7 @@ class Message:
 
     `id` is the platform's id of the message, by which a later event may name it. An event with
     `edits` is the new form of the message with that id; with `edits_words` only its words are new.
+    `counted_as` is whose daily limits count where the author is no account, such as a channel.
     `described` is what stands for attachments before the words of `text`. `moved_from` is the
     conversation under whose key this one was known before (`Kind.MOVED`). All of these are "" where
     they do not apply.
@@ -189,6 +190,7 @@ class Message:
     edits_words: bool = False
     described: str = ""
     moved_from: str = ""
+    counted_as: str = ""
 
     def as_dropped(self) -> Message:
         """What remains of a message that was dropped: who wrote it and how to answer there."""

@@ -269,10 +269,13 @@ class Profiles(Protocol):
 class Counters(Protocol):
     """Counts what a person uses in a day, for the daily limits."""
 
-    def count_today(self, person: str, day: str, kind: str, event: str, most: int) -> Counted:
-        """Count `event` once for the person and `day` (YYYY-MM-DD), unless `most` are counted.
+    def count_today(
+        self, person: str, day: str, kind: str, event: str, most: int, amount: int = 1
+    ) -> Counted:
+        """Count `event` once for the person and `day` (YYYY-MM-DD), unless that exceeds `most`.
 
-        `kind` names the counter; a `most` of 0 is no limit; the event "" counts at every call.
+        `kind` names the counter; a `most` of 0 is no limit; the event "" counts at every call. It
+        counts as `amount`, which is not more than `most`.
         """
 
 

@@ -46,9 +46,14 @@ def _setting(default: Any, meaning: str, **rules: Any) -> Any:
     return field(default=default, metadata={"meaning": meaning, **rules})
 
 
-def _secret(meaning: str, *readers: str) -> Any:
-    """`readers` are the Lambda functions that may read it: webhook, worker, web, setup."""
-    return field(default="", repr=False, metadata={"meaning": meaning, "readers": readers})
+def _secret(meaning: str, *readers: str, least: int = 0) -> Any:
+    """`readers` are the Lambda functions that may read it: webhook, worker, web, setup.
+
+    `least` is the number of characters that `ops secrets` asks of a value that somebody chose. A
+    shorter one that is stored already still works.
+    """
+    rules = {"meaning": meaning, "readers": readers, "least": least}
+    return field(default="", repr=False, metadata=rules)
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,10 @@ class Settings:
     # Telegram
     telegram_bot_token: str = _secret("Bot token from @BotFather", "webhook", "worker", "setup")
     telegram_webhook_secret: str = _secret(
-        "Secret that Telegram sends with every webhook call", "webhook", "setup"
+        "Secret that Telegram sends with every webhook call; at least 16 characters",
+        "webhook",
+        "setup",
+        least=16,
     )
     telegram_bot_username: str = _setting("", "The bot's @name, without @; needed in groups")
     telegram_api_url: str = _setting(
@@ -82,10 +90,20 @@ class Settings:
         form=_ADDRESS,
     )
     # Web
-    web_session_key: str = _secret("Key that signs the web page's cookie", "webhook", "web")
-    web_access_code: str = _secret("Access code of the web page", "webhook", "web")
+    web_session_key: str = _secret(
+        "Key that signs the web page's cookie; at least 32 characters", "webhook", "web", least=32
+    )
+    web_access_code: str = _secret(
+        "Access code of the web page; at least 8 characters", "webhook", "web", least=8
+    )
     web_access: Literal["off", "code", "open"] = _setting(
         "code", "Who may use the page: nobody, those with the access code, or anyone"
+    )
+    web_unlimited: Literal["off", "on"] = _setting(
+        "off", "`on`: `WEB_ACCESS=open` is meant although `DAILY_TOTAL` sets no limit"
+    )
+    web_new_sessions: int = _setting(
+        30, "Most new visitors of the page from one address in a minute; 0: no limit", min=0
     )
     web_origin: str = _setting("", "Origin that may post (default: the request's own host)")
     web_title: str = _setting("Chat", "Title of the page")
@@ -149,6 +167,9 @@ class Settings:
     )
     daily_messages: int = _setting(0, "Most answers a person gets in a day (UTC); 0: no limit")
     daily_images: int = _setting(20, "Most pictures a person gets in a day; 0: no limit")
+    daily_recordings: int = _setting(
+        60, "Most minutes of recordings a person has transcribed in a day; 0: no limit", min=0
+    )
     daily_total: int = _setting(0, "Most answers the bot gives in a day, to all; 0: no limit")
     max_waiting: int = _setting(
         50, "Most messages of a conversation that wait for their answers; 0: no limit", min=0
@@ -225,7 +246,8 @@ class Settings:
 class SettingInfo:
     """Description of a setting: a row of the README's table.
 
-    `readers` are the Lambda functions that may read it if it is a secret, else empty.
+    `readers` are the Lambda functions that may read it if it is a secret, else empty. `least` is
+    the number of characters that a secret should have.
     """
 
     name: str
@@ -233,6 +255,7 @@ class SettingInfo:
     default: str
     meaning: str
     readers: tuple[str, ...]
+    least: int
 
 
 def describe() -> Iterator[SettingInfo]:
@@ -246,6 +269,7 @@ def describe() -> Iterator[SettingInfo]:
             default=_default_text(item.default, hint),
             meaning=item.metadata["meaning"],
             readers=item.metadata.get("readers", ()),
+            least=item.metadata.get("least", 0),
         )
 
 

@@ -33,7 +33,10 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request; header names are lower case, `body` is the bytes as they were sent."""
+    """An HTTP request; header names are lower case, `body` is the bytes as they were sent.
+
+    `address` is the client's, as the HTTP API has seen it: not what a header claims.
+    """
 
     method: str
     path: str
@@ -41,6 +44,7 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     cookies: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    address: str = ""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Request:
@@ -64,6 +68,7 @@ class Request:
             query=dict(event.get("queryStringParameters") or {}),
             cookies=cookies,
             body=body,
+            address=event["requestContext"]["http"].get("sourceIp", ""),
         )
 
     def accepts(self, coding: str) -> bool:
@@ -121,19 +126,29 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
+class Guess:
+    """An access code that was given: by whom, as a hash of the address, and whether it is right."""
+
+    address: str
+    right: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """The events that a channel found in a request.
 
     `envelopes` are to be queued. `ignored` has a reason for each event that is not answered, such
     as "bot": fixed words for the log, never a person's. `response` is sent once the envelopes are
     queued; None stands for an empty 200. `stops` are requests to stop an answer. They bypass the
-    queue, where they would wait behind the very message whose answer they are to stop.
+    queue, where they would wait behind the very message whose answer they are to stop. With a
+    `guess`, `response` is only for a right one that need not wait.
     """
 
     envelopes: tuple[Envelope, ...] = ()
     ignored: tuple[str, ...] = ()
     response: Response | None = None
     stops: tuple[Stop, ...] = ()
+    guess: Guess | None = None
 
 
 class Inbound(Protocol):

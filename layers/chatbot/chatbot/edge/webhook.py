@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from chatbot.core.errors import HistoryUnavailable, QueueUnavailable, RequestRefused
+from chatbot.core.errors import Forged, HistoryUnavailable, QueueUnavailable, RequestRefused
 from chatbot.core.key import TurnKey
 from chatbot.core.limits import DOOR_RETRY_S
 from chatbot.core.message import Envelope, Stop
 from chatbot.core.ports import Journal
 from chatbot.edge.door import Admit, admit_all
-from chatbot.edge.http import Inbound, Received, Request, Response
+from chatbot.edge.http import Guess, Inbound, Received, Request, Response
 from chatbot.edge.refusal import refuse
 
 # Bytes. DynamoDB allows 1,024 for a sort key, which also holds a prefix and the time, and 2,048 for
@@ -42,6 +42,21 @@ class EnvelopeSender(Protocol):
         """
 
 
+class Judge(Protocol):
+    """Counts the access codes that are given."""
+
+    def __call__(self, address: str, *, right: bool) -> int:
+        """Return the seconds to wait before a code is looked at; 0 when this one was.
+
+        `address` is a hash. Raises HistoryUnavailable.
+        """
+
+
+def judge_none(address: str, *, right: bool) -> int:
+    """Let every code be looked at."""
+    return 0
+
+
 class ClosedChannels:
     """Answers requests to channels that are off because settings are missing."""
 
@@ -65,6 +80,7 @@ def handle(
     journal: Journal,
     explain: bool = False,
     admit: Admit = admit_all,
+    judge: Judge = judge_none,
 ) -> Response:
     """Receive the request with `inbound`, store stops, queue envelopes and return the response.
 
@@ -72,11 +88,14 @@ def handle(
     request it is that of `refuse`, which takes `explain`. It is a 503 when the queue did not accept
     every envelope or `put_stop` raised HistoryUnavailable: the sender repeats the request, and the
     envelopes that were accepted are recognised as duplicates by their ids. Of those that `admit`
-    drops, a page is told by a 429; a platform would repeat the request, so it gets its 200.
+    drops, a page is told by a 429; a platform would repeat the request, so it gets its 200. An
+    access code that `judge` makes wait gets a 429, whether it is right or not.
     """
     channel = inbound.name
     try:
         received = inbound.receive(request)
+        if received.guess:
+            return _judged(received, received.guess, judge, channel, journal)
     except RequestRefused as refusal:
         return refuse(refusal, channel, journal, request.body, explain=explain)
     stops = [stop for stop in received.stops if _storable(stop.conversation, stop.event, stop.at)]
@@ -92,6 +111,23 @@ def handle(
         return UNAVAILABLE
     response = _enqueue(received, channel, sender, journal, admit)
     return TOO_MANY if response is None and explain else response or Response()
+
+
+def _judged(
+    received: Received, guess: Guess, judge: Judge, channel: str, journal: Journal
+) -> Response:
+    """The response to an access code. Raises Forged (403) for a wrong one."""
+    try:
+        seconds = judge(guess.address, right=guess.right)
+    except HistoryUnavailable as error:
+        journal.warning("history_unavailable", channel=channel, reason=str(error))
+        return UNAVAILABLE
+    if seconds:
+        response = refuse(Forged("code_pause", 429), channel, journal)
+        return replace(response, headers={**response.headers, "retry-after": str(seconds)})
+    if not guess.right:
+        raise Forged("code", 403)
+    return received.response or Response()
 
 
 def _enqueue(

@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-from chatbot.channels.web.session import new_session, session_of, set_cookie
+from chatbot.channels.web.session import cookie_to_set
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Request, Response
 from chatbot.site.theme import colors_of
@@ -64,14 +64,10 @@ class Website:
         self._version = ""
         self._served: dict[str, _Served] = {}
 
-    def page(self, request: Request, settings: Settings) -> Response:
+    def page(self, request: Request, settings: Settings, now: int) -> Response:
         """Return the page, with a cookie for a new conversation if the browser has no valid one."""
         page = self._responses(settings)["index.html"].to(request)
-        key = settings.web_session_key
-        if session_of(request.cookies, key) is not None:
-            return page
-        cookie = set_cookie(new_session(), key, secure=request.scheme == "https")
-        return replace(page, headers={**page.headers, "set-cookie": cookie})
+        return with_cookie(page, request, settings, now)
 
     def asset(self, request: Request, settings: Settings) -> Response | None:
         """Return the asset of the requested path, or None when there is no such file.
@@ -113,6 +109,15 @@ class Website:
         packed = base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
         encoded = {**headers, "content-encoding": "gzip"}
         return _Served(Response(200, text, headers), Response(200, packed, encoded, True))
+
+
+def with_cookie(response: Response, request: Request, settings: Settings, now: int) -> Response:
+    """Return the response with a new or renewed conversation cookie, if the browser needs one."""
+    secure = request.scheme == "https"
+    cookie = cookie_to_set(request.cookies, settings, now, secure=secure)
+    if cookie is None:
+        return response
+    return replace(response, headers={**response.headers, "set-cookie": cookie})
 
 
 def _read(file: Path) -> str:

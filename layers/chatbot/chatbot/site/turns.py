@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 from chatbot.channels.text.html import plain_html, safe_html
 from chatbot.channels.web.inbound import conversation_of, event_id_of
-from chatbot.channels.web.session import session_of
 from chatbot.core.errors import Forged, Unreadable
 from chatbot.core.key import TURN_PREFIX, TurnKey, folder_of
 from chatbot.core.limits import (
@@ -67,13 +66,12 @@ class FileLinks(Protocol):
         """
 
 
-def file(request: Request, key: str, links: FileLinks) -> Response | None:
+def file(request: Request, session: str | None, links: FileLinks) -> Response | None:
     """Answer `GET /web/files/{name}` with a redirect to a file of the cookie's own conversation.
 
-    `key` is WEB_SESSION_KEY. Returns None when the conversation has no such file. Raises Forged
+    `session` is the cookie's. Returns None when the conversation has no such file. Raises Forged
     (401), FilesUnavailable.
     """
-    session = session_of(request.cookies, key)
     if session is None:
         raise Forged("session")
     match = _FILE.fullmatch(request.path)
@@ -81,10 +79,12 @@ def file(request: Request, key: str, links: FileLinks) -> Response | None:
     return Response(302, headers={"location": url}) if url else None
 
 
-def messages(request: Request, key: str, reader: TurnReader, locked: bool = False) -> Response:
+def messages(
+    request: Request, session: str | None, reader: TurnReader, locked: bool = False
+) -> Response:
     """Answer `GET /web/messages` with at most PAGE_TURNS turns, oldest first, and READING_BYTES.
 
-    `key` is WEB_SESSION_KEY. The response is `{"turns", "cursor", "more", "earlier", "draft",
+    `session` is the cookie's. The response is `{"turns", "cursor", "more", "earlier", "draft",
     "locked"}`. A turn's `answer` is Markdown; its `html` is the same as safe HTML. `draft` is the
     answer being written, `{"id", "html"}` or null.
 
@@ -97,7 +97,6 @@ def messages(request: Request, key: str, reader: TurnReader, locked: bool = Fals
 
     Raises Forged (401), Unreadable (400), HistoryUnavailable.
     """
-    session = session_of(request.cookies, key)
     if session is None:
         raise Forged("session")
     after, before = request.query.get("after", ""), request.query.get("before", "")

@@ -133,14 +133,16 @@ class StateItems:
             return False
         return True
 
-    def count_today(self, person: str, day: str, kind: str, event: str, most: int) -> Counted:
+    def count_today(
+        self, person: str, day: str, kind: str, event: str, most: int, amount: int = 1
+    ) -> Counted:
         """Count an event of a person's day, unless enough are counted (ports.Counters).
 
         One write; the first of a day needs a second one to reset the counts.
         """
         key, events = TurnKey(person, DAY), (event,) if event else ()
         limit, keep = "", ""
-        values: dict[str, Plain] = {":day": day, ":one": 1}
+        values: dict[str, Plain] = {":day": day, ":amount": amount}
         values[":expiry"] = self._clock() // 1000 + 2 * _A_DAY
         first = {**values, ":events": events}
         names = {"#d": "date", "#k": kind}
@@ -149,23 +151,23 @@ class StateItems:
             keep = ", counted = list_append(counted, :new)"
             values |= {":event": event, ":new": events}
         if most:
-            limit += "(attribute_not_exists(#k) OR #k < :most) AND "
-            values[":most"] = most
+            limit += "(attribute_not_exists(#k) OR #k <= :room) AND "
+            values[":room"] = most - amount
         try:
-            update = f"SET expires_at = :expiry{keep} ADD #k :one"
+            update = f"SET expires_at = :expiry{keep} ADD #k :amount"
             self._client.update(key, update, values, f"{limit}#d = :day", names)
             return Counted.NOW
         except ConditionFailed as failed:
             if codec.text(failed.item, "date") == day:
                 counted = event in codec.texts(failed.item, "counted")
                 return Counted.BEFORE if counted else Counted.TOO_MANY
-        others = [name for name in ("messages", "images") if name != kind]
-        update = "SET #d = :day, #k = :one, counted = :events, expires_at = :expiry REMOVE "
+        others = [name for name in ("messages", "images", "recordings") if name != kind]
+        update = "SET #d = :day, #k = :amount, counted = :events, expires_at = :expiry REMOVE "
         try:
             fresh = "attribute_not_exists(#d) OR #d <> :day"
             self._client.update(key, update + ", ".join(others), first, fresh, names)
         except ConditionFailed:  # another call has reset them first
-            return self.count_today(person, day, kind, event, most)
+            return self.count_today(person, day, kind, event, most, amount)
         return Counted.NOW
 
     def save_draft(self, key: TurnKey, text: str) -> None:

@@ -26,6 +26,9 @@ OWN_METADATA = "chatbot:"
 """Prefix of the metadata of our own posts; their echo events contain it too."""
 
 _ECHO, _EDIT, _REACTION = "echo", "edit", "reaction"
+_A_DAY = 86_400_000  # milliseconds
+_EARLIEST = 1_293_840_000_000
+"""A time before 2011, the year of the first Messenger, is none: it may be in seconds, say."""
 _TIME_DIGITS = 13
 """Digits of a time in a turn's key (core.key)."""
 _THUMBS = {"like": 1, "dislike": -1}
@@ -79,7 +82,8 @@ class MessengerInbound:
             yield from [name] * len(others)
         for event in events:
             try:
-                yield self._classify(event, entry) if ours else "foreign_page"
+                found = self._classify(event, entry) if ours else "foreign_page"
+                yield "too_old" if self._is_too_old(found) else found
             except Malformed:
                 yield "unreadable"
 
@@ -113,6 +117,13 @@ class MessengerInbound:
         if kind != _ECHO and is_stop(_text_of(event)):
             return Stop(f"{NAME}:{person}", "", occurred_at)
         return Envelope(NAME, f"{NAME}:{person}", f"{mid}:{kind}", occurred_at, event)
+
+    def _is_too_old(self, found: Envelope | Stop | str) -> bool:
+        """Whether the turn that would recognise the event, if it was sent again, may be gone."""
+        if isinstance(found, str):
+            return False
+        at = found.at if isinstance(found, Stop) else found.occurred_at
+        return at < self._clock() - self._settings.retention_days * _A_DAY
 
     def _time_of(self, event: Any, entry: Any) -> int:
         """When the event occurred: by itself, else by its entry, else now (milliseconds).
@@ -252,10 +263,10 @@ def _digest(event: dict[str, Any]) -> str:
 
 
 def _milliseconds(value: Any) -> int | None:
-    """A time of the platform in milliseconds; None for what cannot be one, such as 14 digits."""
+    """A time of the platform in milliseconds; None for what cannot be one, such as 0."""
     if isinstance(value, str) and value.isascii() and value.isdecimal():
         value = int(value[: _TIME_DIGITS + 1])
-    return value if type(value) is int and 0 <= value < 10**_TIME_DIGITS else None
+    return value if type(value) is int and _EARLIEST <= value < 10**_TIME_DIGITS else None
 
 
 def person_of(conversation: str) -> str:

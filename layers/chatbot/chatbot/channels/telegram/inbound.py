@@ -224,7 +224,19 @@ def _read_message(
         addressed=is_addressed(message, bot),
         id="" if edited else number,
         edits=number if edited else "",
+        counted_as=_counted_as(message),
     )
+
+
+def _counted_as(message: Mapping[str, Any]) -> str:
+    """The chat, for all who write as a chat there; "" for others (Bot API, Message, `sender_chat`).
+
+    Anybody may own several channels, and who is behind one, or is an anonymous administrator, is
+    not said.
+    """
+    if have(message, "sender_chat", dict) is None:
+        return ""
+    return str(need(need(message, "chat", dict), "id", int))
 
 
 def _number_of(message: Mapping[str, Any]) -> str:

@@ -9,13 +9,13 @@ from typing import Any
 from chatbot.channels.command_syntax import is_stop, parse_command
 from chatbot.channels.payload import have, need
 from chatbot.channels.web.description import WEB
-from chatbot.channels.web.session import access_cookie, is_open, session_of
+from chatbot.channels.web.session import access_cookie, address_hash, is_open, session_of
 from chatbot.core.errors import Forged, Malformed, Unreadable
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author, Command, Envelope, Kind, Message, ReplyTo, Stop
 from chatbot.core.ports import Clock, now_ms
 from chatbot.core.settings import Settings
-from chatbot.edge.http import Received, Request, Response, parse_json
+from chatbot.edge.http import Guess, Received, Request, Response, parse_json
 
 NAME = WEB.name
 MAX_TEXT = 8_000
@@ -66,7 +66,7 @@ class WebInbound:
             return self._let_in(request)
         if not is_open(request.cookies, self._settings):
             raise Forged("access", 403)
-        session = session_of(request.cookies, self._settings.web_session_key)
+        session = session_of(request.cookies, self._settings, self._clock())
         if session is None:
             raise Forged("session")
         if request.path == "/web/stop":
@@ -80,15 +80,20 @@ class WebInbound:
         return Received((envelope,), response=accepted, stops=stops)
 
     def _let_in(self, request: Request) -> Received:
-        """`POST /web/access {"code"}`: 204 with a cookie, else 403 `{"error": "code"}`."""
+        """`POST /web/access {"code"}`: 204 with a cookie, else 403 `{"error": "code"}`.
+
+        During a pause after wrong codes (`Guess`): 429 with Retry-After.
+        """
+        if self._settings.web_access != "code" or not self._settings.web_access_code:
+            raise Forged("code", 403)
         try:
             code = need(self._body(request), "code", str)
         except (Malformed, Unreadable):
             code = ""
         cookie = access_cookie(code, self._settings, secure=request.scheme == "https")
-        if self._settings.web_access != "code" or cookie is None:
-            raise Forged("code", 403)
-        return Received(response=Response(204, "", {"set-cookie": cookie}))
+        address = address_hash(request.address, self._settings.web_session_key)
+        response = Response(204, "", {"set-cookie": cookie}) if cookie else None
+        return Received(response=response, guess=Guess(address, cookie is not None))
 
     def _stop(self, request: Request, session: str) -> Received:
         """`POST /web/stop {"id"}`: stop the answer to this message."""

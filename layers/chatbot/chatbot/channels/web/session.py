@@ -7,14 +7,32 @@ import hmac
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 
+from chatbot.core.ports import now_ms
 from chatbot.core.settings import Settings
 
 COOKIE = "conversation"
+"""Name of the conversation's cookie over http, and of the one that versions before 0.10 gave."""
 ACCESS = "access"
+"""The same for the cookie that proves the access code."""
+HOST = "__Host-"
+"""Prefix of both names over https: a browser takes such a cookie only from this very host, by https
+(RFC 6265bis, section 4.1.3.2), so no neighbour under the same domain can plant one."""
 MAX_AGE = 400 * 86_400
 """Seconds; browsers limit a cookie's lifetime to this (RFC 6265bis)."""
-_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+_A_DAY = 86_400_000  # milliseconds
+_COOKIE = re.compile(r"(?P<id>[A-Za-z0-9_-]{22})(?:\.(?P<day>[1-9][0-9]{0,6}))?\.(?P<signature>.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """A cookie that bears our signature. `day` of its last use counts from 1970, None: unknown."""
+
+    session: str
+    day: int | None
+    name: str
 
 
 def new_session() -> str:
@@ -22,21 +40,44 @@ def new_session() -> str:
     return secrets.token_urlsafe(16)
 
 
-def session_of(cookies: Mapping[str, str], key: str) -> str | None:
-    """Return the session of a cookie signed with `key` (WEB_SESSION_KEY), or None."""
-    session, _, signature = cookies.get(COOKIE, "").partition(".")
-    if not key or not _ID.fullmatch(session):
+def session_of(cookies: Mapping[str, str], settings: Settings, now: int) -> str | None:
+    """Return the session of a cookie signed with WEB_SESSION_KEY, or None.
+
+    It has ended when it was not used for RETENTION_DAYS: its turns are gone, and a copy of the
+    cookie that somebody has kept opens nothing. A cookie of before 0.10 says no day, and is taken.
+    """
+    proof = _proof_of(cookies, settings.web_session_key)
+    oldest = now // _A_DAY - settings.retention_days
+    if proof is None or (proof.day is not None and proof.day < oldest):
         return None
-    return session if _equal(signature, _signature(session, key)) else None
+    return proof.session
 
 
-def set_cookie(session: str, key: str, *, secure: bool) -> str:
+def cookie_to_set(
+    cookies: Mapping[str, str], settings: Settings, now: int, *, secure: bool
+) -> str | None:
+    """Return the value of a Set-Cookie header for the browser, None if it has the right cookie.
+
+    Without a session it gets a new one. The cookie is renewed once a day, so that the session goes
+    on; one of an earlier form is replaced.
+    """
+    key = settings.web_session_key
+    session = session_of(cookies, settings, now)
+    proof = _Proof(session or "", now // _A_DAY, _name(COOKIE, secure))
+    if session and _proof_of(cookies, key) == proof:
+        return None
+    return set_cookie(session or new_session(), key, secure=secure, now=now)
+
+
+def set_cookie(session: str, key: str, *, secure: bool, now: int | None = None) -> str:
     """Return the value of a Set-Cookie header for the session; `secure` where the page is on https.
 
     SameSite is Lax: with Strict, a browser that follows a link to the page would send no cookie,
     and the page would replace the conversation by a new one.
     """
-    return _cookie(COOKIE, f"{session}.{_signature(session, key)}", secure)
+    day = (now_ms() if now is None else now) // _A_DAY
+    proof = _Proof(session, day, _name(COOKIE, secure))
+    return _cookie(proof.name, f"{session}.{day}.{_signature_of(proof, key)}", secure)
 
 
 def is_open(cookies: Mapping[str, str], settings: Settings) -> bool:
@@ -44,7 +85,8 @@ def is_open(cookies: Mapping[str, str], settings: Settings) -> bool:
     code, key = settings.web_access_code, settings.web_session_key
     if settings.web_access != "code" or not code or not key:
         return settings.web_access == "open"
-    return _equal(cookies.get(ACCESS, ""), _signature(code, key, ACCESS))
+    given = cookies.get(HOST + ACCESS) or cookies.get(ACCESS, "")
+    return _equal(given, _signature(code, key, ACCESS))
 
 
 def access_cookie(given: str, settings: Settings, *, secure: bool) -> str | None:
@@ -52,7 +94,42 @@ def access_cookie(given: str, settings: Settings, *, secure: bool) -> str | None
     code, key = settings.web_access_code, settings.web_session_key
     if not code or not key or not _equal(given, code):
         return None
-    return _cookie(ACCESS, _signature(code, key, ACCESS), secure)
+    return _cookie(_name(ACCESS, secure), _signature(code, key, ACCESS), secure)
+
+
+def address_hash(address: str, key: str) -> str:
+    """Return what stands for a client's address in the table; without `key` it tells nothing.
+
+    Of an IPv6 address its network counts: whoever has one has 2^64 addresses in it (RFC 4291,
+    section 2.5.4).
+    """
+    if ":" in address:
+        from ipaddress import IPv6Network  # not at each start
+
+        with suppress(ValueError):
+            address = str(IPv6Network(f"{address}/64", strict=False))
+    return _signature(address, key, "address")[:32]
+
+
+def _proof_of(cookies: Mapping[str, str], key: str) -> _Proof | None:
+    """What the browser's cookie proves. Where it has one with the prefix, no other counts."""
+    name = HOST + COOKIE if HOST + COOKIE in cookies else COOKIE
+    found = _COOKIE.fullmatch(cookies.get(name, ""))
+    if not key or not found:
+        return None
+    proof = _Proof(found["id"], int(found["day"]) if found["day"] else None, name)
+    return proof if _equal(found["signature"], _signature_of(proof, key)) else None
+
+
+def _signature_of(proof: _Proof, key: str) -> str:
+    """It holds for one name: what was signed for http says nothing on https."""
+    if proof.day is None:
+        return _signature(proof.session, key)
+    return _signature(f"{proof.session}.{proof.day}", key, proof.name)
+
+
+def _name(name: str, secure: bool) -> str:
+    return HOST + name if secure else name
 
 
 def _cookie(name: str, value: str, secure: bool) -> str:
