@@ -12,6 +12,7 @@ from chatbot.channels.text.render import render
 from chatbot.channels.text.split import (
     hide_spaces,
     most_posts,
+    no_controls,
     show_spaces,
     split_spans,
     split_text,
@@ -53,8 +54,12 @@ def parts_of(
 
 
 def plain_parts(text: str, limit: int, length: Callable[[str], int]) -> list[Part]:
-    """Split the text as it is into parts of at most `limit`, as `length` counts them."""
-    return [Part(each) for each in split_text(text, limit, length) if not shows_nothing(each)]
+    """Split the text as it is into parts of at most `limit`, as `length` counts them.
+
+    Only its controls are replaced; see `no_controls`.
+    """
+    parts = split_text(no_controls(text), limit, length)
+    return [Part(each) for each in parts if not shows_nothing(each)]
 
 
 def _convert(markdown: str, links: bool) -> tuple[str, list[Span]]:
