@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import queue
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableSequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from multiprocessing.queues import Queue
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 from tests.hostile import inputs
 from tests.hostile.findings import Breach, Findings, Input
@@ -22,6 +23,8 @@ MOST_SECONDS_OF_TIMES = 240
 """The same for one that is run several times to compare times."""
 _STEP = 500
 """Inputs after which a process reports."""
+_PATIENCE = 2
+"""Seconds without a report after which is looked for processes that have died."""
 
 
 class TooLong(BaseException):
@@ -44,37 +47,56 @@ class Plan:
 
 @dataclass
 class Progress:
-    """Of a process: how many inputs it has run since its last report, and what it has found."""
+    """Of process `first`: how many inputs it has run since its last report, and what it found."""
 
+    first: int
     done: int = 0
     findings: Findings = field(default_factory=Findings)
     ended: bool = False
 
 
+class Reports(Protocol):
+    """Where a process reports."""
+
+    def put(self, progress: Progress) -> None: ...
+
+
 def run(plan: Plan, tell: Callable[[int, Findings], None]) -> Findings:
     """Run the inputs; `tell` is called with the number of those that are done."""
-    reports: Queue[Progress] = multiprocessing.Queue()
-    processes = [
-        multiprocessing.Process(target=_work, args=(plan, number, reports), daemon=True)
-        for number in range(plan.jobs)
-    ]
-    for process in processes:
+    reports: multiprocessing.Queue[Progress] = multiprocessing.Queue()
+    under_way = multiprocessing.Array("q", plan.jobs)
+    processes = {
+        first: multiprocessing.Process(
+            target=work, args=(plan, first, reports, under_way), daemon=True
+        )
+        for first in range(plan.jobs)
+    }
+    for process in processes.values():
         process.start()
-    found, done, running = Findings(), 0, len(processes)
-    while running:
-        progress = reports.get()
+    found, done = Findings(), 0
+    while processes:
+        try:
+            progress = reports.get(timeout=_PATIENCE)
+        except queue.Empty:
+            for first, process in list(processes.items()):
+                if not process.is_alive():  # nor has it reported its end
+                    one = inputs.make(plan.seed, under_way[first])
+                    found.breaches.append(Breach(one, f"ends its process: {process.exitcode}"))
+                    del processes[first]
+            continue
         found.add(progress.findings)
         done += progress.done
-        running -= progress.ended
         tell(done, found)
-    for process in processes:
-        process.join()
+        if progress.ended:
+            processes.pop(progress.first).join()
     return found
 
 
-def _work(plan: Plan, first: int, reports: Queue[Progress]) -> None:
-    progress = Progress()
+def work(plan: Plan, first: int, reports: Reports, under_way: MutableSequence[int]) -> None:
+    """Run every so many-th input, as a process of `run` does."""
+    progress = Progress(first)
     for number in plan.numbers[first :: plan.jobs]:
+        under_way[first] = number
         one = inputs.make(plan.seed, number)
         breach = judged(one, progress.findings)
         if breach:
@@ -82,7 +104,7 @@ def _work(plan: Plan, first: int, reports: Queue[Progress]) -> None:
         progress.done += 1
         if progress.done == _STEP:
             reports.put(progress)
-            progress = Progress()
+            progress = Progress(first)
     progress.ended = True
     reports.put(progress)
 
