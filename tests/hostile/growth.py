@@ -10,21 +10,29 @@ bound, say) shows one large ratio, one whose time grows with the square shows tw
 from __future__ import annotations
 
 import gc
+import hmac
 import json
+import random
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from chatbot.adapters.dynamodb.fitting import cut
+from chatbot.channels.command_syntax import parse_command
 from chatbot.channels.text.split import split_text, utf16_length
 from chatbot.core.blocks import blocks
 from chatbot.core.markdown import begins_block, defines, escaped, shortened_markdown
+from chatbot.core.text import as_name, shows_nothing
 from chatbot.core.turn import Reply
 from chatbot.edge.http import parse_json
 from tests.fuzz.bench import expect
-from tests.hostile import answers
+from tests.fuzz.cases import SECRETS, Sent, event_of
+from tests.fuzz.messenger import PAGE
+from tests.hostile import answers, doors
 from tests.hostile.findings import Findings
+from tests.hostile.requests import NOW
 
 MOST_GROWTH = 3.0
 """Times as long for twice the text: 2 is in proportion, 4 is the square."""
@@ -40,9 +48,14 @@ QUICK_FORMS: Mapping[str, Callable[[str], object]] = {
     "splitter": lambda text: split_text(text, 4096, utf16_length),
     "blocks": lambda text: list(blocks(text)),
     "words of people": lambda text: (escaped(text), defines(text), begins_block(text)),
+    "commands and names": lambda text: (parse_command(text), as_name(text), shows_nothing(text)),
     "shortened": lambda text: shortened_markdown(text, len(text) // 2),
+    "stored": lambda text: cut(text, len(text) // 2),
+    "door": lambda text: doors.doors().ask(_with_events(text)),
     "JSON": lambda text: parse_json(json.dumps({"text": text, "deep": list(text)}).encode()),
 }
+_EVENT = 100
+"""Characters for which a body has an event."""
 FORMS = {**SLOW_FORMS, **QUICK_FORMS}
 
 
@@ -70,6 +83,20 @@ def growth_of(work: Callable[[Any], object], texts: Sequence[Any]) -> float:
     medians = [statistics.median(each) for each in times]
     pairs = zip(medians[1:], medians, strict=False)
     return min(longer / max(shorter, 1e-6) for longer, shorter in pairs)
+
+
+def _with_events(text: str) -> Mapping[str, Any]:
+    """A request of Messenger with the text, cut into events."""
+    words = [text[at : at + _EVENT] for at in range(0, len(text), _EVENT)]
+    events = [
+        {"sender": {"id": str(n)}, "timestamp": NOW, "message": {"mid": f"m_{n}", "text": each}}
+        for n, each in enumerate(words)
+    ]
+    body = json.dumps({"object": "page", "entry": [{"id": PAGE, "messaging": events}]}).encode()
+    secret = SECRETS["MESSENGER_APP_SECRET"].encode()
+    signature = f"sha256={hmac.digest(secret, body, 'sha256').hex()}"
+    sent = Sent(body, {"X-Hub-Signature-256": signature})
+    return event_of(random.Random(1), "/messenger", sent)
 
 
 @contextmanager

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from tests.hostile import answers, doors, growth, reading, requests, splitting, texts
+from tests.hostile import answers, doors, gets, growth, reading, requests, splitting, texts
 from tests.hostile.findings import Findings, Input
 
-STATIONS = {"door": 420, "answer": 400, "split": 130, "page": 25, "cursor": 15, "time": 10}
+STATIONS = {"door": 410, "answer": 400, "split": 130, "page": 25, "get": 25, "time": 10}
 """What gets how many of each thousand inputs."""
 _THOUSAND = 1_000
 _STEP = 617
@@ -85,17 +85,8 @@ def _page(rng: random.Random, turn: int) -> tuple[str, dict[str, Any]]:
     return kind, {"turns": turns, "draft": draft, "forward": rng.random() < 0.5}
 
 
-def _cursor(rng: random.Random, turn: int) -> tuple[str, dict[str, Any]]:
-    odd = (
-        *("", "0" * 13 + ".", "9" * 13 + ".a", "1795262400000.x:message", "'", "\0", "\ud83d", "é"),
-        *("9" * 10_000, "-1.a", "turn#1", "1795262400000.../..", "１７９５２６２４０００００.a"),
-    )
-    query = {name: rng.choice(odd) for name in ("after", "before", "x") if rng.random() < 0.6}
-    right = reading.RIGHT
-    at = rng.randrange(len(right))
-    changed = right[:at] + rng.choice("Ax0.é\ud83d") + right[at + 1 :]
-    cookie = rng.choice((right, right, changed, right[:at], right * 2, "", "B" * 22 + right[22:]))
-    return "cursors", {"query": query, "cookie": cookie}
+def _get(rng: random.Random, turn: int) -> tuple[str, dict[str, Any]]:
+    return "paths, cursors and cookies", gets.request(rng)
 
 
 def _time(rng: random.Random, turn: int) -> tuple[str, dict[str, Any]]:
@@ -119,7 +110,7 @@ _MAKERS = {
     "answer": _answer,
     "split": _split,
     "page": _page,
-    "cursor": _cursor,
+    "get": _get,
     "time": _time,
 }
 
@@ -137,7 +128,7 @@ def judge(one: Input, findings: Findings) -> None:
             splitting.judge(data["text"], data["limit"], data["utf16"], findings)
         case "page":
             reading.judge(data["turns"], data["draft"], data["forward"], findings)
-        case "cursor":
-            reading.judge_query(data["query"], data["cookie"], findings)
+        case "get":
+            gets.judge(data, findings)
         case _:
             growth.judge(data["form"], data["texts"], findings)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from tests.hostile import unicode_texts
+from tests.hostile import inline_texts, unicode_texts
+from tests.hostile.filling import filled, until
 from tests.hostile.markers import MARKERS, PAIRS, SHAPES, TRIPLES, shapes, written
 
 Make = Callable[[random.Random, int, int], str]
@@ -21,7 +22,7 @@ def list_markers(rng: random.Random, size: int, turn: int) -> str:
     ends = ("", "", "a", "\n", "a\n", "\n\n", "a\n\n", " \n")
     indents = ("", "", " ", "  ", "    ")
     unit = "".join(rng.choice(indents) + mark + rng.choice(ends) for mark in chosen)
-    return _filled(unit, size)
+    return filled(unit, size)
 
 
 def nests(rng: random.Random, size: int, turn: int) -> str:
@@ -29,7 +30,7 @@ def nests(rng: random.Random, size: int, turn: int) -> str:
     marks = [rng.choice(("> ", "- ", ">", "1. ", "* ", "+ ", "> - ", "    ")) for _ in range(3)]
     unit = "".join(marks[: rng.choice((1, 2, 3))])
     if rng.random() < 0.4:
-        return _filled(unit, size)
+        return filled(unit, size)
     if rng.random() < 0.5:  # deeper and deeper
         deepest = rng.choice((5, 10, 25, 60))
         lines = [unit * (n % deepest) + rng.choice(_WORDS) for n in range(size // len(unit))]
@@ -37,7 +38,7 @@ def nests(rng: random.Random, size: int, turn: int) -> str:
         indent = " " * rng.choice((1, 2, 4))
         deepest = rng.choice((5, 10, 25, 60))
         lines = [indent * (n % deepest) + marks[n % 3] + "a" for n in range(size)]
-    return "\n".join(_until(lines, size))
+    return "\n".join(until(lines, size))
 
 
 def pairs(rng: random.Random, size: int, turn: int) -> str:
@@ -53,7 +54,7 @@ def triples(rng: random.Random, size: int, turn: int) -> str:
 
 def markers_at_random(rng: random.Random, size: int, turn: int) -> str:
     unit = "".join(written(rng.choice(MARKERS)) for _ in range(rng.randrange(3, 40)))
-    return _filled(unit, size)
+    return filled(unit, size)
 
 
 def tables(rng: random.Random, size: int, turn: int) -> str:
@@ -70,76 +71,15 @@ def tables(rng: random.Random, size: int, turn: int) -> str:
     if rng.random() < 0.3:  # short and long rows, which are filled up or cut
         for number in range(2, len(rows)):
             rows[number] = begin + "|".join([cell] * rng.choice((0, 1, columns, columns * 2))) + end
-    one = "\n".join(_until(rows, size))
-    return _filled(f"{one}\n{rng.choice(('', chr(10), 'text', '---'))}", size)
-
-
-def links(rng: random.Random, size: int, turn: int) -> str:
-    """Links and pictures of all forms, whole and broken, and definitions."""
-    address = rng.choice(
-        (
-            "https://example.org/a_b*c",
-            "javascript:alert(1)",
-            "http://[::1]/",
-            "https://e.x/?q=%00%zz",
-            "https://e.x/" + "(" * rng.choice((1, 30)),
-            "https://e.x/" + "a" * rng.choice((100, 3_000)),
-            "mailto:a@b.c",
-            "data:text/html,<b>",
-            "//e.x",
-            "www.e.x",
-            "https://münchen.example/ä",
-            "<https://e.x/ b>",
-            "",
-        )
-    )
-    forms = (
-        f"[a]({address})",
-        f"[{address}]({address})",
-        f"![a]({address} 'title')",
-        f"[![a]({address})]({address})",
-        f"<{address}>",
-        address + " ",
-        f"[a][b]\n\n[b]: {address}\n\n",
-        f"[a]: {address}\n",
-        "[" * rng.choice((1, 50)) + f"a]({address})",
-        f"[a]({address}" + rng.choice(("", ")", " ", "\n")),
-        "![](" + "a@b.c ",
-        "[a](" * 3,
-        "]" * 5 + "[",
-    )
-    unit = "".join(rng.sample(forms, rng.choice((1, 1, 2, 3))))
-    return _filled(unit, size)
-
-
-def code(rng: random.Random, size: int, turn: int) -> str:
-    """Code between fences that do not match, and spans of code with ever more marks."""
-    if rng.random() < 0.3:
-        lines = ["`" * (n % 80 + 1) + rng.choice(("a", "", " ", "\n")) for n in range(size)]
-        return "".join(_until(lines, size))
-    fence = rng.choice(
-        ("```", "~~~", "````", "`" * 40, "``` py", "~~~a~b", "  ```", "- ```", "> ~~~")
-    )
-    inner = rng.choice(("a", "", "*a*\n\n* b", "| a |\n|-|", "    x", "\t", "<b>", "```", "\\("))
-    close = rng.choice((fence.strip(" ->py"), "", "``", "~~~~", "```` x"))
-    return _filled(f"{fence}\n{inner}\n{close}\n{rng.choice(('', chr(10), 'words'))}", size)
-
-
-def formulas(rng: random.Random, size: int, turn: int) -> str:
-    openings = ("$", "$$", "\\(", "\\[", "$$\n", "\\[\n", "\\\\(", "> $$\n", "- \\[\n")
-    opening = rng.choice(openings)
-    closing = rng.choice(("$", "$$", "\\)", "\\]", "\n$$", "\n\\]\n", "", "$ $", "\\"))
-    inner = rng.choice(
-        ("x_1 * y_2", "{" * 30, "\\frac{a}{b}", "\n", "\n\n", "`a`", "5", "\\$", "😀")
-    )
-    return _filled(f"{opening}{inner}{closing}{rng.choice(('', ' ', 'a', chr(10)))}", size)
+    one = "\n".join(until(rows, size))
+    return filled(f"{one}\n{rng.choice(('', chr(10), 'text', '---'))}", size)
 
 
 def emphasis(rng: random.Random, size: int, turn: int) -> str:
     runs = [rng.choice("*_~") * rng.choice((1, 1, 2, 3, 7, 50)) for _ in range(6)]
     glue = ("", "a", " ", "a ", " a", "漢", "。", "\n", "'", "\\")
     unit = "".join(run + rng.choice(glue) for run in runs)
-    return _filled(unit, size)
+    return filled(unit, size)
 
 
 def headings(rng: random.Random, size: int, turn: int) -> str:
@@ -153,43 +93,7 @@ def headings(rng: random.Random, size: int, turn: int) -> str:
         "#\n",
         "a\nb\n-\n",
     )
-    return _filled("".join(rng.sample(forms, rng.choice((1, 2, 4)))), size)
-
-
-def entities(rng: random.Random, size: int, turn: int) -> str:
-    forms = (
-        "&amp;&lt;&#0;&#xD800;&#x110000;&#x1F600;&nosuch;&;&#;&#x;&copy;&CounterClockwiseContour"
-        "Integral;&#9999999999;&#x0000041;&bsemi;&lt;br&gt;&nbsp;&zwnj;&#8238;&#10;&#x7f;&amp;amp;"
-    ).split(";")
-    unit = "".join(
-        rng.choice(forms) + rng.choice((";", ";", "", ";;")) for _ in range(rng.choice((1, 3, 9)))
-    )
-    return _filled(unit + rng.choice(("", " ", "\n", "a")), size)
-
-
-def html(rng: random.Random, size: int, turn: int) -> str:
-    forms = (
-        "<script>alert(1)</script>",
-        "<img src=x onerror=alert(1)>",
-        "<br>",
-        "<BR / >",
-        "<br",
-        "<!-- a --",
-        "<![CDATA[",
-        "<?php ",
-        "</p></div></body>",
-        "<a href='javascript:x'>",
-        "<" * 50,
-        "<a " * 10,
-        '"><svg/onload=x>',
-        "<b>\n\n</b>",
-        "<details><summary>a\n",
-        "<table><tr><td>",
-        "<x:y@z.w>",
-        "&lt;script&gt;",
-    )
-    unit = "".join(rng.sample(forms, rng.choice((1, 1, 2, 4))))
-    return _filled(unit + rng.choice(("", "\n", " ", "\n\n")), size)
+    return filled("".join(rng.sample(forms, rng.choice((1, 2, 4)))), size)
 
 
 def long_lines(rng: random.Random, size: int, turn: int) -> str:
@@ -245,22 +149,6 @@ def mixed(rng: random.Random, size: int, turn: int) -> str:
     return rng.choice(("", "\n", "\n\n", " ")).join(pieces)[:size]
 
 
-def _filled(unit: str, size: int) -> str:
-    """The unit, again and again."""
-    return (unit * (size // max(1, len(unit)) + 1))[:size]
-
-
-def _until(lines: Sequence[str], size: int) -> list[str]:
-    """The first of the lines, as many as have this size together."""
-    kept, left = [], size
-    for line in lines:
-        if left <= 0:
-            break
-        kept.append(line[:left])
-        left -= len(line) + 1
-    return kept
-
-
 KINDS: dict[str, Make] = {
     "list markers": list_markers,
     "nests": nests,
@@ -268,13 +156,13 @@ KINDS: dict[str, Make] = {
     "triples": triples,
     "markers at random": markers_at_random,
     "tables": tables,
-    "links": links,
-    "code": code,
-    "formulas": formulas,
+    "links": inline_texts.links,
+    "code": inline_texts.code,
+    "formulas": inline_texts.formulas,
     "emphasis": emphasis,
     "headings": headings,
-    "entities": entities,
-    "HTML": html,
+    "entities": inline_texts.entities,
+    "HTML": inline_texts.html,
     "long lines": long_lines,
     "prose": prose,
     "emoji": unicode_texts.emoji,

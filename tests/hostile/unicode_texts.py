@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+from tests.hostile.filling import filled
+
 
 def emoji(rng: random.Random, size: int, turn: int) -> str:
     """Emoji of several characters, whole, cut, and joined without end."""
@@ -21,14 +23,14 @@ def emoji(rng: random.Random, size: int, turn: int) -> str:
         "\ufe0f",
         "😀",
     )
-    return _filled("".join(rng.choice(units) for _ in range(rng.choice((1, 2, 5)))), size)
+    return filled("".join(rng.choice(units) for _ in range(rng.choice((1, 2, 5)))), size)
 
 
 def combining(rng: random.Random, size: int, turn: int) -> str:
     """Letters with a mark, with hundreds of marks, and marks without a letter."""
     marks = "".join(chr(rng.randrange(0x300, 0x36F)) for _ in range(rng.choice((1, 5, 300))))
     units = (f"a{marks}", marks, f"ก{marks}็", f"각{marks}", "ᄀ" * 40, f"*a{marks}*", "क्" * 30)
-    return _filled(rng.choice(units) + rng.choice(("", " ", "\n", ".")), size)
+    return filled(rng.choice(units) + rng.choice(("", " ", "\n", ".")), size)
 
 
 def directions(rng: random.Random, size: int, turn: int) -> str:
@@ -36,7 +38,7 @@ def directions(rng: random.Random, size: int, turn: int) -> str:
     controls = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
     words = ("שלום", "مرحبا", "hello", "**b**", "`c`", "[a](https://e.x)", "\n", " ")
     pieces = [rng.choice(controls) + rng.choice(words) for _ in range(12)]
-    return _filled("".join(pieces), size)
+    return filled("".join(pieces), size)
 
 
 def invisible(rng: random.Random, size: int, turn: int) -> str:
@@ -50,7 +52,7 @@ def invisible(rng: random.Random, size: int, turn: int) -> str:
         rng.choice(unseen) * rng.choice((1, 3)) + rng.choice(words)
         for _ in range(rng.choice((1, 10)))
     ]
-    return _filled("".join(pieces), size)
+    return filled("".join(pieces), size)
 
 
 def controls(rng: random.Random, size: int, turn: int) -> str:
@@ -73,8 +75,4 @@ def controls(rng: random.Random, size: int, turn: int) -> str:
         "[\ud83d](https://e.x/\0)",
         "word ",
     )
-    return _filled("".join(rng.choice(units) for _ in range(rng.choice((1, 3, 8)))), size)
-
-
-def _filled(unit: str, size: int) -> str:
-    return (unit * (size // max(1, len(unit)) + 1))[:size]
+    return filled("".join(rng.choice(units) for _ in range(rng.choice((1, 3, 8)))), size)
