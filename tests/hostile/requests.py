@@ -14,6 +14,7 @@ from typing import Any
 from tests import oddities
 from tests.fuzz import cases, words
 from tests.fuzz.cases import SENDERS, Sent, event_of
+from tests.fuzz.telegram import BOT_ID
 from tests.hostile import texts
 from tests.hostile.recorded import Body, bodies
 
@@ -132,6 +133,26 @@ def _texts_in_bodies() -> tuple[tuple[Body, oddities.Path], ...]:
     return tuple((body, path) for body, path in _fields() if isinstance(_at(body.data, path), str))
 
 
+def mentions(rng: random.Random, turn: int) -> tuple[str, bytes]:
+    """A message of Telegram with mentions that overlap, are in no order, or beyond the text."""
+    named = f"@{words.BOT} "
+    text = "".join(rng.choice((named, "😀", "a", " ", "\ud83d")) for _ in range(40))
+    length = len(text.encode("utf-16-le", "surrogatepass")) // 2
+    found = [
+        {
+            "type": rng.choice(("mention", "text_mention", "bot_command", "url", "new")),
+            "offset": rng.choice((rng.randrange(-3, length + 3), text.find(named), 2**62)),
+            "length": rng.choice((rng.randrange(-3, 9), len(named) - 1, length, 2**62)),
+            "user": rng.choice(({"id": BOT_ID, "is_bot": True, "first_name": "x"}, {}, None)),
+        }
+        for _ in range(rng.choice((1, 5, 100)))
+    ]
+    bodies_of_messages = [each for each in bodies() if "message" in each.data]
+    body = rng.choice(bodies_of_messages)
+    message = {**body.data["message"], "text": text, "entities": found}
+    return body.path, _written({**body.data, "message": message})
+
+
 def large(rng: random.Random, turn: int) -> tuple[str, bytes]:
     """Up to six megabytes: in one text, in many events, in one field each."""
     size = rng.choice((200_000, 200_000, 1_000_000, 1_100_000, 5_900_000))
@@ -183,6 +204,7 @@ KINDS: Mapping[str, Make] = {
     "numbers": numbers,
     "duplicates": duplicates,
     "texts": texts_of_people,
+    "mentions": mentions,
     "large": large,
 }
 
