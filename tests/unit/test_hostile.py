@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -159,25 +161,38 @@ def test_a_turn_that_is_never_shown_is_found(monkeypatch: pytest.MonkeyPatch) ->
         reading.judge(turns, "", True, Findings())
 
 
-LENGTHS = ["a" * 16_000, "a" * 32_000, "a" * 64_000]
+LENGTHS = ["a" * 40, "a" * 80, "a" * 160]
 
 
-def in_proportion(text: str) -> int:
-    return sum(ord(each) ** 2 for each in text * 4)
+def cube(text: str) -> int:
+    return sum(1 for _ in text for _ in text for _ in text)
 
 
-def square(text: str) -> int:
-    return sum(text.count("b", start) for start in range(0, len(text), 4))
+@pytest.mark.parametrize(
+    ("seconds", "growth_of_time"),
+    [
+        (lambda size: size / 1_000, 2),
+        (lambda size: size**2 / 1_000, 4),
+        (lambda size: size / 1_000 + (size > 100), 2),  # another way from some length on
+        (lambda size: size**2 / 10**9, 0),  # too quick to be compared
+    ],
+)
+def test_growth_is_that_of_each_doubling(
+    seconds: Callable[[int], float], growth_of_time: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+
+    def work(text: str) -> None:
+        clock[0] += seconds(len(text))
+
+    monkeypatch.setattr(growth, "time", SimpleNamespace(thread_time=lambda: clock[0]))
+    assert growth.growth_of(work, LENGTHS) == pytest.approx(growth_of_time)
 
 
-def test_time_that_grows_with_the_square_is_found() -> None:
-    assert growth.growth_of(square, LENGTHS) > growth.MOST_GROWTH
-    assert 1 < growth.growth_of(in_proportion, LENGTHS) < growth.MOST_GROWTH
-    assert growth.growth_of(len, LENGTHS) == 0
-
-
-def test_a_form_whose_time_grows_with_the_square_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(growth, "FORMS", {"page": square})
+def test_a_form_whose_time_grows_faster_than_the_text_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(growth, "FORMS", {"page": cube})
     breach = run.judged(Input(7, "time", "x", {"form": "page", "texts": LENGTHS}), Findings())
     assert breach is not None
     assert "page takes" in breach.bound
@@ -187,7 +202,7 @@ def test_an_input_that_never_ends_is_found(monkeypatch: pytest.MonkeyPatch) -> N
     def hang(*_: object) -> None:
         while True:
             with suppress(Exception):  # as converters do
-                square("a" * 100)
+                cube("a" * 10)
 
     monkeypatch.setattr(run, "MOST_SECONDS", 0.05)
     monkeypatch.setattr(inputs, "judge", hang)
