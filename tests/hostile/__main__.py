@@ -51,7 +51,11 @@ def main() -> int:
 
 
 def lines(found: Findings) -> Iterator[str]:
-    """What a run prints at its end: how often what happened, and the worst of each measure."""
+    """What a run prints at its end: inputs by kind, what happened, the worst of each measure."""
+    for station in sorted({station for station, _ in found.kinds}):
+        kinds = {kind: n for (other, kind), n in found.kinds.items() if other == station}
+        each = ", ".join(f"{kind} {kinds[kind]:,}" for kind in sorted(kinds))
+        yield f"{sum(kinds.values()):>8,} inputs for {station}: {each}"
     for name, times in sorted(found.counts.items()):
         yield f"{times:>8,} {name}"
     for name, worst in sorted(found.worst.items()):

@@ -39,12 +39,21 @@ class Breach:
 
 @dataclass
 class Findings:
-    """Of one process, or of all. `input` is the one that is under way."""
+    """Of one process, or of all. `input` is the one that is under way.
+
+    `kinds` has how many inputs there were of each station and kind.
+    """
 
     worst: dict[str, Worst] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
     breaches: list[Breach] = field(default_factory=list)
     input: Input = field(default_factory=lambda: Input(0, "", "", {}))
+
+    def begin(self, one: Input) -> None:
+        """Count an input, to which everything belongs that is found from now on."""
+        self.input = one
+        self.kinds[one.station, one.kind] += 1
 
     def measure(self, name: str, value: float, what: str = "") -> None:
         """Keep the value if it is the largest of its name so far."""
@@ -60,4 +69,5 @@ class Findings:
             if known is None or (worst.value, -worst.number) > (known.value, -known.number):
                 self.worst[name] = worst
         self.counts += other.counts
+        self.kinds += other.kinds
         self.breaches += other.breaches

@@ -15,9 +15,8 @@ _STEP = 617
 """Spreads the stations evenly over each thousand."""
 _ANSWER_KINDS = (*texts.KINDS, *["pairs", "triples"] * 4)
 _DOOR_KINDS = (*requests.KINDS, *["odd fields"] * 8, "forged", "forged", "generated", "generated")
-_LARGE_KINDS = ("large", "nested", "duplicates")
 _RARE = 20
-"""Of these kinds only every so many-th is as large as that; the others are odd fields."""
+"""Only every so many-th large request is one; the others are misshapen."""
 
 
 def make(seed: str, number: int) -> Input:
@@ -60,7 +59,7 @@ def _split(rng: random.Random, turn: int) -> tuple[str, dict[str, Any]]:
 def _door(rng: random.Random, turn: int) -> tuple[str, dict[str, Any]]:
     kind = _DOOR_KINDS[turn % len(_DOOR_KINDS)]
     count = turn // len(_DOOR_KINDS)
-    if kind in _LARGE_KINDS and count % _RARE:
+    if kind == "large" and count % _RARE:
         kind = "misshapen"
     return kind, requests.request(rng, kind, count)
 
@@ -117,7 +116,7 @@ _MAKERS = {
 
 def judge(one: Input, findings: Findings) -> None:
     """Give the input to what it is for. Raises Broken where a bound is passed."""
-    findings.input = one
+    findings.begin(one)
     data: Any = one.data
     match one.station:
         case "door":

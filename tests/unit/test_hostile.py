@@ -250,6 +250,7 @@ def test_a_breach_is_saved_and_is_the_exit_code(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = Findings(worst={"posts": Worst(2.0, "6 of 3", 5, "tables")})
+    found.kinds.update({("answer", "tables"): 1_200, ("answer", "code"): 34})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["hostile", "--seed", "9", "--inputs", "10"])
     monkeypatch.setattr(__main__, "run", lambda plan, tell: found)
@@ -257,6 +258,7 @@ def test_a_breach_is_saved_and_is_the_exit_code(
     found.breaches.append(Breach(Input(5, "answer", "tables", {"text": "|\ud83d"}), "6 posts"))
     assert __main__.main() == 1
     printed = capsys.readouterr().out
+    assert "1,234 inputs for answer: code 34, tables 1,200" in printed
     assert "worst posts: 2 (6 of 3; input 5, tables)" in printed
     assert "BREACH 6 posts: input 5 (answer, tables): hostile-inputs/9-5.json" in printed
     saved = json.loads((tmp_path / "hostile-inputs" / "9-5.json").read_text())
