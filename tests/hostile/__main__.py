@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.hostile.findings import Findings
+from tests.hostile.findings import Breach, Findings
 from tests.hostile.run import Plan, run, save
 
 FOLDER = Path("hostile-inputs")
@@ -27,10 +27,13 @@ def main() -> int:
     plan = _arguments()
     count = len(plan.numbers)
     print(f"seed {plan.seed}: {count} inputs, {plan.jobs} processes", flush=True)
-    begun, told = time.monotonic(), 0
+    begun, told, shown = time.monotonic(), 0, 0
 
     def tell(done: int, found: Findings) -> None:
-        nonlocal told
+        nonlocal told, shown
+        for breach in found.breaches[shown:_SHOWN]:
+            print(_line(breach, save(breach, FOLDER, plan.seed)), flush=True)
+        shown = len(found.breaches)
         if done // _EACH > told:
             told = done // _EACH
             bad = len(found.breaches)
@@ -39,15 +42,14 @@ def main() -> int:
     found = run(plan, tell)
     for line in lines(found):
         print(line)
-    for breach in found.breaches[:_SHOWN]:
-        path = save(breach, FOLDER, plan.seed)
-        one = breach.input
-        print(
-            f"BREACH {breach.bound[:300]}: input {one.number} ({one.station}, {one.kind}): {path}"
-        )
     seconds = time.monotonic() - begun
     print(f"{count} inputs in {seconds:.0f} s, {len(found.breaches)} passed a bound")
     return 1 if found.breaches else 0
+
+
+def _line(breach: Breach, path: Path) -> str:
+    one = breach.input
+    return f"BREACH {breach.bound[:300]}: input {one.number} ({one.station}, {one.kind}): {path}"
 
 
 def lines(found: Findings) -> Iterator[str]:

@@ -61,11 +61,16 @@ def request(rng: random.Random) -> dict[str, Any]:
 class _Client:
     """In place of every SDK client: an empty table, and a bucket that has every file."""
 
-    def query(self, **_: object) -> dict[str, list[object]]:
+    def query(self, **asked: Any) -> dict[str, list[object]]:
+        low, high = (
+            asked["ExpressionAttributeValues"][name]["S"].encode() for name in (":low", ":high")
+        )
+        expect(low <= high, "DynamoDB refuses a range that ends before it begins")
+        expect(max(len(low), len(high)) <= 1024, "DynamoDB refuses a longer sort key")
         return {"Items": []}
 
     def get_item(self, **_: object) -> dict[str, object]:
-        return {}
+        return {"ConsumedCapacity": {}}
 
     def head_object(self, **_: object) -> dict[str, object]:
         return {}

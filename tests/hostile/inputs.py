@@ -8,7 +8,7 @@ from typing import Any
 from tests.hostile import answers, doors, gets, growth, reading, requests, splitting, texts
 from tests.hostile.findings import Findings, Input
 
-STATIONS = {"door": 410, "answer": 400, "split": 130, "page": 25, "get": 25, "time": 10}
+STATIONS = {"door": 410, "answer": 400, "split": 132, "page": 25, "get": 25, "time": 8}
 """What gets how many of each thousand inputs."""
 _THOUSAND = 1_000
 _STEP = 617
@@ -39,7 +39,7 @@ def _place(number: int) -> tuple[str, int]:
 
 def _answer(rng: random.Random, turn: int) -> tuple[str, dict[str, Any]]:
     kind = _ANSWER_KINDS[turn % len(_ANSWER_KINDS)]
-    size = rng.choice((8, 60, 60, 200, 200, 200, 500, 1_000))
+    size = rng.choice((8, 60, 60, 60, 200, 200, 200, 200, 500, 1_000))
     if turn % 97 == 0:
         size = rng.choice((4_000, 8_000))
     elif turn % 997 == 0:

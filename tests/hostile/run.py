@@ -83,6 +83,7 @@ def run(plan: Plan, tell: Callable[[int, Findings], None]) -> Findings:
                     one = inputs.make(plan.seed, under_way[first])
                     found.breaches.append(Breach(one, f"ends its process: {process.exitcode}"))
                     del processes[first]
+                    tell(done, found)
             continue
         found.add(progress.findings)
         done += progress.done

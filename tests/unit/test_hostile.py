@@ -253,7 +253,12 @@ def test_a_breach_is_saved_and_is_the_exit_code(
     found.kinds.update({("answer", "tables"): 1_200, ("answer", "code"): 34})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["hostile", "--seed", "9", "--inputs", "10"])
-    monkeypatch.setattr(__main__, "run", lambda plan, tell: found)
+
+    def find(plan: run.Plan, tell: Callable[[int, Findings], None]) -> Findings:
+        tell(plan.count, found)
+        return found
+
+    monkeypatch.setattr(__main__, "run", find)
     assert __main__.main() == 0
     found.breaches.append(Breach(Input(5, "answer", "tables", {"text": "|\ud83d"}), "6 posts"))
     assert __main__.main() == 1
