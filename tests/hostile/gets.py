@@ -44,7 +44,8 @@ def request(rng: random.Random) -> dict[str, Any]:
     """A request as the HTTP API hands it over."""
     at = rng.randrange(len(_RIGHT))
     changed = _RIGHT[:at] + rng.choice("Ax0.é\ud83d") + _RIGHT[at + 1 :]
-    other = f"conversation={'B' * 22}{_RIGHT[len('conversation=') + 22 :]}"
+    name, _, value = _RIGHT.partition("=")
+    other = f"{name}={'B' * len(SESSION)}{value[len(SESSION) :]}"
     cookie = rng.choice((_RIGHT, _RIGHT, changed, _RIGHT[:at], _RIGHT * 2, "", other))
     path = rng.choice(_PATHS)
     query = {name: rng.choice(_CURSORS) for name in ("after", "before") if rng.random() < 0.6}

@@ -28,7 +28,7 @@ from tests.hostile.requests import NOW
 KEY = "hostile-web-session-key-0123456789"
 SESSION = "A" * 22
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-_COOKIE = set_cookie(SESSION, KEY, secure=True).partition(";")[0].partition("=")[2]
+_NAME, _, _COOKIE = set_cookie(SESSION, KEY, secure=True).partition(";")[0].partition("=")
 
 
 def judge(
@@ -81,7 +81,7 @@ def _stored(number: int, given: Mapping[str, Any]) -> Turn:
 
 
 def _read(history: MemoryHistory, query: Mapping[str, str], findings: Findings) -> dict[str, Any]:
-    request = Request("GET", "/web/messages", query=query, cookies={"conversation": _COOKIE})
+    request = Request("GET", "/web/messages", query=query, cookies={_NAME: _COOKIE})
     begun = time.thread_time()
     response = messages(request, KEY, history)
     seconds, size = time.thread_time() - begun, len(response.body.encode())
