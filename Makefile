@@ -58,6 +58,10 @@ fuzz: .venv/.installed ## test with 100,000 generated and damaged requests, and 
 	FUZZ_CASES=$(or $(FUZZ_CASES),100000) $(PYTEST) -n 0 -sq --timeout 1800 \
 		-k "no_request_breaks or no_answer_that" tests/component/test_fuzz.py
 
+.PHONY: hostile
+hostile: .venv/.installed ## give 100,000 hostile inputs to doors, converters, splitter and page (SEED=, INPUTS=)
+	.venv/bin/python -m tests.hostile $(if $(SEED),--seed $(SEED)) $(if $(INPUTS),--inputs $(INPUTS))
+
 .PHONY: bench
 bench: .venv/.installed ## build, then measure speed and cost against minimal reference programs
 	.venv/bin/python -m benchmarks

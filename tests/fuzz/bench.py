@@ -63,7 +63,7 @@ class Bench:
         self.sent = 0
         self.outcomes: dict[str, int] = {}
         self._clock = FakeClock(now)
-        self._queue = _Queue()
+        self._queue = Queue()
         with pytest.MonkeyPatch.context() as patch:
             session = SimpleNamespace(client=lambda *_, **__: self._queue)
             patch.setattr("boto3.DEFAULT_SESSION", session)
@@ -177,7 +177,7 @@ def _no_sleep(seconds: float) -> None:
     """Do not wait."""
 
 
-class _Queue:
+class Queue:
     """In place of every SDK client: a queue as strict as SQS, a table that takes stop requests."""
 
     def __init__(self) -> None:

@@ -48,7 +48,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class _Sent:
+class Sent:
     """A request as it is sent."""
 
     body: bytes
@@ -74,20 +74,20 @@ def case(seed: str, number: int, now: int) -> Case:
     if rng.random() < 0.1:
         documented, what = False, "mutilated"
         body = words.mutilate(rng, body)
-    sent = _SENDERS[channel](rng, body)
+    sent = SENDERS[channel](rng, body)
     path = "/web/messages" if channel == "web" else f"/{channel}"
-    event = _event(rng, path, sent)
+    event = event_of(rng, path, sent)
     return Case(channel, event, sent.body, sent.authentic, documented, what)
 
 
 def _handshake(rng: random.Random) -> Case:
     right = SECRETS["MESSENGER_VERIFY_TOKEN"]
-    token = right if rng.random() < 0.5 else _wrong(rng, right)
+    token = right if rng.random() < 0.5 else wrong(rng, right)
     mode = rng.choice(("subscribe", "subscribe", "unsubscribe", ""))
     query = {"hub.mode": mode, "hub.challenge": rng.choice(("1158201444", "<b>", "é", ""))}
     if token is not None:
         query["hub.verify_token"] = token
-    event = _event(rng, "/messenger", _Sent(b"", {})) | {"queryStringParameters": query}
+    event = event_of(rng, "/messenger", Sent(b"", {})) | {"queryStringParameters": query}
     event["requestContext"] = {"http": {"method": "GET", "path": "/messenger"}}
     authentic = token == right and mode == "subscribe"
     return Case("messenger", event, b"", authentic, True, "handshake")
@@ -107,33 +107,33 @@ def _web_message(rng: random.Random, now: int) -> dict[str, Any]:
     }
 
 
-def _from_telegram(rng: random.Random, body: bytes) -> _Sent:
+def _from_telegram(rng: random.Random, body: bytes) -> Sent:
     secret = SECRETS["TELEGRAM_WEBHOOK_SECRET"]
-    given = secret if rng.random() < 0.8 else _wrong(rng, secret)
+    given = secret if rng.random() < 0.8 else wrong(rng, secret)
     header = rng.choice(("X-Telegram-Bot-Api-Secret-Token", "x-telegram-bot-api-secret-token"))
     headers = {} if given is None else {header: given}
-    return _Sent(body, headers, authentic=given == secret)
+    return Sent(body, headers, authentic=given == secret)
 
 
-def _from_messenger(rng: random.Random, body: bytes) -> _Sent:
+def _from_messenger(rng: random.Random, body: bytes) -> Sent:
     secret = SECRETS["MESSENGER_APP_SECRET"].encode()
     right = "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
     kind = rng.random()
     if kind < 0.1:  # changed after it was signed
         changed = words.mutilate(rng, body)
-        return _Sent(changed, {"X-Hub-Signature-256": right}, authentic=changed == body)
+        return Sent(changed, {"X-Hub-Signature-256": right}, authentic=changed == body)
     if kind < 0.15:
         sha1 = "sha1=" + hmac.new(secret, body, hashlib.sha1).hexdigest()
-        return _Sent(body, {"X-Hub-Signature": sha1}, authentic=False)
-    given = right if kind < 0.85 else _wrong(rng, right)
+        return Sent(body, {"X-Hub-Signature": sha1}, authentic=False)
+    given = right if kind < 0.85 else wrong(rng, right)
     headers = {} if given is None else {"X-Hub-Signature-256": given}
-    return _Sent(body, headers, authentic=given == right)
+    return Sent(body, headers, authentic=given == right)
 
 
-def _from_page(rng: random.Random, body: bytes) -> _Sent:
+def _from_page(rng: random.Random, body: bytes) -> Sent:
     session = rng.choice(_SESSIONS)
     right = set_cookie(session, SECRETS["WEB_SESSION_KEY"], secure=True).partition(";")[0]
-    cookie = right if rng.random() < 0.85 else _wrong(rng, right)
+    cookie = right if rng.random() < 0.85 else wrong(rng, right)
     origin = _ORIGIN if rng.random() < 0.9 else rng.choice(("", "null", "https://evil.example"))
     media_type = "application/json" if rng.random() < 0.95 else rng.choice(("text/plain", ""))
     headers = {
@@ -144,13 +144,13 @@ def _from_page(rng: random.Random, body: bytes) -> _Sent:
     }
     others = rng.sample(("other=1", "=", "", "conversation2=x"), rng.choice((0, 0, 1, 2)))
     cookies = (*others, *([cookie] if cookie else []))
-    return _Sent(body, headers, cookies, cookie == right and origin == _ORIGIN)
+    return Sent(body, headers, cookies, cookie == right and origin == _ORIGIN)
 
 
-_SENDERS = {"telegram": _from_telegram, "messenger": _from_messenger, "web": _from_page}
+SENDERS = {"telegram": _from_telegram, "messenger": _from_messenger, "web": _from_page}
 
 
-def _wrong(rng: random.Random, right: str) -> str | None:
+def wrong(rng: random.Random, right: str) -> str | None:
     """Return something similar to `right` but wrong, or None to leave it out."""
     where = rng.randrange(len(right))
     other = "0" if right[where] != "0" else "1"
@@ -169,7 +169,7 @@ def _wrong(rng: random.Random, right: str) -> str | None:
     )
 
 
-def _event(rng: random.Random, path: str, sent: _Sent) -> dict[str, Any]:
+def event_of(rng: random.Random, path: str, sent: Sent) -> dict[str, Any]:
     event: dict[str, Any] = {
         "version": "2.0",
         "rawPath": path,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import unicodedata
+from collections.abc import Callable
 from functools import partial
-from itertools import product
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,10 +16,9 @@ from chatbot.channels.text.html import plain_html, safe_html
 from chatbot.channels.text.split import most_posts, split_text, utf16_length
 from chatbot.core.limits import HTML_GROWTH, HTML_SPARE, LONGEST_ANSWER, TEXT_GROWTH, TEXT_SPARE
 from chatbot.core.turn import Part
+from tests.hostile.markers import MARKERS, PAIRS, TRIPLES, shapes
 from tests.timing import processor_seconds
 
-MARKERS = """* ** _ ~~ ` ``` [ ]( ) ![ [a]:␣ < <br> & \\ \\( \\[ \\] $ $$↵ >␣ -␣ 1.␣ #␣ | |-
-    [x]␣ www. a@b.c https://e.x/( --- === a ␣ ↵ ↵↵ ␣␣␣␣ é 😀""".split()
 SMALL, LARGE = 1_000, 8_000
 """Characters of texts whose times are compared."""
 MOST_GROWTH = 24
@@ -27,17 +26,6 @@ MOST_GROWTH = 24
 QUICK = 0.1
 """Seconds for a large text below which nothing is compared: the longest answer then takes 6 s even
 if the time grew with the square of its length."""
-
-
-def shapes(markers: tuple[str, ...], size: int) -> Iterator[str]:
-    """Ways in which markers are nested: each after each, in lines, all of one before the next."""
-    markers = tuple(each.replace("␣", " ").replace("↵", "\n") for each in markers)
-    unit = "".join(markers)
-    yield (unit * size)[:size]
-    yield ((unit + "a\n") * size)[:size]
-    share = size // len(markers)
-    yield "".join((each * share)[:share] for each in markers)
-    yield "".join((each + "a ") * (share // 4) for each in markers)
 
 
 def on_telegram(markdown: str) -> list[Part]:
@@ -76,10 +64,6 @@ def check_lengths(markdown: str, limit: int) -> None:
     html = safe_html(markdown)
     assert len(html) <= HTML_GROWTH * len(markdown) + HTML_SPARE or html == plain_html(markdown)
     assert len(html) <= 6 * len(markdown) + HTML_SPARE
-
-
-PAIRS = list(product(MARKERS, MARKERS))
-TRIPLES = list(product(MARKERS, MARKERS, MARKERS))
 
 
 @pytest.mark.parametrize("start", range(3))
@@ -179,3 +163,11 @@ def test_a_failing_conversion_of_a_part_is_not_taken_for_too_much(
 
     monkeypatch.setattr(entities, "render", fails)
     assert on_telegram("*a*") == [Part("*a*")]
+
+
+@pytest.mark.parametrize("markdown", ["*a*\x1b[2J\x07 b", "a\x1b[2J\x07\x9b b", "\x85\x7f`a`\x0b"])
+def test_no_control_reaches_a_platform(markdown: str) -> None:
+    posted = [*on_telegram(markdown), *on_messenger(markdown), *plain_parts(markdown, 2000, len)]
+    text = "".join(part.text for part in posted)
+    assert "a" in text
+    assert not [char for char in text if unicodedata.category(char) == "Cc"]

@@ -274,6 +274,16 @@ def test_one_odd_paragraph_spoils_no_other() -> None:
 CODE = "\n".join(f"    if x{n}:\n        y()\n" for n in range(5))
 
 
+@pytest.mark.parametrize("code", ["x", "x   ", "x\n\n", "x\n       "])
+def test_code_that_ends_in_spaces_reaches_into_no_other_paragraph(code: str) -> None:
+    odd = "```p)\n```"  # loses words, so that each paragraph is converted by itself
+    [part] = on_telegram(f"{odd}\n\n```\n{code}\n```\n\n# Heading\n\n`a`")
+    assert part.text == f"{odd}\n\nx\n\nHeading\n\na"
+    check_entities(part.formatting)
+    styles = [("bold", "Heading"), ("underline", "Heading")]
+    assert formatting(part) == [("pre", "x"), *styles, ("code", "a")]
+
+
 def test_a_code_block_that_fits_a_part_is_not_cut() -> None:
     limit = len(CODE) + 4
     parts = on_telegram(f"Words before.\n\n```py\n{CODE}\n```\nWords after.", limit)

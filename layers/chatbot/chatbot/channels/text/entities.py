@@ -12,6 +12,7 @@ from chatbot.channels.text.render import render
 from chatbot.channels.text.split import (
     hide_spaces,
     most_posts,
+    no_controls,
     show_spaces,
     split_spans,
     split_text,
@@ -53,8 +54,12 @@ def parts_of(
 
 
 def plain_parts(text: str, limit: int, length: Callable[[str], int]) -> list[Part]:
-    """Split the text as it is into parts of at most `limit`, as `length` counts them."""
-    return [Part(each) for each in split_text(text, limit, length) if not shows_nothing(each)]
+    """Split the text as it is into parts of at most `limit`, as `length` counts them.
+
+    Only its controls are replaced; see `no_controls`.
+    """
+    parts = split_text(no_controls(text), limit, length)
+    return [Part(each) for each in parts if not shows_nothing(each)]
 
 
 def _convert(markdown: str, links: bool) -> tuple[str, list[Span]]:
@@ -76,10 +81,19 @@ def _convert(markdown: str, links: bool) -> tuple[str, list[Span]]:
     texts, spans, begin = [], [], 0
     for piece in pieces:
         text, added = _convert(piece, links)
-        spans += [each._replace(begin=each.begin + begin, end=each.end + begin) for each in added]
-        texts.append(text.rstrip() + "\n\n")
+        text = text.rstrip()
+        spans += _within_text(added, len(text), begin)
+        texts.append(text + "\n\n")
         begin += len(texts[-1])
     return "".join(texts), spans
+
+
+def _within_text(spans: Sequence[Span], length: int, begin: int) -> Iterator[Span]:
+    """Yield what of the spans is within a text of this length, which begins at `begin`."""
+    for span in spans:
+        if span.begin < length:
+            end = min(span.end, length)  # code may end in white space, which the text has lost
+            yield span._replace(begin=span.begin + begin, end=end + begin)
 
 
 def _nested(spans: Sequence[Span], text: str) -> list[Span]:

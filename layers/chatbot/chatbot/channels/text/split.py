@@ -20,7 +20,8 @@ _FILLED = (0.0, 0.5, 0.9)
 """Shares of a part's length before which it is not cut, tried in turn until there are few parts."""
 # Noncharacters, which Unicode reserves for internal use: no text contains them.
 _SUBSTITUTES = {ord(" "): "\ufdd0", ord("\t"): "\ufdd1", ord("\n"): "\ufdd2"}
-_ORIGINALS = {ord(hidden): chr(space) for space, hidden in _SUBSTITUTES.items()}
+_CONTROLS = {code: " " for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n\r"}
+_ORIGINALS = _CONTROLS | {ord(hidden): chr(space) for space, hidden in _SUBSTITUTES.items()}
 
 
 def utf16_length(text: str) -> int:
@@ -39,8 +40,17 @@ def hide_spaces(code: str, limit: int) -> str:
 
 
 def show_spaces(text: str) -> str:
-    """Restore the white space that `hide_spaces` replaced."""
+    """Restore the white space that `hide_spaces` replaced, without controls (`no_controls`)."""
     return text.translate(_ORIGINALS)
+
+
+def no_controls(text: str) -> str:
+    """Replace each control that is no white space by a space: nobody can see it.
+
+    Telegram does the same (tdlib/td, td/telegram/misc.cpp, clean_input_string); what Messenger's
+    apps make of one is not known.
+    """
+    return text.translate(_CONTROLS)
 
 
 def split_text(text: str, limit: int, length: Callable[[str], int] = len) -> list[str]:
