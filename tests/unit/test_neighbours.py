@@ -33,7 +33,7 @@ CONVERSATIONS = [f"telegram:{number}" for number in range(1, 6)]
 VISIBILITY = 360
 """Seconds of the queue's visibility timeout (`FakeQueue`)."""
 ALWAYS = 99
-EXAMPLES = 60
+EXAMPLES = 200
 
 
 class Killed(BaseException):

@@ -244,6 +244,27 @@ def test_who_had_no_time_left_has_cost_nothing() -> None:
     assert {tries.crashes for _, tries in world.history.noted.values()} == {-1}
 
 
+def test_a_dead_letter_does_not_come_back_with_the_death_of_the_next_one() -> None:
+    """It would be a dead letter again, and each of the two would replace the other's count."""
+    world = World()
+    one, two = (world.envelope(text) for text in ("one", "two"))
+    for envelope in (one, two):
+        world.queue.send(envelope)
+    world.history.noted[one.conversation] = (one.key.sort, Tries(4, died=4))
+    world.queue.hide(world.queue.receive(), 82)
+    world.clock.advance(82)
+    left: list[str] = []
+
+    def watch(step: str, moment: str) -> None:
+        if (step, moment) == ("put", "before"):
+            left.extend(letter.body for letter in world.queue.letters)
+
+    world.history.fault = watch
+    world.invoke()
+    assert [record.body for record in world.queue.dead] == [one.to_json()]
+    assert left == [two.to_json()]
+
+
 def test_a_pause_that_the_table_took_no_note_of_makes_no_suspect() -> None:
     world = World()
     queued(world)

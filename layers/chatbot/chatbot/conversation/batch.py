@@ -134,13 +134,18 @@ class Batch:
         return ()
 
     def _move_to_dead_letters(self, record: Record, outcome: DeadLetter) -> Done | HandBack:
-        """Copy the record to the dead-letter queue; the original is deleted as processed."""
+        """Move the record to the dead-letter queue.
+
+        The original is deleted at once: if the next one ended the worker, this one would come again
+        and be counted anew.
+        """
         try:
             self.queue.dead_letter(record)
         except QueueUnavailable:
             return HandBack(self.settings.retry_delay_max)
         self.journal.count("DeadLettered", channel="worker")
         self.journal.warning("dead_letter", reason=outcome.reason, message_id=record.message_id)
+        self._delete_done([record], ())
         return Done()
 
     def _return_to_queue(
