@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from benchmarks.burst import burst
+from benchmarks.burst import bursts
 from benchmarks.overhead import answer_overhead
 from benchmarks.processes import Process
 from benchmarks.rows import Row
@@ -31,7 +31,7 @@ def rows(world: World, tell: Callable[[str], None], runs: int = RUNS) -> Iterato
         yield from _shared(world, worker, tell, runs)
         yield _first_text(world, webhook, worker, tell, runs)
         yield answer_overhead(world, webhook, worker, tell, runs)
-    yield burst(world, tell, runs)
+    yield from bursts(world, tell, runs)
 
 
 def _shared(world: World, worker: Process, tell: Callable[[str], None], runs: int) -> Iterator[Row]:

@@ -13,6 +13,7 @@ from benchmarks.processes import Process, Starter
 from chatbot.adapters.sqs import Sender
 from chatbot.channels.messenger.inbound import MessengerInbound
 from chatbot.channels.telegram.inbound import TelegramInbound
+from chatbot.core.message import Envelope
 from chatbot.core.settings import Settings, load
 from chatbot.edge.http import Inbound, Request
 from local.cloud.event_source import to_event
@@ -46,8 +47,8 @@ class World:
         """Return a person who writes to the bot; the same name is the same person."""
         return Person(name, Signer(self.stack.settings))
 
-    def enqueue(self, posts: Sequence[Post]) -> None:
-        """Queue messages as the webhook does, without invoking it."""
+    def enqueue(self, posts: Sequence[Post]) -> Sequence[Envelope]:
+        """Queue messages as the webhook does, without invoking it; returns their envelopes."""
         inbounds: dict[str, Inbound] = {
             "/telegram": TelegramInbound(self.settings),
             "/messenger": MessengerInbound(self.settings),
@@ -60,6 +61,7 @@ class World:
             .envelopes
         ]
         Sender(self.stack.sqs, self.stack.queue_url, Silent()).send(envelopes)
+        return envelopes
 
     def receive(self) -> dict[str, Any]:
         """Receive up to ten messages as the event of an invocation of the worker."""

@@ -103,7 +103,7 @@ class MemoryHistory:
         self.calls: Counter[str] = Counter()
         self.turns: defaultdict[str, dict[str, Turn]] = defaultdict(dict)
         self.persons: dict[str, ConversationProfile] = {}
-        self.tries: dict[str, tuple[str, Tries]] = {}
+        self.noted: dict[str, tuple[str, Tries]] = {}
         self.days: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         self.drafts: dict[str, tuple[TurnKey, str]] = {}
         self.stops: dict[str, Stop] = {}
@@ -207,26 +207,34 @@ class MemoryHistory:
                 raise TurnExists(turn)
             self._set(replace(turn, state=State.HELD))
 
-    def raise_try(self, key: TurnKey, *, replace_later: bool = False) -> Tries | None:
+    def tries(self, conversation: str) -> tuple[str, Tries]:
+        with self._step("tries"):
+            return self.noted.get(conversation, ("", Tries()))
+
+    def raise_try(
+        self, key: TurnKey, died: int, since: int, *, replace_later: bool = False
+    ) -> Tries | None:
         with self._step("raise_try"):
-            event, tries = self.tries.get(key.conversation, ("", Tries()))
+            event, tries = self.noted.get(key.conversation, ("", Tries()))
             if event > key.sort and not replace_later:
                 return None
-            tries = replace(tries, crashes=tries.crashes + 1) if event == key.sort else Tries(1)
-            self.tries[key.conversation] = (key.sort, tries)
+            tries = tries if event == key.sort else Tries()
+            since = tries.since or since
+            tries = replace(tries, crashes=tries.crashes + 1, died=died, since=since)
+            self.noted[key.conversation] = (key.sort, tries)
             return tries
 
-    def note_try(self, key: TurnKey, before: Tries, after: Tries) -> bool:
+    def note_try(self, key: TurnKey, before: Tries | None, after: Tries) -> bool:
         with self._step("note_try"):
-            event, tries = self.tries.get(key.conversation, ("", Tries()))
-            if before == Tries():
+            event, tries = self.noted.get(key.conversation, ("", Tries()))
+            if before is None:
                 redriven = event == key.sort and tries.crashes > MOST_CRASHES
                 unchanged = event < key.sort or redriven
             else:
                 same = (tries.crashes, tries.asked) == (before.crashes, before.asked)
                 unchanged = event == key.sort and same
             if unchanged:
-                self.tries[key.conversation] = (key.sort, after)
+                self.noted[key.conversation] = (key.sort, after)
             return unchanged
 
     def save_profile(self, conversation: str, person: ConversationProfile) -> None:
@@ -622,6 +630,7 @@ class Letter:
     receipt: str = ""
     visible_at: int = 0
     receive_count: int = 0
+    first_received_at: int = 0
 
 
 class FakeQueue:
@@ -651,6 +660,7 @@ class FakeQueue:
             letter.receipt = self._next("r")
             letter.visible_at = now + round(self._visibility * 1000)
             letter.receive_count += 1
+            letter.first_received_at = letter.first_received_at or now
         return [_record(letter) for letter in batch]
 
     def hide(self, records: Sequence[Record], seconds: float) -> set[str]:
@@ -693,7 +703,13 @@ class FakeQueue:
 
 def _record(letter: Letter) -> Record:
     return Record(
-        letter.id, letter.receipt, letter.group, letter.receive_count, letter.sent_at, letter.body
+        letter.id,
+        letter.receipt,
+        letter.group,
+        letter.receive_count,
+        letter.sent_at,
+        letter.body,
+        letter.first_received_at,
     )
 
 

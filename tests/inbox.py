@@ -87,7 +87,7 @@ class Inbox:
         """Deliver an envelope to the worker as the queue does."""
         now = self.clock()
         body = replace(envelope).to_json()
-        record = Record("id", "receipt", envelope.conversation, 1, now, body)
+        record = Record("id", "receipt", envelope.conversation, 1, now, body, now)
         return self._handler.handle(record, now + 60_000, lambda: None)
 
 

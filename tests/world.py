@@ -13,6 +13,7 @@ from chatbot.conversation.context import Context
 from chatbot.conversation.delivery import Delivery
 from chatbot.conversation.progress import Progress
 from chatbot.conversation.record import RecordHandler
+from chatbot.conversation.suspects import Suspects
 from chatbot.core.budget import Budget
 from chatbot.core.completion import Completion, Spending
 from chatbot.core.message import Envelope, Message
@@ -115,8 +116,9 @@ class World:
             self.journal,
             self.clock,
         )
+        suspects = Suspects(self.history, self.journal, self.clock)
         self.batch = Batch(
-            self.conversation, self.queue, self.settings, self.journal, self.clock, _end
+            self.conversation, suspects, self.queue, self.settings, self.journal, self.clock, _end
         )
 
     def envelope(self, text: str, conversation: str = CONVERSATION, **payload: object) -> Envelope:
@@ -138,6 +140,7 @@ class World:
             receive_count=receive_count,
             sent_at=self.clock() - round(age * 1000),
             body=envelope.to_json(),
+            first_received_at=self.clock() - round(age * 1000),
         )
 
     def handle(self, envelope: Envelope, receive_count: int = 1, age: float = 0) -> Outcome:

@@ -73,7 +73,7 @@ def test_neither_pointers_nor_special_items_push_turns_out(history: Store) -> No
     for number in range(10, 20):
         history.put(make(number, links=Links(merged_into=leader)))
     history.save_profile(CONVERSATION, ConversationProfile(registered=True))
-    history.raise_try(make().key)
+    history.raise_try(make().key, 1, NOON)
     turns = history.read(CONVERSATION, 4).turns
     assert len([turn for turn in turns if not turn.links.merged_into]) == 4
 

@@ -24,7 +24,8 @@ parts = st.sampled_from([(), ("1",), ("1", "2")])
 html = st.sampled_from(["", "<p>a</p>"])
 numbers = st.integers(1, 2)
 few = st.integers(0, 1)
-tries = st.builds(Tries, st.integers(-1, 2), few, few, st.sampled_from([(), (("voice", "said"),)]))
+heard = st.sampled_from([(), (("voice", "said"),)])
+tries = st.builds(Tries, st.integers(-1, 2), few, few, heard, few, few)
 steps = st.one_of(
     st.tuples(st.just("put"), numbers, states, claims),
     st.tuples(st.just("take_over"), numbers, states, claims, st.builds(Claim, tokens, times)),
@@ -32,8 +33,8 @@ steps = st.one_of(
     st.tuples(st.just("mark_delivered"), numbers, parts, html, st.booleans()),
     st.tuples(st.just("abandon"), numbers),
     st.tuples(st.just("hold"), numbers),
-    st.tuples(st.just("raise_try"), numbers, st.booleans()),
-    st.tuples(st.just("note_try"), numbers, tries, tries),
+    st.tuples(st.just("raise_try"), numbers, few, numbers, st.booleans()),
+    st.tuples(st.just("note_try"), numbers, st.none() | tries, tries),
 )
 _serial = count()
 
@@ -56,8 +57,8 @@ def perform(history: Store, conversation: str, step: tuple[Any, ...]) -> object:
         case "note_try":
             arguments = [turn.key, *rest]
         case "raise_try":
-            arguments = [turn.key]
-            options["replace_later"] = rest[0]
+            arguments = [turn.key, *rest[:2]]
+            options["replace_later"] = rest[2]
         case _:
             arguments = [turn.key]
     try:
@@ -80,3 +81,4 @@ def test_the_double_does_what_the_table_does(
         real = perform(dynamodb_table, conversation, step)
         assert perform(memory, conversation, step) == real
         assert memory.read(conversation, 5) == dynamodb_table.read(conversation, 5)
+        assert memory.tries(conversation) == dynamodb_table.tries(conversation)

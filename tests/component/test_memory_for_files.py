@@ -101,7 +101,7 @@ def test_who_finds_no_memory_comes_again_and_nothing_is_counted(how: str) -> Non
         assert isinstance(world.handle(sent, 2), HandBack)
         assert len(world.model.prompts) == asked
         assert "memory" in str(world.journal.warnings[-1]).lower()
-        assert world.history.tries["telegram:42"][1].crashes == 0
+        assert world.history.noted["telegram:42"][1].crashes == -1  # the first, too
     assert world.handle(sent, 3) == Done()
     assert len(world.model.prompts[-1][-1].pictures) == 1
     assert budget.free == budget.capacity

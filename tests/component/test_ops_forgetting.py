@@ -141,7 +141,7 @@ def test_merged_messages_pictures_and_transcripts_go_too(
     written(GROUP, "42", "two", links=Links(merged_into=leader.key.sort))
     his = written(GROUP, "7", "his", reply=Reply("", file=StoredFile("his.png", "a", "b")))
     table.save_profile(GROUP, ConversationProfile(persona="poet"))
-    table.raise_try(leader.key)
+    table.raise_try(leader.key, 1, 1)
     before = Tries(1)
     assert table.note_try(leader.key, before, replace(before, heard=(("voice", "her words"),)))
     run(GROUP, "--author", "42")
@@ -151,7 +151,7 @@ def test_merged_messages_pictures_and_transcripts_go_too(
     assert third == his
     assert [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["his.png"]
     assert table.read(GROUP, 1).profile.persona == "poet"
-    tries = table.raise_try(leader.key)
+    tries = table.raise_try(leader.key, 1, 1)
     assert tries is not None
     assert tries.heard == ()
 

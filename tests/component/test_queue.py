@@ -47,6 +47,7 @@ def take(sqs: "SQSClient", url: str) -> list[Record]:
             int(message["Attributes"]["ApproximateReceiveCount"]),
             0,
             message["Body"],
+            int(message["Attributes"]["ApproximateFirstReceiveTimestamp"]),
         )
         for message in answer.get("Messages", [])
     ]
@@ -189,7 +190,7 @@ def test_a_dead_letter_without_an_id_was_not_taken() -> None:
 
     queue = WorkerQueue(cast("SQSClient", GarblingSqs()), "url", "dead")
     with pytest.raises(QueueUnavailable):
-        queue.dead_letter(Record("1", "receipt", "a", 1, 0, "{}"))
+        queue.dead_letter(Record("1", "receipt", "a", 1, 0, "{}", 0))
 
 
 def test_a_queue_out_of_reach_ends_it_at_once() -> None:
@@ -282,7 +283,7 @@ class AnsweringSqs:
         return WorkerQueue(cast("SQSClient", self), "url", "dead")
 
 
-RECORDS = [Record(f"m{n}", f"r{n}", "g", 1, 0, "") for n in range(12)]
+RECORDS = [Record(f"m{n}", f"r{n}", "g", 1, 0, "", 0) for n in range(12)]
 
 
 @pytest.mark.parametrize(

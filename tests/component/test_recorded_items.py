@@ -19,6 +19,7 @@ from chatbot.core.key import TurnKey
 from chatbot.core.message import Envelope
 from tests.component.conftest import Aws
 from tests.component.turns import DAYS
+from tests.fakes import NOON
 from tests.recorded.deployment import Deployment, changed, deployed
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "v1"
@@ -75,7 +76,7 @@ class Reader:
         self._table.put(turn)
 
     def tries(self, pk: str, sk: str) -> int:
-        tries = self._table.raise_try(TurnKey(pk, sk))
+        tries = self._table.raise_try(TurnKey(pk, sk), 1, NOON)
         return tries.crashes if tries else 0
 
     def stopped(self, pk: str, sk: str) -> bool:

@@ -20,46 +20,63 @@ from tests.component.conftest import Aws
 from tests.component.turns import CONVERSATION, DAYS, Store, make
 from tests.fakes import NOON, FakeClock
 
+COUNTED = Tries(1, died=1, since=NOON)
+"""What is stored for an event that was counted once."""
+
 
 def test_tries_are_counted_for_one_event_at_a_time(history: Store) -> None:
     first, second = make(1).key, make(2).key
-    assert [history.raise_try(first) for _ in range(3)] == [Tries(1), Tries(2), Tries(3)]
-    noted = Tries(2, paid=1, asked=4, heard=(("one", "said"), ("two", "")))
+    assert [history.raise_try(first, 1, NOON) for _ in range(3)] == [
+        replace(COUNTED, crashes=crashes) for crashes in (1, 2, 3)
+    ]
+    noted = Tries(2, 1, 4, (("one", "said"), ("two", "")), died=0, since=NOON)
     assert history.note_try(first, Tries(3), noted)
-    assert history.raise_try(first) == replace(noted, crashes=3)
+    assert history.tries(CONVERSATION) == (first.sort, noted)
+    noted = replace(noted, died=2)
+    assert history.raise_try(first, 2, NOON + 1) == replace(noted, crashes=3)
+    assert history.tries(CONVERSATION) == (first.sort, replace(noted, crashes=3))
     assert not history.note_try(second, Tries(1), Tries())  # not the one that is counted
-    assert history.raise_try(first) == replace(noted, crashes=4)
-    assert history.raise_try(second) == Tries(1)
-    assert history.raise_try(first) is None  # a later event is counted
-    assert history.raise_try(second) == Tries(2)
-    assert history.raise_try(first, replace_later=True) == Tries(1)
-    assert history.raise_try(first) == Tries(2)
+    assert history.raise_try(first, 2, NOON + 1) == replace(noted, crashes=4)
+    assert history.raise_try(second, 1, NOON) == COUNTED
+    assert history.raise_try(first, 2, NOON) is None  # a later event is counted
+    assert history.raise_try(second, 1, NOON) == replace(COUNTED, crashes=2)
+    assert history.raise_try(first, 1, NOON, replace_later=True) == COUNTED
+    assert history.raise_try(first, 1, NOON) == replace(COUNTED, crashes=2)
 
 
 def test_a_note_replaces_only_what_its_delivery_knows(history: Store) -> None:
     key = make(2).key
-    history.raise_try(make(3).key)
-    assert not history.note_try(key, Tries(), Tries(-1, asked=1))  # the group has gone on
-    history.raise_try(make(1).key, replace_later=True)
-    first = Tries(-1, paid=1, asked=2)
-    assert history.note_try(key, Tries(), first)  # of the first delivery, which is not counted
-    assert not history.note_try(key, Tries(), replace(first, asked=3))
-    counted = history.raise_try(key)
+    history.raise_try(make(3).key, 1, NOON)
+    assert not history.note_try(key, None, Tries(-1, asked=1))  # the group has gone on
+    history.raise_try(make(1).key, 1, NOON, replace_later=True)
+    first = Tries(-1, paid=1, asked=2, died=1, since=NOON)
+    assert history.note_try(key, None, first)  # of the first delivery, which is not counted
+    assert not history.note_try(key, None, replace(first, asked=3))
+    counted = history.raise_try(key, 1, NOON)
     assert counted == replace(first, crashes=0)
     more = replace(counted, paid=2, asked=3)
     assert history.note_try(key, counted, more)
     assert not history.note_try(key, counted, more)  # repeated by the SDK after a lost response
-    assert history.raise_try(key) == replace(more, crashes=1)  # another worker
+    assert history.raise_try(key, 1, NOON) == replace(more, crashes=1)  # another worker
     assert not history.note_try(key, more, replace(more, crashes=-1))
-    assert history.raise_try(key) == replace(more, crashes=2)
+    assert history.raise_try(key, 1, NOON) == replace(more, crashes=2)
+
+
+def test_a_note_without_a_time_is_dated_by_the_next_count(history: Store) -> None:
+    one, two = make(1).key, make(2).key
+    assert history.raise_try(one, 1, NOON) == COUNTED
+    assert history.note_try(two, None, Tries(-1))
+    assert history.raise_try(two, 1, NOON + 1) == Tries(0, died=1, since=NOON + 1)
+    assert history.note_try(two, Tries(0, died=1, since=NOON + 1), Tries(-1, since=NOON + 1))
+    assert history.raise_try(two, 1, NOON + 2) == Tries(0, died=1, since=NOON + 1)
 
 
 def test_a_message_that_is_redriven_starts_anew(history: Store) -> None:
     key = make(1).key
     for _ in range(MOST_CRASHES + 1):
-        history.raise_try(key)
-    assert history.note_try(key, Tries(), Tries(-1, asked=1))
-    assert history.raise_try(key) == Tries(0, asked=1)
+        history.raise_try(key, 1, NOON)
+    assert history.note_try(key, None, Tries(-1, asked=1))
+    assert history.raise_try(key, 1, NOON) == Tries(0, asked=1, died=1, since=NOON)
 
 
 def test_what_an_older_version_has_counted_counts(
@@ -68,8 +85,9 @@ def test_what_an_older_version_has_counted_counts(
     key = make(1).key
     item = {"pk": {"S": key.conversation}, "sk": {"S": "~try"}, "n": {"N": "1"}}
     aws.dynamodb.put_item(TableName=table, Item={**item, "event": {"S": key.sort}})
-    counted = dynamodb_table.raise_try(key)
-    assert counted == Tries(2)
+    assert dynamodb_table.tries(key.conversation) == (key.sort, Tries(1, died=1))
+    counted = dynamodb_table.raise_try(key, 2, NOON)
+    assert counted == Tries(2, died=2, since=NOON)
     assert dynamodb_table.note_try(key, counted, Tries(1, asked=1))
 
 
@@ -196,7 +214,7 @@ def test_erasing_leaves_the_tombstone_and_what_came_after(history: Store) -> Non
         history.put(make(number))
     history.put(make(1, conversation="telegram:421"))
     history.save_profile(CONVERSATION, ConversationProfile(True, "Ada", "de", persona="Poet"))
-    history.raise_try(make(3).key)
+    history.raise_try(make(3).key, 1, NOON)
     for _ in range(2):
         history.erase(make(58).key)
         window = history.read(CONVERSATION, 100)
@@ -213,7 +231,7 @@ def test_erasing_leaves_nothing_else_in_the_table(
     dynamodb_table.save_profile(CONVERSATION, ConversationProfile(True, "Ada", "de"))
     dynamodb_table.save_draft(make(2).key, "half an answer")
     dynamodb_table.note_try(
-        make(2).key, Tries(), Tries(-1, asked=2, heard=(("one", "what was said"),))
+        make(2).key, None, Tries(-1, asked=2, heard=(("one", "what was said"),))
     )
     last = make(3).key
     dynamodb_table.erase(last)
@@ -229,9 +247,10 @@ def test_erasing_leaves_nothing_else_in_the_table(
     dynamodb_table.erase(last)
     assert dynamodb_table.count_today(*day, "2", 1) is Counted.TOO_MANY
     # The deaths of the event that erases must not be forgotten, or it would die for ever.
-    assert [dynamodb_table.raise_try(last) for _ in range(2)] == [Tries(1), Tries(2)]
+    for _ in range(2):
+        dynamodb_table.raise_try(last, 1, NOON)
     dynamodb_table.erase(last)
-    assert dynamodb_table.raise_try(last) == Tries(3)
+    assert dynamodb_table.raise_try(last, 1, NOON) == replace(COUNTED, crashes=3)
 
 
 def test_a_draft_is_there_until_its_turn_is(history: Store) -> None:
@@ -283,7 +302,7 @@ def test_drafts_and_stops_take_no_turns_place(aws: Aws, table: str, dynamodb_tab
     for number in range(20):
         dynamodb_table.put(make(number))
     dynamodb_table.save_profile(CONVERSATION, ConversationProfile(registered=True))
-    dynamodb_table.raise_try(make(20).key)
+    dynamodb_table.raise_try(make(20).key, 1, NOON)
     dynamodb_table.save_draft(make(20).key, "so far")
     put_stop(aws.dynamodb, table, Stop(CONVERSATION, "", 1))
     window = dynamodb_table.read(CONVERSATION, 10)
@@ -294,7 +313,7 @@ def test_drafts_and_stops_take_no_turns_place(aws: Aws, table: str, dynamodb_tab
 def test_the_profile_is_read_though_no_turn_is(aws: Aws, table: str, dynamodb_table: Table) -> None:
     """With HISTORY_TURNS=0. Other items come before the profile."""
     dynamodb_table.save_profile(CONVERSATION, ConversationProfile(registered=True))
-    dynamodb_table.raise_try(make(20).key)
+    dynamodb_table.raise_try(make(20).key, 1, NOON)
     put_stop(aws.dynamodb, table, Stop(CONVERSATION, "", 1))
     assert dynamodb_table.read(CONVERSATION, 0).profile.registered
 

@@ -30,7 +30,7 @@ def test_items_are_small_and_expire(aws: Aws, table: str, dynamodb_table: Table)
     dynamodb_table.put(make(2, links=Links(fresh_start=True)))
     dynamodb_table.put(make(3, links=Links(merged_into="turn#1")))
     dynamodb_table.save_profile(CONVERSATION, ConversationProfile(registered=True))
-    dynamodb_table.raise_try(EMPTY.key)
+    dynamodb_table.raise_try(EMPTY.key, 1, NOON)
     items = aws.dynamodb.scan(TableName=table)["Items"]
     expiry = {"N": str(NOON // 1000 + DAYS * 86400)}
     assert [item["expires_at"] for item in items] == [expiry] * 5
@@ -94,8 +94,11 @@ def test_what_a_step_costs(aws: Aws, dynamodb_table: Table) -> None:
     assert cost(lambda: dynamodb_table.mark_delivered(turn.key, ("1",))) == ["UpdateItem"]
     assert cost(lambda: dynamodb_table.find(turn.key)) == ["GetItem"]
     assert cost(lambda: dynamodb_table.turns_after(CONVERSATION, "", 10)) == ["Query"]
-    assert cost(lambda: dynamodb_table.raise_try(turn.key)) == ["UpdateItem", "UpdateItem"]
-    assert cost(lambda: dynamodb_table.raise_try(turn.key)) == ["UpdateItem"]
+    assert cost(lambda: dynamodb_table.raise_try(turn.key, 1, NOON)) == [
+        "UpdateItem",
+        "UpdateItem",
+    ]
+    assert cost(lambda: dynamodb_table.raise_try(turn.key, 1, NOON)) == ["UpdateItem"]
     after = Tries(1, paid=1, asked=1)
     assert cost(lambda: dynamodb_table.note_try(turn.key, Tries(2), after)) == ["UpdateItem"]
 

@@ -20,7 +20,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from chatbot import __version__
 from chatbot.bootstrap.channels import CHANNELS
-from chatbot.core.limits import DEAD_LETTER_DAYS
+from chatbot.core.limits import DEAD_LETTER_DAYS, VISIBILITY_TIMES
 from chatbot.core.settings import secrets_of
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
@@ -187,7 +187,7 @@ def test_the_queue_hides_a_record_for_six_timeouts(translated: dict[str, Any]) -
                 resources["MessageQueue"]["Properties"]["VisibilityTimeout"],
             )
         )
-        assert visibility == 6 * int(timeout)
+        assert visibility == VISIBILITY_TIMES * int(timeout)
 
 
 @pytest.mark.parametrize("queue", QUEUES)

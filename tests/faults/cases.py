@@ -39,7 +39,13 @@ NOT_HAD = "model not to be had"
 TOO_LONG = "too long"
 PARAMETER = "refused parameter"
 
+# How a conversation ends the worker that it shares with others, whenever it is handled.
+BY_MEMORY = "kills by memory"
+BY_TIME = "kills by time"
+BY_CRASH = "kills by a crash"
+
 DEATHS = (KILLED_BEFORE, KILLED_AFTER, TIME_LIMIT)
+NEIGHBOURLY = (BY_MEMORY, BY_TIME, BY_CRASH)
 _CUT = (REFUSED, CLOSED_BEFORE, CLOSED_AFTER, NO_ANSWER)
 _AWS = (*DEATHS, *_CUT, BROKEN, MALFORMED, THROTTLED)
 _HTTP = (*DEATHS, *_CUT, WAIT, TOO_MANY, BROKEN, MALFORMED)
@@ -69,6 +75,7 @@ DELIVERED = "delivered update"
 DELETION = "deletion"
 HIT = 2
 """Number of the message under test."""
+NEIGHBOUR = "neighbour"
 MERGED = "merged "
 """Prefix of the boundaries of cases in which two messages are answered together."""
 
@@ -76,6 +83,7 @@ FAULTS = (
     *(KILLED_BEFORE, KILLED_AFTER, TIME_LIMIT, REFUSED, CLOSED_BEFORE, CLOSED_AFTER, NO_ANSWER),
     *(WAIT, TOO_MANY, BROKEN, MALFORMED, THROTTLED, CONDITION),
     *(RECEIPT, DENIED, ENTRY, LOST, TWICE, BATCH, SLOW, OUTAGE, BROKEN_OFF, *_SAID),
+    *NEIGHBOURLY,
 )
 # In the order in which a message passes them.
 BOUNDARIES: dict[str, tuple[str, ...]] = {
@@ -111,6 +119,7 @@ BOUNDARIES: dict[str, tuple[str, ...]] = {
     MERGED + FIRST: (KILLED_BEFORE, KILLED_AFTER, CLOSED_AFTER, TOO_MANY, BROKEN),
     MERGED + DELIVERED: (KILLED_BEFORE, KILLED_AFTER, DENIED),
     MERGED + DELETION: (KILLED_BEFORE, BROKEN, RECEIPT, LOST),
+    NEIGHBOUR: NEIGHBOURLY,
 }
 _ON_TELEGRAM = {DRAFT}
 _NOT_ON_WEB = {TYPING, FIRST, PROGRESS, SECOND, POSTED, TAKE_OVER, READ_BACK}
@@ -162,7 +171,7 @@ class Case:
     @property
     def needs_processes(self) -> bool:
         """Whether the case only works with functions in processes."""
-        return self.fault in DEATHS or (
+        return self.fault in (*DEATHS, *NEIGHBOURLY) or (
             # Only a new process reads the secrets right away, or sends what the server refuses.
             self.at in (SECRETS_WEBHOOK, SECRETS_WORKER) or self.fault == PARAMETER
         )

@@ -27,6 +27,7 @@ class Finding:
     most_requests: int = 0  # likewise
     excepted: tuple[str, ...] = ()
     seconds: float = 0
+    late: float = 0  # seconds until the last of the neighbours had its answer
     note: str = ""
     story: str = ""  # of a case that went wrong: its calls, a line each
 

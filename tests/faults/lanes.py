@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,7 +26,8 @@ class Lanes(Poller):
     """A poller that splits batches by conversation, so that a fault hits one conversation only.
 
     `meet` sets how a conversation's next messages are handled; `pair` has the next messages of two
-    conversations share an invocation.
+    conversations share an invocation. `share` has conversations always share what is received of
+    them together, and waits for all of them the first time.
     """
 
     def __init__(self, *arguments: Any) -> None:
@@ -36,6 +37,8 @@ class Lanes(Poller):
         self._state = threading.Condition()
         self._meets: dict[str, Meets] = {}
         self._pairs: dict[str, str] = {}
+        self._shared: dict[str, frozenset[str]] = {}
+        self._awaited: dict[frozenset[str], list[MessageTypeDef]] = {}
         self._together: dict[str, int] = {}
         self._put_back = Counter[str]()
         self._waiting: defaultdict[str, list[MessageTypeDef]] = defaultdict(list)
@@ -56,6 +59,12 @@ class Lanes(Poller):
     def pair(self, one: str, other: str) -> None:
         with self._state:
             self._pairs |= {one: other, other: one}
+
+    def share(self, groups: Collection[str]) -> None:
+        with self._state:
+            together = frozenset(groups)
+            self._shared |= dict.fromkeys(together, together)
+            self._awaited[together] = []
 
     @contextmanager
     def held(self, group: str, count: int) -> Iterator[None]:
@@ -120,9 +129,16 @@ class Lanes(Poller):
 
     def _serve(self, messages: list[MessageTypeDef]) -> None:
         lanes: defaultdict[str, list[MessageTypeDef]] = defaultdict(list)
+        shared: defaultdict[frozenset[str], list[MessageTypeDef]] = defaultdict(list)
         for message in messages:
-            lanes[group_of(message)].append(message)
+            group = group_of(message)
+            if group in self._shared:
+                shared[self._shared[group]].append(message)
+            else:
+                lanes[group].append(message)
         with self._state:
+            for share, members in shared.items():
+                self._serve_share(share, members)
             for group, members in lanes.items():
                 other = self._pairs.get(group)
                 together = members
@@ -134,6 +150,16 @@ class Lanes(Poller):
                     del self._pairs[group], self._pairs[other]
                 self._busy.update({group} | ({other} if other else set()))
                 self._pool.submit(self._run, {group, other or group}, together)
+
+    def _serve_share(self, share: frozenset[str], messages: list[MessageTypeDef]) -> None:
+        messages = [*self._awaited.get(share, ()), *messages]
+        if share in self._awaited and len(messages) < len(share):
+            self._awaited[share] = messages
+            return
+        self._awaited.pop(share, None)
+        groups = set(map(group_of, messages))
+        self._busy.update(groups)
+        self._pool.submit(self._run, groups, messages)
 
     def _run(self, groups: set[str], messages: list[MessageTypeDef]) -> None:
         try:

@@ -13,7 +13,12 @@ from tests.faults import cases
 from tests.faults.answers import SETTINGS
 from tests.faults.cases import Case
 from tests.faults.finding import Finding
-from tests.faults.run import PICTURE_SECONDS, WORKER_SECONDS, run, running
+from tests.faults.run import PICTURE_SECONDS, VISIBILITY, WORKER_SECONDS, run, running
+
+NEIGHBOUR_SECONDS = 20
+"""Timeout of the worker where one conversation kills it: each death costs as much, and a lease."""
+NEIGHBOUR_WORKERS = 12
+"""Workers of which some are frozen at the same time, and all suspects find one."""
 
 ALONE_STACKS = 3
 Told = Callable[[Case, Finding], None]
@@ -27,7 +32,8 @@ def run_all(chosen: Sequence[Case], runtime: Runtime, jobs: int, told: Told) -> 
     outages = [case for case in chosen if case.fault == cases.OUTAGE]
     pictures = [case for case in chosen if case.draws]
     answers = [case for case in chosen if case.at == cases.ANSWER and not case.alone]
-    apart = {*outages, *pictures, *answers}
+    neighbours = [case for case in chosen if case.at == cases.NEIGHBOUR]
+    apart = {*outages, *pictures, *answers, *neighbours}
     others = [case for case in chosen if case not in apart]
     alone = [case for case in others if case.alone]
     shared = [case for case in others if not case.alone]
@@ -44,7 +50,7 @@ def run_all(chosen: Sequence[Case], runtime: Runtime, jobs: int, told: Told) -> 
     for case in alone:
         queue.put(case)
     # Only one stack with functions in this process can run at a time.
-    stacks = ALONE_STACKS + 3 if runtime == "rie" else 1
+    stacks = ALONE_STACKS + 4 if runtime == "rie" else 1
     with ThreadPoolExecutor(stacks) as pool:
         groups = [
             pool.submit(_one_by_one, runtime, queue, tell)
@@ -61,6 +67,8 @@ def run_all(chosen: Sequence[Case], runtime: Runtime, jobs: int, told: Told) -> 
             groups.append(
                 pool.submit(_share, runtime, answers, few, tell, WORKER_SECONDS, **SETTINGS)
             )
+        if neighbours:
+            groups.append(pool.submit(_with_neighbours, runtime, neighbours, tell))
         if pictures:
             mixed = _in_turns(pictures)
             groups.append(
@@ -80,7 +88,7 @@ def _share(
     **settings: str,
 ) -> None:
     """Run cases on one stack, `jobs` at a time; those that must be alone on it come last."""
-    with running(runtime, min(jobs, len(chosen)) + 2, seconds, **settings) as stack:
+    with running(runtime, min(jobs, len(chosen)) + 2, seconds, VISIBILITY, **settings) as stack:
         with ThreadPoolExecutor(jobs) as pool:
             together = [case for case in chosen if not case.alone]
             for done in [pool.submit(_run, case, stack, tell) for case in together]:
@@ -88,6 +96,17 @@ def _share(
         for case in chosen:
             if case.alone:
                 _run(case, stack, tell)
+
+
+def _with_neighbours(runtime: Runtime, chosen: Sequence[Case], tell: Told) -> None:
+    """Run cases on a stack whose queue hides for six times the timeout, as the template's does."""
+    seconds = NEIGHBOUR_SECONDS
+    with (
+        running(runtime, NEIGHBOUR_WORKERS, seconds, visibility=5 * seconds) as stack,
+        ThreadPoolExecutor(3) as pool,
+    ):
+        for done in [pool.submit(_run, case, stack, tell) for case in chosen]:
+            done.result()
 
 
 def _one_by_one(runtime: Runtime, queue: SimpleQueue[Case], tell: Told) -> None:

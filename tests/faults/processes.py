@@ -22,8 +22,13 @@ class Gone(Exception):
 
 
 def kill(environ: WSGIEnvironment) -> None:
-    """Crash the process that makes this request. Raises Gone."""
+    """Kill the process that makes this request, as for want of memory. Raises Gone."""
     _signal(environ, signal.SIGKILL)
+
+
+def crash(environ: WSGIEnvironment) -> None:
+    """Have the process that makes this request die of a fault of its own. Raises Gone."""
+    _signal(environ, signal.SIGSEGV)
 
 
 def freeze(environ: WSGIEnvironment) -> None:

@@ -18,6 +18,8 @@ _STORIES = 4  # printed of one run: after many failures it is the first that tel
 
 def line(number: int, of: int, case: Case, finding: Finding) -> str:
     note = f"  {finding.note}" if finding.note and not finding.good else ""
+    if finding.late:
+        note = f"  strangers answered within {finding.late:.1f} s{note}"
     place = f"{number:3}/{of}"
     return f"{place} {finding.seconds:5.1f}s  {case.name:60} {finding.outcome}{note}"
 
@@ -77,6 +79,7 @@ def write(findings: Findings, runtime: str, path: Path) -> None:
             "most_paid": finding.most_paid,
             "most_requests": finding.most_requests,
             "fired": finding.fired,
+            **({"late": round(finding.late, 1)} if finding.late else {}),
             "outcome": finding.outcome,
         }
         for case in every()

@@ -19,6 +19,7 @@ from tests.faults.bill import Bill, bill_of
 from tests.faults.cases import Case
 from tests.faults.finding import PATIENCE, Finding
 from tests.faults.lanes import Lanes
+from tests.faults.neighbours import run_neighbours
 from tests.faults.plants import Plant
 from tests.faults.talk import MAX_INPUT, Label, Talk
 
@@ -52,9 +53,16 @@ _STARTING = threading.Lock()
 
 @contextmanager
 def running(
-    runtime: Runtime, workers: int, seconds: int = WORKER_SECONDS, **settings: str
+    runtime: Runtime,
+    workers: int,
+    seconds: int = WORKER_SECONDS,
+    visibility: int = VISIBILITY,
+    **settings: str,
 ) -> Iterator[Stack]:
-    """Run a stack with `workers` warm workers, and timeouts so short that a crash costs seconds."""
+    """Run a stack with `workers` warm workers, and timeouts so short that a crash costs seconds.
+
+    `visibility` is by how much the queue's timeout is longer than the worker's, of `seconds`.
+    """
     options = Options(
         runtime=runtime,
         workers=workers,
@@ -72,7 +80,7 @@ def running(
             stack.openai.token_s = TOKEN_SECONDS
             stack.sqs.set_queue_attributes(
                 QueueUrl=stack.queue_url,
-                Attributes={"VisibilityTimeout": str(seconds + VISIBILITY)},
+                Attributes={"VisibilityTimeout": str(seconds + visibility)},
             )
             with ThreadPoolExecutor(workers) as pool:
                 nothing = [{"Records": list[str]()}] * workers
@@ -133,6 +141,8 @@ def run(case: Case, stack: Stack) -> Finding:
     began = time.monotonic()
     if case.at == cases.ANSWER:
         finding = run_answer(case, stack)
+    elif case.at == cases.NEIGHBOUR:
+        finding = run_neighbours(case, stack)
     else:
         finding = _outage(case, stack) if case.fault == cases.OUTAGE else _faulty(case, stack)
     return replace(finding, seconds=time.monotonic() - began)

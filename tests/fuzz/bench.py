@@ -162,7 +162,7 @@ class Bench:
 
     def _deliver(self, conversation: RecordHandler, envelope: Envelope, body: str) -> Outcome:
         now = self._clock()
-        record = Record("id", "receipt", envelope.conversation, 1, now, body)
+        record = Record("id", "receipt", envelope.conversation, 1, now, body, now)
         outcome = conversation.handle(record, now + 60_000, lambda: None)
         if outcome == HandBack(REST_ARRIVES):  # once, as a long text may be the first half of one
             again = replace(record, receive_count=2)

@@ -16,6 +16,8 @@ import pytest
 
 from chatbot.bootstrap import web
 from chatbot.channels.web.session import session_of, set_cookie
+from chatbot.core.ports import now_ms
+from chatbot.core.settings import Settings
 from chatbot.edge.http import Handler
 from tests.fuzz.bench import expect
 from tests.fuzz.cases import PLAIN, SECRETS
@@ -113,7 +115,8 @@ def judge(event: Mapping[str, Any], findings: Findings) -> None:
     policy = headers["content-security-policy"]
     expect(policy.startswith("default-src 'none'"), "every response has a policy")
     name, _, value = event["cookies"][1].partition("=")
-    ours = session_of({name.strip(): value.strip()}, _KEY) == SESSION
+    settings = Settings(web_session_key=_KEY)
+    ours = session_of({name.strip(): value.strip()}, settings, now_ms()) == SESSION
     known = event["cookies"][1] == _RIGHT
     expect(known == ours, "no other cookie is taken for ours")
     if get and path in ("/web/messages", _FILE):

@@ -126,7 +126,7 @@ class Desk:
 
     def _deliver(self, worker: RecordHandler, body: str) -> Outcome:
         now = self.clock()
-        record = Record("id", "receipt", Envelope.from_json(body).conversation, 1, now, body)
+        record = Record("id", "receipt", Envelope.from_json(body).conversation, 1, now, body, now)
         outcome = worker.handle(record, now + 60_000, lambda: None)
         if outcome == HandBack(REST_ARRIVES):  # once, for the rest of an album or of a long text
             again = replace(record, receive_count=2)

@@ -127,6 +127,7 @@ class Deployment:
                     **each["Attributes"],
                     "ApproximateReceiveCount": str(receive_count),
                     "SentTimestamp": str(self.clock[0]),
+                    "ApproximateFirstReceiveTimestamp": str(self.clock[0]),
                 },
                 "eventSource": "aws:sqs",
             }

@@ -21,7 +21,8 @@ SETTINGS = Settings(
 
 
 def attempt_of(clock: FakeClock, seconds: float = 60, receives: int = 1) -> Attempt:
-    record = Record("id", "receipt", "group", receives, clock() - 5000, "{}")
+    now = clock()
+    record = Record("id", "receipt", "group", receives, now - 5000, "{}", now - 2000)
     return Attempt.at(record, Deadline(clock() + round(seconds * 1000), clock), SETTINGS)
 
 
@@ -55,11 +56,11 @@ def test_what_there_is_time_for() -> None:
     assert not attempt_of(clock, 2 * post - 0.001).can_write_again()
 
 
-def test_age_counts_from_the_queue() -> None:
+def test_age_counts_from_the_queue_and_giving_up_from_the_first_receive() -> None:
     clock = FakeClock()
     attempt = attempt_of(clock)
-    clock.advance(895)
-    assert (attempt.age(), attempt.given_up()) == (900, False)
+    clock.advance(898)
+    assert (attempt.age(), attempt.tried_for(), attempt.given_up()) == (903, 900, False)
     clock.advance(0.001)
     assert attempt.given_up()
 

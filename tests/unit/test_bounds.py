@@ -35,7 +35,7 @@ from chatbot.core.message import Envelope
 from chatbot.core.ports import Show
 from chatbot.core.translations import sentences
 from chatbot.core.work import Done, HandBack, Tries
-from tests.fakes import FakeModel
+from tests.fakes import NOON, FakeModel
 from tests.world import CONVERSATION, World
 
 SENTENCES = sentences("en")
@@ -233,7 +233,8 @@ def test_a_delivery_is_noted_before_it_pays_again() -> None:
     server.outcomes = ["broken off", "crash"]
     one = world.envelope("one")
     assert not world.handle(one).deliberate  # type: ignore[union-attr]
-    assert world.history.tries[CONVERSATION] == (one.key.sort, Tries(0, paid=1, asked=1))
+    noted = Tries(0, paid=1, asked=1, died=1, since=NOON)
+    assert world.history.noted[CONVERSATION] == (one.key.sort, noted)
     server.outcomes = ["broken off"] * 9
     assert world.handle(one, receive_count=2) == Done()
     assert server.paid["one"] == MOST_PAID
@@ -245,7 +246,8 @@ def test_a_delivery_is_noted_before_it_requests_more() -> None:
     one = world.envelope("one")
     assert isinstance(world.handle(one), HandBack)
     assert world.history.calls["note_try"] == REQUESTS_AT_ONCE // UNNOTED_REQUESTS
-    assert world.history.tries[CONVERSATION][1] == Tries(-1, asked=REQUESTS_AT_ONCE)
+    noted = Tries(-1, asked=REQUESTS_AT_ONCE, since=NOON)
+    assert world.history.noted[CONVERSATION][1] == noted
 
 
 def test_what_a_merged_prompt_has_paid_counts_for_each_of_its_messages() -> None:
@@ -257,8 +259,29 @@ def test_what_a_merged_prompt_has_paid_counts_for_each_of_its_messages() -> None
     assert world.channel.received == ["answer to one", "answer to two"]
     assert server.paid == {"one": 2, "two": 2}
     # Noted for each before it was paid for again.
-    (event, tries), two = world.history.tries[CONVERSATION], world.history.all(CONVERSATION)[1]
-    assert (event, tries) == (two.key.sort, Tries(0, paid=1, asked=1))
+    (event, tries), two = world.history.noted[CONVERSATION], world.history.all(CONVERSATION)[1]
+    assert (event, tries) == (two.key.sort, Tries(0, paid=1, asked=1, died=1, since=NOON))
+
+
+def test_what_a_merged_prompt_has_paid_counts_where_no_time_is_left_after_it() -> None:
+    world = World()
+    server = Server(world)
+    server.outcomes = ["useless"]
+
+    def take_long(step: str, moment: str) -> None:
+        if (step, moment) == ("mark_delivered", "after"):
+            world.clock.advance(50)
+
+    world.history.fault = take_long
+    _, two = send(world, "one", "two")
+    assert len(world.invoke()) == 1
+    assert world.channel.received == ["answer to one"]
+    assert world.history.noted[CONVERSATION] == (two.key.sort, Tries(-1, paid=1, asked=1))
+    world.history.fault = lambda *_: None
+    server.usual = "crash"
+    live(world)
+    assert world.channel.received[1:] == [SENTENCES["fallback_text"]]
+    assert server.paid["two"] == MOST_PAID
 
 
 def test_a_merged_prompt_is_paid_for_once() -> None:
@@ -276,7 +299,7 @@ def test_a_message_that_was_paid_for_three_times_gets_the_fallback_at_once() -> 
     world = World()
     server = Server(world)
     one = world.envelope("one")
-    world.history.tries[CONVERSATION] = (one.key.sort, Tries(0, paid=2, asked=9))
+    world.history.noted[CONVERSATION] = (one.key.sort, Tries(0, paid=2, asked=9))
     assert world.handle(one, receive_count=9) == Done()
     assert world.channel.received == [SENTENCES["fallback_text"]]
     assert server.requested == {}
@@ -317,7 +340,7 @@ def test_a_recording_is_transcribed_once_while_the_model_is_away() -> None:
     server.transcribe = counted  # type: ignore[method-assign]
     spoken = recording(world, "first words", "second words")
     assert isinstance(world.handle(spoken), HandBack)
-    assert world.history.tries[CONVERSATION][1].heard == (
+    assert world.history.noted[CONVERSATION][1].heard == (
         ("first words", "first words"),
         ("second words", "second words"),
     )
@@ -336,7 +359,7 @@ def test_what_was_heard_is_kept_up_to_a_length() -> None:
     long = "a" * (LONGEST_HEARD - 1)
     spoken = recording(world, long, "bcd")
     assert isinstance(world.handle(spoken), HandBack)
-    kept = world.history.tries[CONVERSATION][1].heard
+    kept = world.history.noted[CONVERSATION][1].heard
     assert kept == ((long, long), ("bcd", "b"))
 
 
@@ -441,7 +464,7 @@ def test_a_recording_is_not_paid_for_again_after_a_crash() -> None:
     studio = Studio(world, "words", usual="crash")
     spoken = recording(world, "words")
     assert not world.handle(spoken).deliberate  # type: ignore[union-attr]
-    assert world.history.tries[CONVERSATION][1].heard == (("words", "words"),)
+    assert world.history.noted[CONVERSATION][1].heard == (("words", "words"),)
     studio.usual = "answers"
     assert world.handle(spoken, receive_count=2) == Done()
     assert world.channel.received == ["answer to words"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from chatbot.core.ports import Show
 from chatbot.core.timeline import ConversationProfile
 from chatbot.core.turn import Origin, State
 from chatbot.core.work import DeadLetter, Done, HandBack, Outcome, Tries
-from tests.fakes import FakeModel
+from tests.fakes import NOON, FakeModel
 from tests.world import CONVERSATION, World
 
 TOGETHER = "You said: one\ntwo\nthree"
@@ -101,7 +102,7 @@ def test_an_unreadable_record_ends_what_is_merged() -> None:
     world = World()
     one, two = envelopes(world, "one", "two")
     poison, first = world.record(two), world.record(one)
-    poison = type(poison)("m", "r", "g", 1, poison.sent_at, "{}")
+    poison = replace(poison, message_id="m", body="{}")
     outcome = world.conversation.handle(first, world.deadline, lambda: None, [poison])
     assert outcome == Done()
 
@@ -154,7 +155,8 @@ def test_a_cut_text_waits_once_for_its_rest() -> None:
     world.clock.advance(REST_ARRIVES)
     assert world.invoke() == []
     assert world.channel.received == ["You said: a long\ntext"]
-    assert world.history.tries[CONVERSATION][1] == Tries(1)
+    # The first delivery was noted, so that it does not count as a crash.
+    assert world.history.noted[CONVERSATION][1].crashes == 0
 
 
 def test_a_cut_text_whose_rest_never_comes_is_answered() -> None:
@@ -176,7 +178,8 @@ def test_the_model_away_hands_all_back_and_counts_no_death() -> None:
     sent = envelopes(world, "one", "two", "three")
     assert handle(world, *sent) == HandBack(1)
     assert handle(world, *sent, receive_count=2) == HandBack(2)
-    assert world.history.tries[CONVERSATION] == (sent[0].key.sort, Tries(-1, asked=2))
+    noted = Tries(-1, asked=2, since=NOON)
+    assert world.history.noted[CONVERSATION] == (sent[0].key.sort, noted)
 
 
 def test_a_message_is_not_dragged_into_a_prompt_that_failed() -> None:
@@ -387,7 +390,10 @@ def test_what_was_merged_in_vain_is_not_merged_again() -> None:
     world.use(Rival(world, sent[0]))
     assert world.invoke() == []
     assert world.channel.received == [f"You said: {text}" for text in ("one", "two", "three")]
-    assert world.history.tries[CONVERSATION] == (sent[2].key.sort, Tries(paid=1, asked=1))
+    assert world.history.noted[CONVERSATION] == (
+        sent[2].key.sort,
+        Tries(paid=1, asked=1, died=1, since=NOON),
+    )
 
 
 def test_another_message_answered_meanwhile_hands_all_back() -> None:

@@ -31,6 +31,7 @@ from chatbot.conversation.answer import Answers
 from chatbot.conversation.batch import Batch
 from chatbot.conversation.delivery import Delivery
 from chatbot.conversation.record import RecordHandler
+from chatbot.conversation.suspects import Suspects
 from chatbot.core.completion import (
     MOST_PAID,
     MOST_REQUESTS,
@@ -122,7 +123,7 @@ class SharedHistory(MemoryHistory):
 
     def __init__(self, shared: MemoryHistory, worker: Stepping) -> None:
         super().__init__(worker.step)
-        self.turns, self.persons, self.tries = shared.turns, shared.persons, shared.tries
+        self.turns, self.persons, self.noted = shared.turns, shared.persons, shared.noted
         # A paused step must not hold the table.
         self._lock = _Unlocked()  # type: ignore[assignment]
 
@@ -471,7 +472,8 @@ class Machine(RuleBasedStateMachine):
             self.clock,
         )
         queue = LeasedQueue(self.queue)
-        batch = Batch(conversation, queue, self.settings, journal, self.clock, _never)
+        suspects = Suspects(history, journal, self.clock)
+        batch = Batch(conversation, suspects, queue, self.settings, journal, self.clock, _never)
         deadline = self.clock() + INVOCATION * 1000
         batch._left = _real_wait(batch._left)  # type: ignore[method-assign, assignment]
 

@@ -36,7 +36,7 @@ class Garbled:
         lambda table: table.read(KEY.conversation, 10),
         lambda table: table.turns_after(KEY.conversation, "", 10),
         lambda table: table.find(KEY),
-        lambda table: table.raise_try(KEY),
+        lambda table: table.raise_try(KEY, 1, 1),
         lambda table: table.note_try(KEY, Tries(1), Tries()),
         lambda table: table.mark_delivered(KEY, ("1",)),
         lambda table: table.abandon(KEY, 0),

@@ -23,6 +23,7 @@ from chatbot.core.timeline import ConversationProfile
 from chatbot.core.translations import sentences
 from chatbot.core.turn import Origin, State
 from chatbot.core.work import DeadLetter, Done, HandBack, Tries
+from tests.fakes import NOON
 from tests.world import CONVERSATION, World
 
 
@@ -71,15 +72,17 @@ def test_an_unavailable_model_returns_the_record_without_counting_the_try() -> N
     hello = world.envelope("Hello")
     assert world.handle(hello) == HandBack(1)
     assert world.handle(hello, receive_count=2) == HandBack(2)
-    assert world.history.tries[CONVERSATION][1] == Tries(-1, asked=2)
+    assert world.history.noted[CONVERSATION][1] == Tries(-1, asked=2, since=NOON)
     assert world.handle(hello, receive_count=3) == Done()
     assert world.channel.received == ["Hi."]
 
 
-def test_too_old_gets_the_fallback_without_the_model() -> None:
+def test_what_was_tried_for_too_long_gets_the_fallback_without_the_model() -> None:
     world = World()
     hello = world.envelope("Hello")
+    world.history.noted[CONVERSATION] = (hello.key.sort, Tries(-1, asked=6, since=NOON))
     age = world.settings.give_up_after + 1
+    world.clock.advance(age)
     assert world.handle(hello, receive_count=7, age=age) == Done()
     assert (world.model.prompts, world.channel.received) == (
         [],
@@ -97,6 +100,25 @@ def test_a_redriven_message_is_old_but_not_given_up() -> None:
     assert world.channel.received == ["Late, but here."]
 
 
+def test_what_waited_long_but_was_not_tried_is_not_given_up() -> None:
+    """The function was throttled, or a neighbour's worker died and others came first."""
+    world = World("Late, but here.")
+    hello = world.envelope("Hello")
+    age = world.settings.give_up_after + 1
+    world.clock.advance(age)
+    assert world.handle(hello, receive_count=4, age=age) == Done()
+    assert world.channel.received == ["Late, but here."]
+
+
+def test_a_redriven_message_is_not_given_up_for_what_was_tried_before() -> None:
+    world = World("Late, but here.")
+    hello = world.envelope("Hello")
+    world.history.noted[CONVERSATION] = (hello.key.sort, Tries(0, since=NOON))
+    world.clock.advance(86400)
+    assert world.handle(hello, receive_count=2, age=60) == Done()
+    assert world.channel.received == ["Late, but here."]
+
+
 def test_three_deaths_get_the_fallback_five_the_dead_letters() -> None:
     world = World(*[RuntimeError("bug")] * 9)
     hello = world.envelope("Hello")
@@ -107,7 +129,7 @@ def test_three_deaths_get_the_fallback_five_the_dead_letters() -> None:
 
     world = World(*[RuntimeError("bug")] * 9)
     hello = world.envelope("Hello")
-    world.history.tries[CONVERSATION] = (hello.key.sort, Tries(4))
+    world.history.noted[CONVERSATION] = (hello.key.sort, Tries(4))
     assert world.handle(hello, receive_count=6) == DeadLetter("died")
     assert world.channel.received == []
 
@@ -125,7 +147,7 @@ def test_a_turn_left_open_in_the_dead_letters_is_posted_by_the_redrive() -> None
     world.channel.outcomes.append(RuntimeError("bug"))
     world.handle(hello)
     world.clock.advance(100)
-    world.history.tries[CONVERSATION] = (hello.key.sort, Tries(4))
+    world.history.noted[CONVERSATION] = (hello.key.sort, Tries(4))
     assert world.handle(hello, receive_count=6) == DeadLetter("died")
     world.handle(following)
     assert world.state(hello) is State.SENDING
@@ -156,7 +178,7 @@ def test_an_answer_is_counted_with_the_time_it_took() -> None:
 def test_a_poison_record_is_a_dead_letter_at_once(body: str) -> None:
     world = World()
     record = world.record(world.envelope("Hello"))
-    poison = type(record)("m", "r", "g", 1, record.sent_at, body)
+    poison = type(record)("m", "r", "g", 1, record.sent_at, body, record.sent_at)
     outcome = world.conversation.handle(poison, world.deadline, lambda: None)
     assert outcome == DeadLetter("malformed")
 
@@ -172,6 +194,7 @@ def test_a_channel_that_is_off_waits_and_then_is_a_dead_letter() -> None:
         1,
         record.sent_at,
         hello.to_json().replace('"telegram"', '"pigeon"'),
+        record.sent_at,
     )
     assert isinstance(world.conversation.handle(elsewhere, world.deadline, lambda: None), HandBack)
     world.clock.advance(world.settings.give_up_after + 1)
@@ -363,7 +386,7 @@ def test_the_last_request_that_is_left_asks_for_nothing_but_the_message() -> Non
     for number in range(20):
         world.handle(world.envelope(f"{number}"))
     longest = world.envelope("the longest")
-    world.history.tries[CONVERSATION] = (longest.key.sort, Tries(-1, asked=5))
+    world.history.noted[CONVERSATION] = (longest.key.sort, Tries(-1, asked=5))
     assert world.handle(longest, receive_count=2) == Done()
     assert [len(prompt) > 2 for prompt in world.model.prompts[20:]] == [True, True, False]
     assert world.channel.received[-1] == "At last."

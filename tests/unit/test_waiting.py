@@ -22,7 +22,7 @@ SENTENCE = say("one_at_a_time", "en")
 
 def record(number: int, place: int, conversation: str = "telegram:7") -> Record:
     body = Envelope("telegram", conversation, f"{number}:message", NOON, {}).to_json()
-    return Record(f"m{number}", "receipt", conversation, 1, NOON, body, place)
+    return Record(f"m{number}", "receipt", conversation, 1, NOON, body, NOON, place)
 
 
 def test_a_dropped_message_is_answered_with_the_sentence_and_without_the_model() -> None:
@@ -100,7 +100,7 @@ def test_messages_without_a_place_cost_nothing() -> None:
 
 def test_a_table_that_is_away_and_a_record_that_cannot_be_read_cost_nothing() -> None:
     room, journal = MemoryRoom(FakeClock()), FakeJournal()
-    odd = Record("m9", "receipt", "telegram:9", 1, NOON, "{", 4)
+    odd = Record("m9", "receipt", "telegram:9", 1, NOON, "{", NOON, 4)
     leave_places([odd], (), room, 5, journal)
     assert not room.calls
     room.take("telegram:7", 5, 5, 60)
@@ -117,6 +117,7 @@ def test_the_place_comes_with_the_record() -> None:
         "attributes": {
             "MessageGroupId": "g",
             "ApproximateReceiveCount": "1",
+            "ApproximateFirstReceiveTimestamp": "8",
             "SentTimestamp": "7",
         },
     }

@@ -24,6 +24,7 @@ from chatbot.conversation.answer import Answers
 from chatbot.conversation.batch import Batch, records_of
 from chatbot.conversation.delivery import Delivery
 from chatbot.conversation.record import RecordHandler
+from chatbot.conversation.suspects import Suspects
 from chatbot.conversation.waiting import leave_places
 from chatbot.core.budget import files_budget
 from chatbot.core.errors import ParametersUnavailable, QueueUnavailable
@@ -119,7 +120,8 @@ class _Worker:
         refused = self._parameters.forget
         delivery = Delivery(history, settings, journal, now_ms, credential_refused=refused)
         handler = RecordHandler(outbounds, history, answers, delivery, settings, journal, now_ms)
-        return Batch(handler, self._queue, settings, journal, now_ms)
+        suspects = Suspects(history, journal, now_ms)
+        return Batch(handler, suspects, self._queue, settings, journal, now_ms)
 
     def _channels(self, settings: Settings, history: Table) -> dict[str, Channel]:
         """Return the channels that have their settings; modules of the others are not imported."""

@@ -47,22 +47,25 @@ class Deadline:
 class Attempt:
     """One delivery of one record to the worker; `deadline` is the end of the invocation.
 
-    `sent_at` is when the queue accepted the record, in milliseconds since the epoch; `recorded` are
-    the platform's ids of all posts that the conversation's turns have recorded. `died` tells
-    that an earlier delivery ended without a note (ledger.py): with its worker, perhaps.
+    `sent_at` is when the queue accepted the record, and `since` when it was first received, or
+    first tried if that is known, in milliseconds since the epoch. `recorded` are the platform's ids
+    of all posts that the conversation's turns have recorded. `died` tells that an earlier delivery
+    ended without a note (ledger.py): with its worker, perhaps.
     """
 
     deadline: Deadline
     settings: Settings
     receive_count: int
     sent_at: int
+    since: int
     recorded: frozenset[str] = frozenset()
     died: bool = False
 
     @classmethod
     def at(cls, record: Record, deadline: Deadline, settings: Settings) -> Attempt:
         """The attempt for this delivery of `record`."""
-        return cls(deadline, settings, record.receive_count, record.sent_at)
+        first = record.first_received_at
+        return cls(deadline, settings, record.receive_count, record.sent_at, first)
 
     @property
     def answer_by(self) -> Deadline:
@@ -86,8 +89,16 @@ class Attempt:
         return self.receive_count < 3 or self.age() < PATIENCE
 
     def given_up(self) -> bool:
-        """Whether the record has waited for longer than GIVE_UP_AFTER."""
-        return self.age() > self.settings.give_up_after
+        """Whether the record has been tried for longer than GIVE_UP_AFTER."""
+        return self.tried_for() > self.settings.give_up_after
+
+    def tried_for(self) -> float:
+        """Seconds since the record was first tried.
+
+        That it waited before, because the function was paused or another conversation had ended its
+        worker, is no reason to give it up.
+        """
+        return (self.deadline.clock() - self.since) / 1000
 
     def age(self) -> float:
         """Seconds since the queue accepted the record."""
@@ -103,14 +114,14 @@ class Attempt:
         )
 
     def requests_allowed(self) -> int:
-        """Requests for this message, over all its deliveries, that its age allows."""
-        share = min(1.0, max(0.0, self.age()) / max(self.settings.give_up_after, 0.001))
+        """Requests for this message, over all its deliveries, that are allowed so far."""
+        share = min(1.0, max(0.0, self.tried_for()) / max(self.settings.give_up_after, 0.001))
         return REQUESTS_AT_ONCE + int((MOST_REQUESTS - REQUESTS_AT_ONCE) * share + _ROUNDING)
 
     def until_allowed(self, requests: int) -> float:
         """Seconds until so many requests are allowed, or until the message is given up."""
         share = (requests - REQUESTS_AT_ONCE) / (MOST_REQUESTS - REQUESTS_AT_ONCE)
-        return max(0.0, min(1.0, share) * self.settings.give_up_after - self.age())
+        return max(0.0, min(1.0, share) * self.settings.give_up_after - self.tried_for())
 
     def new_claim(self) -> Claim:
         """A new claim. It ends when no request of this attempt can be in flight any more."""

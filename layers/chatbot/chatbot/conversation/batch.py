@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from chatbot.conversation.attempt import time_needed
 from chatbot.conversation.record import RecordHandler
+from chatbot.conversation.suspects import Suspects
 from chatbot.core.errors import LeaseLost, QueueUnavailable
 from chatbot.core.ports import Clock, Journal, Queue
 from chatbot.core.settings import Settings
@@ -35,10 +36,12 @@ def end_process() -> NoReturn:
 class Batch:
     """Processes the records of one invocation.
 
-    `end` is called when threads still run at the deadline; it must not return.
+    Conversations run beside each other, but one that may have ended a worker runs alone
+    (`suspects.py`). `end` is called when threads still run at the deadline; it must not return.
     """
 
     handler: RecordHandler
+    suspects: Suspects
     queue: Queue
     settings: Settings
     journal: Journal
@@ -55,10 +58,17 @@ class Batch:
             groups.setdefault(record.group, []).append(record)
         with ThreadPoolExecutor(_MOST_GROUPS + 1, thread_name_prefix="group") as pool:
             lease = pool.submit(self._take_lease, records, deadline)
-            working = {
-                pool.submit(self._run_group, group, members, deadline, lease): members
-                for group, members in groups.items()
-            }
+            choice = self.suspects.choose(groups, self._left(deadline), self._beyond, pool)
+            # Back to the queue before anything that runs can end the worker: another one may take
+            # them at once.
+            waiting = [record for group in choice.wait for record in groups[group]]
+            if waiting:
+                self._return_to_queue(waiting, HandBack(0), lease)
+            working = dict[Future[Sequence[Record]], Sequence[Record]]()
+            for group, known in choice.run.items():
+                members = groups[group]
+                task = pool.submit(self._run_group, group, members, deadline, lease, known)
+                working[task] = members
             pending = set(working)
             while pending:
                 finished, pending = wait(
@@ -75,7 +85,7 @@ class Batch:
                     for future in finished:
                         self._delete_done(working[future], future.result())
         unfinished = [record for future in working for record in future.result()]
-        return [record.message_id for record in unfinished]
+        return [record.message_id for record in (*waiting, *unfinished)]
 
     def _take_lease(self, records: Sequence[Record], deadline: int) -> set[str]:
         """Hide the records until the last possible claim has ended.
@@ -83,7 +93,7 @@ class Batch:
         After a crash they are delivered again then, and not only after the queue's own visibility
         timeout. Returns the message ids whose receipt was refused.
         """
-        seconds = self._left(deadline) + self.settings.settle + LEASE_SLACK
+        seconds = self._left(deadline) + self._beyond
         try:
             return self.queue.hide(records, seconds)
         except QueueUnavailable:
@@ -92,7 +102,12 @@ class Batch:
             return set()
 
     def _run_group(
-        self, group: str, records: Sequence[Record], deadline: int, lease: Future[set[str]]
+        self,
+        group: str,
+        records: Sequence[Record],
+        deadline: int,
+        lease: Future[set[str]],
+        known: Tries,
     ) -> Sequence[Record]:
         """Process a group; returns the tail of `records` that is to be delivered again."""
         ids = {record.message_id for record in records}
@@ -104,9 +119,10 @@ class Batch:
         rest, apart = records, dict[str, Tries]()
         while rest:
             if self._left(deadline) < time_needed(self.settings):
+                self.suspects.untried(rest[0], known, apart.get(rest[0].message_id, Tries()))
                 return self._return_to_queue(rest, HandBack(0), lease)
             try:
-                outcome = self.handler.handle(rest[0], deadline, confirm, rest[1:], apart)
+                outcome = self.handler.handle(rest[0], deadline, confirm, rest[1:], apart, known)
             except LeaseLost:
                 self.journal.warning("lease_lost", group=group, records=len(rest))
                 return rest
@@ -118,13 +134,18 @@ class Batch:
         return ()
 
     def _move_to_dead_letters(self, record: Record, outcome: DeadLetter) -> Done | HandBack:
-        """Copy the record to the dead-letter queue; the original is deleted as processed."""
+        """Move the record to the dead-letter queue.
+
+        The original is deleted at once: if the next one ended the worker, this one would come again
+        and be counted anew.
+        """
         try:
             self.queue.dead_letter(record)
         except QueueUnavailable:
             return HandBack(self.settings.retry_delay_max)
         self.journal.count("DeadLettered", channel="worker")
         self.journal.warning("dead_letter", reason=outcome.reason, message_id=record.message_id)
+        self._delete_done([record], ())
         return Done()
 
     def _return_to_queue(
@@ -150,6 +171,11 @@ class Batch:
     def _left(self, deadline: int) -> float:
         return (deadline - self.clock()) / 1000
 
+    @property
+    def _beyond(self) -> float:
+        """Seconds for which records stay hidden after the end of the invocation."""
+        return self.settings.settle + LEASE_SLACK
+
 
 def records_of(event: Mapping[str, Any]) -> list[Record]:
     """Parse the records of an SQS event (AWS Lambda guide, “Using Lambda with Amazon SQS”)."""
@@ -162,6 +188,7 @@ def records_of(event: Mapping[str, Any]) -> list[Record]:
             sent_at=int(item["attributes"]["SentTimestamp"]),
             body=item["body"],
             place=int(item.get("messageAttributes", {}).get(PLACE, {}).get("stringValue", 0)),
+            first_received_at=int(item["attributes"]["ApproximateFirstReceiveTimestamp"]),
         )
         for item in event["Records"]
     ]

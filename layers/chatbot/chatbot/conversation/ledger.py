@@ -9,6 +9,9 @@ table refuses every note.
 
 What a recording has cost is noted as soon as it is transcribed, together with its words, and is
 then not counted: it is paid for PAID_FOR_A_RECORDING times at most, beside the answer.
+
+The same notes say whether a worker died with the message (`suspects.py`): from the second delivery
+on, one is counted as a death before it acts, and no more when it ends on purpose.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from chatbot.conversation.attempt import REQUESTS_AT_ONCE, Attempt
+from chatbot.conversation.suspects import NOTHING, note_untried
 from chatbot.core.completion import (
     MOST_PAID,
     MOST_REQUESTS,
@@ -32,19 +36,24 @@ from chatbot.core.work import Tries
 
 LONGEST_HEARD = 20_000
 """Characters of transcripts that are kept for the next delivery."""
-NOTHING = Tries()
 
 
 class Ledger:
     """The account of one delivery of one message.
 
-    `spent` is what a prompt of this invocation, merged from this message and others, has requested
-    for it before. `spending` and `heard` (the transcripts of its recordings, by their sources) are
-    filled while the message is answered.
+    `known` is what was known of its group before this delivery. `spent` is what a prompt of this
+    invocation, merged from this message and others, has requested for it before. `spending` and
+    `heard` (the transcripts of its recordings, by their sources) are filled while the message is
+    answered.
     """
 
     def __init__(
-        self, history: CrashCounter, journal: Journal, attempt: Attempt, spent: Tries = NOTHING
+        self,
+        history: CrashCounter,
+        journal: Journal,
+        attempt: Attempt,
+        spent: Tries = NOTHING,
+        known: Tries = NOTHING,
     ) -> None:
         self.spending = Spending()
         self.heard: dict[str, str] = {}
@@ -52,8 +61,17 @@ class Ledger:
         self._journal = journal
         self._attempt = attempt
         self._spent = spent
-        self._earlier = self._stored = NOTHING
+        self._known = known
+        # With a record that is received for the first time, no worker has died.
+        self._died = known.died if attempt.receive_count > 1 else 0
+        self._earlier = NOTHING
+        self._stored: Tries | None = None
         self._key: TurnKey | None = None
+
+    @property
+    def attempt(self) -> Attempt:
+        """The attempt, with what is noted: when the message was first tried, whether it died."""
+        return self._attempt
 
     @property
     def crashes(self) -> int:
@@ -77,11 +95,18 @@ class Ledger:
         """
         self._key = key
         if self._attempt.receive_count > 1:
-            tries = self._history.raise_try(key)
+            # One that waited behind another was tried since that was.
+            since = self._known.since or self._attempt.deadline.clock()
+            tries = self._history.raise_try(key, self._died + 1, since)
             if tries is None and gets_turn():
-                tries = self._history.raise_try(key, replace_later=True)
-            self._earlier = self._stored = tries or NOTHING
+                tries = self._history.raise_try(key, self._died + 1, since, replace_later=True)
+            self._stored = tries
+            self._earlier = tries or NOTHING
         earlier = self._earlier
+        # A `since` before the first receive is of an event that was redriven, or of another one,
+        # kept by a version that did not know it.
+        since = max(self._attempt.since, earlier.since)
+        self._attempt = replace(self._attempt, since=since, died=earlier.crashes > 0)
         self.heard = dict(earlier.heard)
         self.spending = Spending(
             min(
@@ -126,15 +151,15 @@ class Ledger:
         return wait
 
     def close(self) -> None:
-        """Note that this delivery ends on purpose: the record returns to the queue.
-
-        A first delivery that has requested nothing is not noted.
-        """
-        noted = self._so_far()
-        if self._key is None or noted == NOTHING:
+        """Note that this delivery ends on purpose: the record returns to the queue."""
+        if self._key is None:
+            return
+        if self._stored is None and self._attempt.receive_count > 1:  # it could not be counted
+            count = self._attempt.receive_count
+            note_untried(self._history, self._journal, self._key, count, self._known, self._spent)
             return
         try:
-            after = replace(noted, crashes=self.crashes - 1)
+            after = replace(self._so_far(), crashes=self.crashes - 1, died=self._died)
             self._history.note_try(self._key, self._stored, after)
         except HistoryUnavailable:
             self._journal.warning("try_not_noted", event_id=self._key.event_id)
@@ -160,4 +185,6 @@ class Ledger:
             earlier.paid + self.spending.paid,
             earlier.asked + self.spending.requests,
             tuple(heard),
+            self._died + 1,
+            self._attempt.since,
         )

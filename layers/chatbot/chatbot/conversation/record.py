@@ -28,6 +28,7 @@ from chatbot.conversation.ledger import Ledger
 from chatbot.conversation.merged import Apart, MergedAnswers
 from chatbot.conversation.moved import go_on
 from chatbot.conversation.ratings import keep_rating
+from chatbot.conversation.suspects import NOTHING
 from chatbot.core.errors import (
     LeaseLost,
     Malformed,
@@ -104,12 +105,14 @@ class RecordHandler:
         confirm: Confirm,
         waiting: Sequence[Record] = (),
         apart: Apart | None = None,
+        known: Tries = NOTHING,
     ) -> Outcome:
         """Process one record, perhaps merged with the first of those `waiting` behind it.
 
         `deadline` is the end of the invocation in milliseconds since the epoch. Before anything
         takes effect, `confirm` waits for the lease. `apart` is shared by the records of a group and
-        an invocation. Raises LeaseLost, and nothing else.
+        an invocation. `known` is what is known of the group (`suspects.py`). Raises LeaseLost, and
+        nothing else.
         """
         apart = {} if apart is None else apart
         attempt = Attempt.at(record, Deadline(deadline, self._clock), self._settings)
@@ -123,7 +126,7 @@ class RecordHandler:
             return DeadLetter("channel_off") if attempt.given_up() else attempt.hand_back()
         key = envelope.key
         spent = apart.get(record.message_id, Tries())
-        ledger = Ledger(self._history, self._journal, attempt, spent)
+        ledger = Ledger(self._history, self._journal, attempt, spent, known)
         try:
             timeline, turn = self._read_timeline(key)
             confirm()
@@ -135,8 +138,7 @@ class RecordHandler:
             )
             if dead_letter := self._dead_letter(key, turn, attempt, ledger.crashes):
                 return dead_letter
-            attempt = replace(attempt, died=ledger.crashes > 0)
-            attempt = replace(attempt, recorded=timeline.posted_ids())
+            attempt = replace(ledger.attempt, recorded=timeline.posted_ids())
             if turn is not None:
                 self._settle_earlier_turns(key, timeline)
                 outcome = self._delivery.resume(turn, channel, attempt)

@@ -28,8 +28,23 @@ DOOR_RETRY_S = 5
 PLACES_STALE_S = 120
 """Seconds beyond GIVE_UP_AFTER without any change after which the count of those waiting restarts.
 
-By then every message was answered or given up, but the worker that did it may have died before it
-said so, or the message may not have reached the queue.
+By then every message was answered or given up, unless the function was paused; but the worker that
+did it may have died before it said so, or the message may not have reached the queue.
+"""
+
+# Conversations that share a worker
+
+SUSPECT_TURNS = 4
+"""Deliveries after which it is a suspect's turn to run, even if innocent conversations wait for it.
+
+Otherwise innocent ones come first, so that with every worker busy a suspect might never run.
+"""
+VISIBILITY_TIMES = 6
+"""The queue's visibility timeout as a multiple of the worker's timeout (template.yaml)."""
+LEASES_DIFFER = 5.0
+"""Seconds by which an earlier worker's lease may have been shorter than one that is taken now.
+
+It may have read its settings first, the queue's clock may differ, and times are rounded.
 """
 
 CROWDED_REMEMBERED = 10_000

@@ -241,18 +241,24 @@ class TurnWrites(Turns, Protocol):
 class CrashCounter(Protocol):
     """Keeps what the deliveries of a conversation's latest event have cost (`work.Tries`)."""
 
-    def raise_try(self, key: TurnKey, *, replace_later: bool = False) -> Tries | None:
+    def tries(self, conversation: str) -> tuple[str, Tries]:
+        """What is stored, and the sort key of the event for which it is; "" if there is none."""
+
+    def raise_try(
+        self, key: TurnKey, died: int, since: int, *, replace_later: bool = False
+    ) -> Tries | None:
         """Count one more delivery of this event, before it is processed; returns what is stored.
 
-        What remains counted are the deliveries that never came to `note_try`: crashes. It replaces
-        what is stored for an earlier event. For a later one, only with `replace_later`: else
-        nothing is counted, and None returned.
+        What remains counted are the deliveries that never came to `note_try`: crashes. `died` is
+        stored as it is, `since` unless the event has one. It replaces what is stored for an earlier
+        event. For a later one, only with `replace_later`: else nothing is counted, and None
+        returned.
         """
 
-    def note_try(self, key: TurnKey, before: Tries, after: Tries) -> bool:
+    def note_try(self, key: TurnKey, before: Tries | None, after: Tries) -> bool:
         """Store `after` in place of `before`, which this delivery has read or stored.
 
-        With a `before` of `Tries()` nothing may be stored for the event yet, nor for a later one,
+        With a `before` of None nothing may be stored for the event yet, nor for a later one,
         except what remains of one that was moved to the dead-letter queue and is redriven: it
         starts anew. Returns False, and stores nothing, when another delivery has changed it.
         Repeated, it does no harm.

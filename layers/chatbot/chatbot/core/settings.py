@@ -215,7 +215,9 @@ class Settings:
     settle: Seconds = _setting(20, "Longest time a request can be in flight, plus clock skew")
     post_timeout: Seconds = _setting(10, "Longest wait for a platform's response to a post")
     give_up_after: Seconds = _setting(
-        900, "Age at which a message that cannot be answered gets the fallback text"
+        900,
+        "Time after its first receive at which a message that cannot be answered gets the "
+        "fallback text",
     )
     retry_delay: Seconds = _setting(1, "First pause before a message is tried again")
     retry_delay_max: Seconds = _setting(30, "Longest such pause; it doubles up to here")

@@ -16,8 +16,9 @@ PLACE = "place"
 class Record:
     """One SQS message as the worker received it.
 
-    `receipt` is the receipt handle, `group` the message group, `sent_at` the time at which the
-    queue accepted it, in milliseconds since the epoch. `place` is 0 where it was not counted.
+    `receipt` is the receipt handle, `group` the message group. `sent_at` is when the queue accepted
+    it, `first_received_at` when it was first received, in milliseconds since the epoch. `place` is
+    0 where it was not counted.
     """
 
     message_id: str
@@ -26,6 +27,7 @@ class Record:
     receive_count: int
     sent_at: int
     body: str
+    first_received_at: int
     place: int = 0
 
 
@@ -37,12 +39,18 @@ class Tries:
     the table refused. The others have noted what they requested of the model (`asked`), how often
     it was paid (`paid`), and the event's recordings that were transcribed (`heard`): the source and
     the transcript of each.
+
+    In `died` of the deliveries their worker died, as far as is known. One is counted from before it
+    acts until it ends on purpose. `since` is when the event was first counted, or first returned to
+    the queue after it was tried, in milliseconds since the epoch; 0 if neither.
     """
 
     crashes: int = 0
     paid: int = 0
     asked: int = 0
     heard: tuple[tuple[str, str], ...] = ()
+    died: int = 0
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from chatbot.core.work import MOST_CRASHES, Tries
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chatbot.adapters.dynamodb.codec import Plain
+    from chatbot.adapters.dynamodb.codec import Item, Plain
 
 PROFILE = "~state"
 """Sort key of the profile."""
@@ -71,34 +71,44 @@ class StateItems:
         names = {"#n": "name", "#l": "language", "#m": "mode"}
         self._client.update(TurnKey(conversation, PROFILE), update, values, names=names)
 
-    def raise_try(self, key: TurnKey, *, replace_later: bool = False) -> Tries | None:
+    def tries(self, conversation: str) -> tuple[str, Tries]:
+        """Read what the deliveries of the latest event have cost (ports.CrashCounter)."""
+        item = self._client.get(TurnKey(conversation, TRIES))
+        return codec.text(item, "event"), _tries(item)
+
+    def raise_try(
+        self, key: TurnKey, died: int, since: int, *, replace_later: bool = False
+    ) -> Tries | None:
         """Count a delivery of the event, and replace the item of another event.
 
         See ports.CrashCounter.
         """
         tries = TurnKey(key.conversation, TRIES)
-        values: dict[str, Plain] = {":one": 1, ":expiry": self._expiry(), ":event": key.sort}
+        values: dict[str, Plain] = {
+            ":one": 1,
+            ":died": died,
+            ":since": since,
+            ":expiry": self._expiry(),
+            ":event": key.sort,
+        }
+        always = "died = :died, expires_at = :expiry"
         try:
-            update = "SET n = n + :one, expires_at = :expiry"
+            update = f"SET n = n + :one, since = if_not_exists(since, :since), {always}"
             item = self._client.update(tries, update, values, "event = :event")
         except ConditionFailed:
-            update = "SET n = :one, expires_at = :expiry, event = :event REMOVE paid, asked, heard"
+            update = f"SET n = :one, since = :since, event = :event, {always} "
+            update += "REMOVE paid, asked, heard"
             earlier = "" if replace_later else "attribute_not_exists(event) OR event < :event"
             try:
                 item = self._client.update(tries, update, values, earlier)
             except ConditionFailed:
                 return None
-        return Tries(
-            codec.number(item, "n"),
-            codec.number(item, "paid"),
-            codec.number(item, "asked"),
-            codec.pairs(item, "heard"),
-        )
+        return _tries(item)
 
-    def note_try(self, key: TurnKey, before: Tries, after: Tries) -> bool:
+    def note_try(self, key: TurnKey, before: Tries | None, after: Tries) -> bool:
         """Note what the deliveries of the event have cost (ports.CrashCounter).
 
-        Not conditional on `paid` and `heard`: neither changes without `n` or `asked`.
+        Not conditional on the others: none of them changes without `n` or `asked`.
         """
         values: dict[str, Plain] = {
             ":expiry": self._expiry(),
@@ -107,12 +117,13 @@ class StateItems:
             ":paid": after.paid,
             ":asked": after.asked,
             ":heard": [half for pair in after.heard for half in pair],
+            ":died": after.died,
         }
         # A later event's item stays: the group has gone on without this delivery.
         unchanged = (
             "attribute_not_exists(event) OR event < :event OR (event = :event AND n > :most)"
         )
-        if before == Tries():
+        if before is None:
             values[":most"] = MOST_CRASHES
         else:
             unchanged = "event = :event AND n = :crashes AND "
@@ -125,8 +136,13 @@ class StateItems:
                 values[":none"] = 0
         update = (
             "SET n = :n, event = :event, expires_at = :expiry, "
-            "paid = :paid, asked = :asked, heard = :heard"
+            "paid = :paid, asked = :asked, heard = :heard, died = :died"
         )
+        if after.since:
+            update += ", since = :since"
+            values[":since"] = after.since
+        else:  # `raise_try` sets it
+            update += " REMOVE since"
         try:
             self._client.update(TurnKey(key.conversation, TRIES), update, values, unchanged)
         except ConditionFailed:
@@ -193,6 +209,19 @@ class StateItems:
 
     def _expiry(self) -> int:
         return self._clock() // 1000 + self._retention
+
+
+def _tries(item: Item) -> Tries:
+    # Versions before 0.10 have counted only what `n` counts: deliveries without a note.
+    died = codec.number(item, "died" if "died" in item else "n")
+    return Tries(
+        codec.number(item, "n"),
+        codec.number(item, "paid"),
+        codec.number(item, "asked"),
+        codec.pairs(item, "heard"),
+        max(0, died),
+        codec.number(item, "since"),
+    )
 
 
 def put_stop(client: DynamoDBClient, table_name: str, stop: Stop) -> None:
