@@ -75,6 +75,9 @@ class _Client:
     def get_item(self, **_: object) -> dict[str, object]:
         return {"ConsumedCapacity": {}}
 
+    def update_item(self, **_: object) -> dict[str, dict[str, dict[str, str]]]:
+        return {"Attributes": {"n": {"N": "1"}}}
+
     def head_object(self, **_: object) -> dict[str, object]:
         return {}
 

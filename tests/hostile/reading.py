@@ -11,7 +11,6 @@ from typing import Any
 
 from chatbot.adapters.dynamodb.fitting import fitted
 from chatbot.channels.web.inbound import conversation_of
-from chatbot.channels.web.session import set_cookie
 from chatbot.core.completion import Completion
 from chatbot.core.key import TurnKey
 from chatbot.core.limits import READING_BYTES
@@ -25,10 +24,8 @@ from tests.hostile import answers
 from tests.hostile.findings import Findings
 from tests.hostile.requests import NOW
 
-KEY = "hostile-web-session-key-0123456789"
 SESSION = "A" * 22
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-_NAME, _, _COOKIE = set_cookie(SESSION, KEY, secure=True).partition(";")[0].partition("=")
 
 
 def judge(
@@ -81,9 +78,9 @@ def _stored(number: int, given: Mapping[str, Any]) -> Turn:
 
 
 def _read(history: MemoryHistory, query: Mapping[str, str], findings: Findings) -> dict[str, Any]:
-    request = Request("GET", "/web/messages", query=query, cookies={_NAME: _COOKIE})
+    request = Request("GET", "/web/messages", query=query)
     begun = time.thread_time()
-    response = messages(request, KEY, history)
+    response = messages(request, SESSION, history)
     seconds, size = time.thread_time() - begun, len(response.body.encode())
     page: dict[str, Any] = json.loads(response.body)
     findings.measure("seconds of a reading", seconds, f"{size} bytes")
