@@ -27,8 +27,11 @@ _COOKIE = re.compile(r"(?P<id>[A-Za-z0-9_-]{22})(?:\.(?P<day>[1-9][0-9]{0,6}))?\
 
 
 @dataclass(frozen=True, slots=True)
-class _Proof:
-    """A cookie that bears our signature. `day` of its last use counts from 1970, None: unknown."""
+class _Use:
+    """What a cookie with our signature says: its session, its name, and the day of its last use.
+
+    `day` counts from 1970; None is unknown.
+    """
 
     session: str
     day: int | None
@@ -46,11 +49,11 @@ def session_of(cookies: Mapping[str, str], settings: Settings, now: int) -> str 
     It has ended when it was not used for RETENTION_DAYS: its turns are gone, and a copy of the
     cookie that somebody has kept opens nothing. A cookie of before 0.10 says no day, and is taken.
     """
-    proof = _proof_of(cookies, settings.web_session_key)
+    use = _use_in(cookies, settings.web_session_key)
     oldest = now // _A_DAY - settings.retention_days
-    if proof is None or (proof.day is not None and proof.day < oldest):
+    if use is None or (use.day is not None and use.day < oldest):
         return None
-    return proof.session
+    return use.session
 
 
 def cookie_to_set(
@@ -63,8 +66,8 @@ def cookie_to_set(
     """
     key = settings.web_session_key
     session = session_of(cookies, settings, now)
-    proof = _Proof(session or "", now // _A_DAY, _name(COOKIE, secure))
-    if session and _proof_of(cookies, key) == proof:
+    last = _use_in(cookies, key)
+    if session and last == _Use(session, now // _A_DAY, _name(COOKIE, secure)):
         return None
     return set_cookie(session or new_session(), key, secure=secure, now=now)
 
@@ -76,8 +79,8 @@ def set_cookie(session: str, key: str, *, secure: bool, now: int | None = None) 
     and the page would replace the conversation by a new one.
     """
     day = (now_ms() if now is None else now) // _A_DAY
-    proof = _Proof(session, day, _name(COOKIE, secure))
-    return _cookie(proof.name, f"{session}.{day}.{_signature_of(proof, key)}", secure)
+    use = _Use(session, day, _name(COOKIE, secure))
+    return _cookie(use.name, f"{session}.{day}.{_signature_of(use, key)}", secure)
 
 
 def is_open(cookies: Mapping[str, str], settings: Settings) -> bool:
@@ -111,21 +114,21 @@ def address_hash(address: str, key: str) -> str:
     return _signature(address, key, "address")[:32]
 
 
-def _proof_of(cookies: Mapping[str, str], key: str) -> _Proof | None:
-    """What the browser's cookie proves. Where it has one with the prefix, no other counts."""
+def _use_in(cookies: Mapping[str, str], key: str) -> _Use | None:
+    """What the browser's signed cookie says. Where it has one with the prefix, no other counts."""
     name = HOST + COOKIE if HOST + COOKIE in cookies else COOKIE
     found = _COOKIE.fullmatch(cookies.get(name, ""))
     if not key or not found:
         return None
-    proof = _Proof(found["id"], int(found["day"]) if found["day"] else None, name)
-    return proof if _equal(found["signature"], _signature_of(proof, key)) else None
+    use = _Use(found["id"], int(found["day"]) if found["day"] else None, name)
+    return use if _equal(found["signature"], _signature_of(use, key)) else None
 
 
-def _signature_of(proof: _Proof, key: str) -> str:
+def _signature_of(use: _Use, key: str) -> str:
     """It holds for one name: what was signed for http says nothing on https."""
-    if proof.day is None:
-        return _signature(proof.session, key)
-    return _signature(f"{proof.session}.{proof.day}", key, proof.name)
+    if use.day is None:
+        return _signature(use.session, key)
+    return _signature(f"{use.session}.{use.day}", key, use.name)
 
 
 def _name(name: str, secure: bool) -> str:
