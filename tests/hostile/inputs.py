@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from tests.hostile import answers, doors, gets, growth, reading, requests, splitting, texts
@@ -37,14 +38,21 @@ def _place(number: int) -> tuple[str, int]:
     raise AssertionError("the shares are a thousand")
 
 
+def _kind(kinds: Sequence[str], turn: int) -> tuple[str, int]:
+    """The kind of a station's input, and how many inputs of the kind it had before."""
+    rounds, place = divmod(turn, len(kinds))
+    kind = kinds[place]
+    return kind, rounds * kinds.count(kind) + kinds[:place].count(kind)
+
+
 def _answer(rng: random.Random, turn: int) -> tuple[str, dict[str, Any]]:
-    kind = _ANSWER_KINDS[turn % len(_ANSWER_KINDS)]
+    kind, count = _kind(_ANSWER_KINDS, turn)
     size = rng.choice((8, 60, 60, 60, 200, 200, 200, 200, 500, 1_000))
     if turn % 97 == 0:
         size = rng.choice((4_000, 8_000))
     elif turn % 997 == 0:
         size = 70_000  # is cut at LONGEST_ANSWER
-    text = texts.KINDS[kind](rng, size, turn // len(_ANSWER_KINDS))
+    text = texts.KINDS[kind](rng, size, count)
     return kind, {"text": text, "plain": rng.random() < 0.02}
 
 
@@ -57,8 +65,7 @@ def _split(rng: random.Random, turn: int) -> tuple[str, dict[str, Any]]:
 
 
 def _door(rng: random.Random, turn: int) -> tuple[str, dict[str, Any]]:
-    kind = _DOOR_KINDS[turn % len(_DOOR_KINDS)]
-    count = turn // len(_DOOR_KINDS)
+    kind, count = _kind(_DOOR_KINDS, turn)
     if kind == "large" and count % _RARE:
         kind = "misshapen"
     return kind, requests.request(rng, kind, count)
@@ -90,11 +97,11 @@ def _get(rng: random.Random, turn: int) -> tuple[str, dict[str, Any]]:
 
 def _time(rng: random.Random, turn: int) -> tuple[str, dict[str, Any]]:
     """A text in three lengths: made so long, or repeated."""
-    kind = _ANSWER_KINDS[turn % len(_ANSWER_KINDS)]
+    kind, again = _kind(_ANSWER_KINDS, turn)
     forms, size = list(growth.SLOW_FORMS), rng.choice((1_000,) * 14 + (3_000,) * 5 + (12_000,))
     if rng.random() < 0.4:
         forms, size = list(growth.QUICK_FORMS), rng.choice((10_000, 50_000))
-    seed, again = rng.random(), turn // len(_ANSWER_KINDS)
+    seed = rng.random()
     if kind in ("prose", "mixed") or rng.random() < 0.5:
         text = texts.KINDS[kind](random.Random(seed), size, again)
         made = [text * times for times in (1, 2, 4)]

@@ -50,11 +50,9 @@ _NUMBERS = (
 
 
 def odd_fields(rng: random.Random, turn: int) -> tuple[str, bytes]:
-    """Every value in every field of every body, in turn."""
-    place = turn * _STEP % (len(_fields()) * len(_VALUES))
-    body, path = _fields()[place % len(_fields())]
-    data = oddities.changed(body.data, path, _VALUES[place // len(_fields())])
-    return body.path, _written(data)
+    """Every field of every body in turn, with a value of another type or size."""
+    body, path = _fields()[turn * _STEP % len(_fields())]
+    return body.path, _written(oddities.changed(body.data, path, rng.choice(_VALUES)))
 
 
 @cache

@@ -52,6 +52,8 @@ def test_every_kind_has_its_share() -> None:
     stations = [each.station for each in made]
     assert {name: stations.count(name) for name in inputs.STATIONS} == inputs.STATIONS
     assert {each.kind for each in made if each.station == "answer"} == set(texts.KINDS)
+    kinds = [inputs._kind(("a", "b", "a"), turn) for turn in range(6)]
+    assert kinds == [("a", 0), ("b", 0), ("a", 1), ("a", 2), ("b", 1), ("a", 3)]
     pairs = {texts.pairs(None, 60, turn) for turn in range(len(PAIRS) * SHAPES)}  # type: ignore[arg-type]
     assert len(pairs) > len(PAIRS) * SHAPES * 0.9  # some shapes of some pairs are the same text
 
