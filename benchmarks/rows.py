@@ -26,8 +26,8 @@ TARGETS = {
     "answer_overhead": 0.35,
     "page_weight": 1.0,
     "burst": 2.0,
-    "throttled_burst": 1.25,
-    "burst_after_outage": 1.25,
+    "throttled_burst": 2.0,
+    "burst_after_outage": 2.0,
     "memory": 1.2,
 }
 """The highest ratio allowed for each row, in the order of the table."""
