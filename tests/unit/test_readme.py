@@ -18,7 +18,9 @@ PACKAGE = ROOT / "layers" / "chatbot" / "chatbot"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
-NOT_IN_A_CLONE = {".aws-sam/build", ".env", "conversation.json", "faults-report.json"}
+NOT_IN_A_CLONE = {
+    *(".aws-sam/build", ".env", "conversation.json", "faults-report.json", "hostile-inputs/"),
+}
 """Files that a command, a person or the bot writes."""
 _FOLDERS = r"(?:benchmarks|docs|events|functions|layers|local|ops|requirements|scripts|tests|types)"
 _FILE = re.compile(
