@@ -53,7 +53,7 @@ CROWDED_REMEMBERED = 10_000
 # At the door: access codes that are guessed
 
 GUESSES_FREE = 2
-"""Wrong access codes from one address without a pause: people mistype."""
+"""Wrong access codes from one address without a pause: people mistype. One more is looked at."""
 GUESS_PAUSE_MOST_S = 900
 """Seconds of the longest pause, which begins at 2 and doubles with each wrong code.
 
