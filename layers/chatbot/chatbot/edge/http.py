@@ -92,6 +92,11 @@ class Request:
         """Scheme of the client's URL; http without the header, which the HTTP API always sends."""
         return self.headers.get("x-forwarded-proto", "http").lower()
 
+    @property
+    def secure(self) -> bool:
+        """Whether the client's URL is one of https."""
+        return self.scheme == "https"
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
