@@ -60,7 +60,9 @@ class Request:
         cookies: dict[str, str] = {}
         for cookie in event.get("cookies") or ():
             name, _, value = cookie.partition("=")
-            cookies.setdefault(name.strip(), value.strip())
+            # Only these are no part of a name for browsers, too (RFC 6265bis, section 5.6): with
+            # others before it, anybody may set what would be a cookie with the prefix here.
+            cookies.setdefault(name.strip(" \t"), value.strip(" \t"))
         return cls(
             method=event["requestContext"]["http"]["method"],
             path=event["rawPath"],
