@@ -24,7 +24,7 @@ from chatbot.core.limits import (
     DOOR_SECONDS,
     PLACES_STALE_S,
 )
-from chatbot.core.message import Envelope
+from chatbot.core.message import MOVED, Envelope
 from chatbot.core.ports import Clock, Journal, WaitingRoom
 from chatbot.core.settings import Settings
 
@@ -34,7 +34,7 @@ class Admitted:
     """The envelopes that may be queued; `dropped` is the number of those that may not.
 
     `places` are the places of those that were counted, by their keys. Where a person is told that
-    messages were dropped, the first of these is among the envelopes as `Envelope.as_dropped`.
+    messages were dropped, the first of these to which an answer is expected is among the envelopes as `Envelope.as_dropped`.
     """
 
     envelopes: tuple[Envelope, ...]
@@ -88,8 +88,9 @@ class Door:
     ) -> Admitted:
         """Admit the envelopes of conversations of which at most MAX_WAITING messages wait.
 
-        With `tell`, the first that is dropped is queued as the event of a sentence about it. A
-        table that does not answer admits everything: it must not cost a message.
+        With `tell`, the first that is dropped and asks for an answer is queued as the event of a
+        sentence about it. That a group has a new id is never dropped: its history and settings hang
+        on it. A table that does not answer admits everything: it must not cost a message.
         """
         if not settings.max_waiting:
             return admit_all(envelopes)
@@ -102,7 +103,9 @@ class Door:
             bucket = self._bucket_of(conversation, len(events))
             group = Admitted(tuple(events))
             if bucket.counting:
-                group = self._count(events, bucket, settings, tell)
+                passed += [each for each in events if each.kind == MOVED]
+                counted = [each for each in events if each.kind != MOVED]
+                group = self._count(counted, bucket, settings, tell) if counted else Admitted(())
             passed += group.envelopes
             dropped += group.dropped
             places |= group.places
@@ -133,13 +136,14 @@ class Door:
             dropped = events[places.granted :]
             if dropped:
                 bucket.closed_until = self._clock() + DOOR_CLOSED_MS
+            asking = next((each for each in dropped if each.asks), None)
             if (
-                dropped
+                asking
                 and tell
                 and places.may_tell
                 and (place := self._room.tell(conversation, most))
             ):
-                told = dropped[0].as_dropped()
+                told = asking.as_dropped()
                 passed.append(told)
                 numbers[told.key] = place
         except HistoryUnavailable as error:
