@@ -193,7 +193,7 @@ RECORDING_RATE = 8_000
 kbit/s, twice what the platforms' apps record."""
 RECORDING_MOST_BYTES = 40_000
 """Bytes of a recording that count as a second at least, whatever its header says: 320 kbit/s, the
-highest rate of MP3. Lossless ones may have five times that."""
+highest rate of MP3. Music in FLAC has two or three times that and counts as so much longer."""
 RECORDING_LEAST_BYTES = 250
 """Bytes of a recording that count as a second at most: 2 kbit/s, less than speech takes. A broken
 header then does not use up a day's minutes."""

@@ -34,7 +34,8 @@ class Admitted:
     """The envelopes that may be queued; `dropped` is the number of those that may not.
 
     `places` are the places of those that were counted, by their keys. Where a person is told that
-    messages were dropped, the first of these to which an answer is expected is among the envelopes as `Envelope.as_dropped`.
+    messages were dropped, the first of these that asks for an answer is among the envelopes as
+    `Envelope.as_dropped`.
     """
 
     envelopes: tuple[Envelope, ...]
