@@ -102,6 +102,9 @@ class Settings:
     web_unlimited: Literal["off", "on"] = _setting(
         "off", "`on`: `WEB_ACCESS=open` is meant although `DAILY_TOTAL` sets no limit"
     )
+    web_code_pause: Literal["off", "on"] = _setting(
+        "on", "Whether wrong access codes make their address wait; `off` behind a proxy of your own"
+    )
     web_new_sessions: int = _setting(
         30, "Most new visitors of the page from one address in a minute; 0: no limit", min=0
     )
