@@ -156,6 +156,45 @@ def test_merged_messages_pictures_and_transcripts_go_too(
     assert tries.heard == ()
 
 
+def test_the_groups_exports_go_too_as_they_hold_her_words(
+    aws: Aws, table: Table, written: Written, run: Run
+) -> None:
+    s3, bucket = boto3.client("s3"), aws.names["FilesBucket"]
+    written(ADA, "42", "in private")
+    kept = []
+    for group in (GROUP, OTHER):
+        written(group, "42", "hers")
+        his = written(group, "7", "/export")
+        kept.append(his.key.file_name("png"))
+        for name in (his.key.file_name("json"), kept[-1]):
+            s3.put_object(Bucket=bucket, Key=name, Body=b"file")
+    assert run(GROUP, "--author", "42").splitlines() == [
+        "1 turns of telegram:-100 emptied: those that 42 wrote",
+        "1 exports of telegram:-100 deleted: anybody's words may be in them",
+    ]
+    names = {each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]}
+    assert names == {*kept, all_of(table, OTHER)[1].key.file_name("json")}
+    assert "1 exports of telegram:-200:3 deleted" in run(ADA, "--in-groups")
+    assert {each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]} == {*kept}
+
+
+def test_exports_of_before_and_after_a_group_moved_go_too(
+    aws: Aws, table: Table, written: Written, run: Run
+) -> None:
+    s3, bucket = boto3.client("s3"), aws.names["FilesBucket"]
+    before, after = GROUP, "telegram:-1009"
+    written(before, "42", "hers")
+    exported = [written(name, "7", "/export").key.file_name("json") for name in (before, after)]
+    table.save_profile(after, ConversationProfile(moved_from=before))
+    table.save_profile("telegram:-1008", ConversationProfile(moved_from=OTHER))
+    for options in ((ADA, "--in-groups"), (after, "--author", "42")):
+        for name in exported:
+            s3.put_object(Bucket=bucket, Key=name, Body=b"export")
+        assert "exports of telegram:-1009 deleted" in run(*options)
+        assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+        written(before, "42", "hers again")
+
+
 def test_nobody_is_everybody(table: Table, written: Written, run: Run) -> None:
     kept = written(GROUP, "", "of an unknown author")
     assert "0 turns" in run(GROUP, "--author", "8")
