@@ -24,7 +24,7 @@ from ops import target
 from ops.stored import settings_of
 from ops.target import Target
 
-_WORDS = "author name language text more reply buttons made quote media".split()
+_WORDS = "author name language text more reply html buttons made quote media".split()
 """Attributes of a turn that hold a person's words, or what was answered to them."""
 
 
