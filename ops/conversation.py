@@ -3,8 +3,8 @@
 What a person wrote in groups belongs to the groups' conversations: `forget telegram:42 --in-groups`
 erases that, too, and `forget telegram:-100 --author 42` erases it in one group. Both delete the
 groups' exports (`/export`), whoever asked for them: everybody's words are in them. The table's
-point-in-time recovery still holds what was erased for up to 35 days, the dead-letter queue messages
-that could not be processed for up to 14.
+point-in-time recovery still holds what was erased for up to 35 days. A message that could not be
+processed is kept for up to 14 days in the queue and for up to 14 more in the dead-letter queue.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Erase a conversation, or what one person wrote in conversations with others.
 
-The table's point-in-time recovery still holds for up to 35 days what was erased, the dead-letter
-queue messages that could not be processed for up to 14.
+The table's point-in-time recovery still holds for up to 35 days what was erased. A message that
+could not be processed is kept for up to 14 days in the queue and for up to 14 more in the
+dead-letter queue.
 """
 
 from __future__ import annotations

@@ -17,12 +17,12 @@ from chatbot.conversation.export import Export
 from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
 from chatbot.core.limits import (
-    DEAD_LETTER_DAYS,
     EXPORT_RESERVE,
     LONGEST_CAPTION,
     MOST_EXPORT,
     MOST_LOOKED_AT,
     MOST_RETRIES,
+    UNPROCESSED_DAYS,
 )
 from chatbot.core.markdown import begins_block, defines, escaped, shortened, shortened_markdown
 from chatbot.core.message import Author, Command, Kind, Message
@@ -210,7 +210,7 @@ def _forget(context: Context) -> Result:
             context.timeline.profile.moved_from,
             lambda: context.deadline.left() - EXPORT_RESERVE,
         )
-        forgotten = _sentence(context, "forgotten", backups=backups, letters=DEAD_LETTER_DAYS)
+        forgotten = _sentence(context, "forgotten", backups=backups, letters=UNPROCESSED_DAYS)
         return replace(forgotten, discard_text=True)
     if choice == "no":
         return _sentence(context, "kept")
