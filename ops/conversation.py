@@ -1,9 +1,10 @@
 """Show, export or forget one conversation, such as telegram:42; show and export print its texts.
 
 What a person wrote in groups belongs to the groups' conversations: `forget telegram:42 --in-groups`
-erases that, too, and `forget telegram:-100 --author 42` erases it in one group. The table's
-point-in-time recovery still holds what was erased for up to 35 days, the dead-letter queue messages
-that could not be processed for up to 14.
+erases that, too, and `forget telegram:-100 --author 42` erases it in one group. Both delete the
+groups' exports (`/export`), whoever asked for them: everybody's words are in them. The table's
+point-in-time recovery still holds what was erased for up to 35 days. A message that could not be
+processed is kept for up to 14 days in the queue and for up to 14 more in the dead-letter queue.
 """
 
 from __future__ import annotations
@@ -71,8 +72,7 @@ def run(chosen: argparse.Namespace) -> int:
 def _forget(stack: Target, chosen: argparse.Namespace) -> None:
     name = chosen.conversation
     if chosen.author:
-        count = forgetting.forget_author(stack, name, chosen.author)
-        say(f"{count} turns of {name} emptied: those that {chosen.author} wrote")
+        _forget_author(stack, name, chosen.author, chosen.author)
         return
     count = forgetting.forget(stack, name)
     say(f"{count} turns of {name} erased; its next message starts a new one")
@@ -80,8 +80,15 @@ def _forget(stack: Target, chosen: argparse.Namespace) -> None:
         say("what the same person wrote in groups is kept: --in-groups erases that, too")
         return
     for group in forgetting.groups_with(stack, name):
-        count = forgetting.forget_author(stack, group, name.partition(":")[2])
-        say(f"{count} turns of {group} emptied: those that the same person wrote")
+        _forget_author(stack, group, name.partition(":")[2], "the same person")
+
+
+def _forget_author(stack: Target, group: str, author: str, who: str) -> None:
+    exports = forgetting.delete_exports(stack, group)
+    count = forgetting.forget_author(stack, group, author)
+    say(f"{count} turns of {group} emptied: those that {who} wrote")
+    if exports:
+        say(f"{exports} exports of {group} deleted: anybody's words may be in them")
 
 
 def turns(stack: Target, conversation: str) -> Iterator[Turn]:

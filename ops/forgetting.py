@@ -1,7 +1,8 @@
 """Erase a conversation, or what one person wrote in conversations with others.
 
-The table's point-in-time recovery still holds for up to 35 days what was erased, the dead-letter
-queue messages that could not be processed for up to 14.
+The table's point-in-time recovery still holds for up to 35 days what was erased. A message that
+could not be processed is kept for up to 14 days in the queue and for up to 14 more in the
+dead-letter queue.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ops import target
 from ops.stored import settings_of
 from ops.target import Target
 
-_WORDS = "author name language text more reply buttons made quote media".split()
+_WORDS = "author name language text more reply html buttons made quote media".split()
 """Attributes of a turn that hold a person's words, or what was answered to them."""
 
 
@@ -75,11 +76,28 @@ def forget_author(stack: Target, conversation: str, author: str) -> int:
     return count
 
 
+def delete_exports(stack: Target, conversation: str) -> int:
+    """Delete the exports of a conversation, whoever asked for them. Returns how many there were.
+
+    They hold everybody's words. To be called before `forget_author`: if that fails, the person's
+    turns still lead here. An export that is being written at this moment may still be stored: run
+    the command again to delete it too. Raises FilesUnavailable, HistoryUnavailable.
+    """
+    bucket, count = _bucket(stack), 0
+    earlier_id = table_of(stack).read(conversation, 1).profile.moved_from
+    for each in filter(None, (conversation, earlier_id)):
+        exports = [name for name in bucket.names(each) if name.endswith(".json")]
+        bucket.delete(exports)
+        count += len(exports)
+    return count
+
+
 def groups_with(stack: Target, person: str) -> Iterator[str]:
     """Yield the other conversations in which the person of a private conversation has written.
 
     `person` is the private conversation, such as telegram:42: the platform's id of the person
-    follows the channel's name. The whole table is read for that.
+    follows the channel's name. The whole table is read for that. Of a group that became a
+    supergroup, both ids are among them: exports under the new one have the words of before.
     """
     channel, _, author = person.partition(":")
     if not author:
@@ -89,16 +107,24 @@ def groups_with(stack: Target, person: str) -> Iterator[str]:
         .get_paginator("scan")
         .paginate(
             TableName=target.name_of(stack, "TableName"),
-            FilterExpression="author = :author AND begins_with(pk, :channel) AND pk <> :person",
+            FilterExpression="(author = :author OR attribute_exists(moved_from)) "
+            "AND begins_with(pk, :channel) AND pk <> :person",
             ExpressionAttributeValues={
                 ":author": {"S": author},
                 ":channel": {"S": f"{channel}:"},
                 ":person": {"S": person},
             },
-            ProjectionExpression="pk",
+            ProjectionExpression="pk, moved_from",
         )
     )
-    yield from sorted({item["pk"]["S"] for page in pages for item in page["Items"]})
+    moved: dict[str, str] = {}
+    found = set()
+    for item in (item for page in pages for item in page["Items"]):
+        if "moved_from" in item:
+            moved[item["pk"]["S"]] = item["moved_from"]["S"]
+        else:
+            found.add(item["pk"]["S"])
+    yield from sorted(found | {name for name, earlier_id in moved.items() if earlier_id in found})
 
 
 def _empty(client: _Client, turn: Turn) -> None:

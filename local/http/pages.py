@@ -5,7 +5,8 @@ that name resolves to it (DNS rebinding, after which it may read the responses, 
 sites, where it may not read them but they take effect. Browsers name a page's host in `Host`, its
 origin in `Origin` (with every POST, as `null` where it is hidden; Fetch standard, "`Origin`
 header"), and where a request comes from in `Sec-Fetch-Site` (W3C, Fetch Metadata Request Headers).
-Programs send neither of the latter.
+Programs send neither of the latter. Nor does a browser without Fetch Metadata with a GET, which
+therefore passes for a program's (docs/security.md, "The local stack").
 """
 
 from __future__ import annotations

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass, replace
 
 import boto3
 import pytest
 
+from chatbot.adapters.dynamodb.codec import turn_to_item
 from chatbot.adapters.dynamodb.turns import Table
 from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author, Media
 from chatbot.core.ports import now_ms
 from chatbot.core.timeline import ConversationProfile, exchanges
-from chatbot.core.turn import Button, Links, Origin, Reply, State, Turn, Usage
+from chatbot.core.turn import Button, Claim, Links, Origin, Reply, State, Turn, Usage
 from chatbot.core.work import Tries
 from ops import target
 from ops.__main__ import main
 from ops.target import Target
 from tests.component.conftest import Aws
 
+NO_WORDS = set(
+    "pk sk expires_at kind channel plain state origin claim_token claim_ends posted opened_at "
+    "lifted_by leader resumed replaces rating since model tokens_in tokens_out estimate".split()
+)
+"""Attributes of a turn's item in which nobody's words or name can be."""
 ADA, GROUP, OTHER = "telegram:42", "telegram:-100", "telegram:-200:3"
 Written = Callable[..., Turn]
 Run = Callable[..., str]
@@ -101,6 +107,42 @@ def test_what_one_person_wrote_in_a_group_is_emptied_and_nothing_else(
     assert [*exchanges(all_of(table, GROUP)[::-1])] == [his]
 
 
+def test_of_all_that_is_stored_of_a_turn_only_what_holds_no_words_is_kept(
+    aws: Aws, table: Table, written: Written, run: Run
+) -> None:
+    turn = written(
+        GROUP,
+        "42",
+        "secret",
+        reply=Reply("secret", (Button("secret", "secret"),), StoredFile("a", "b", "secret"), True),
+        claim=Claim("token", 1),
+        opened_at=1,
+        quote="secret",
+        rating=1,
+        since="turn#1",
+        links=Links(True, "turn#1", True, "turn#2", "turn#3"),
+        html="<p>secret</p>",
+    )
+    unset = [name for name, each in _values(turn) if not each]
+    assert not unset, "all that can be stored of a turn has to be in this one"
+    stored = set(turn_to_item(turn)) | {"expires_at"}
+    run(GROUP, "--author", "42")
+    key = {"pk": {"S": turn.key.conversation}, "sk": {"S": turn.key.sort}}
+    left = aws.dynamodb.get_item(TableName=aws.names["ConversationTable"], Key=key)["Item"]
+    assert set(left) == NO_WORDS
+    assert stored > NO_WORDS
+    assert "secret" not in str(left)
+
+
+def _values(document: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """All values of a dataclass, those of dataclasses within it one by one."""
+    if not is_dataclass(document):
+        yield name, document
+        return
+    for field in fields(document):
+        yield from _values(getattr(document, field.name), f"{name}.{field.name}")
+
+
 def test_a_person_is_forgotten_in_every_group_and_others_are_not(
     table: Table, written: Written, run: Run
 ) -> None:
@@ -154,6 +196,45 @@ def test_merged_messages_pictures_and_transcripts_go_too(
     tries = table.raise_try(leader.key, 1, 1)
     assert tries is not None
     assert tries.heard == ()
+
+
+def test_the_groups_exports_go_too_as_they_hold_her_words(
+    aws: Aws, table: Table, written: Written, run: Run
+) -> None:
+    s3, bucket = boto3.client("s3"), aws.names["FilesBucket"]
+    written(ADA, "42", "in private")
+    kept = []
+    for group in (GROUP, OTHER):
+        written(group, "42", "hers")
+        his = written(group, "7", "/export")
+        kept.append(his.key.file_name("png"))
+        for name in (his.key.file_name("json"), kept[-1]):
+            s3.put_object(Bucket=bucket, Key=name, Body=b"file")
+    assert run(GROUP, "--author", "42").splitlines() == [
+        "1 turns of telegram:-100 emptied: those that 42 wrote",
+        "1 exports of telegram:-100 deleted: anybody's words may be in them",
+    ]
+    names = {each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]}
+    assert names == {*kept, all_of(table, OTHER)[1].key.file_name("json")}
+    assert "1 exports of telegram:-200:3 deleted" in run(ADA, "--in-groups")
+    assert {each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]} == {*kept}
+
+
+def test_exports_of_before_and_after_a_group_moved_go_too(
+    aws: Aws, table: Table, written: Written, run: Run
+) -> None:
+    s3, bucket = boto3.client("s3"), aws.names["FilesBucket"]
+    before, after = GROUP, "telegram:-1009"
+    written(before, "42", "hers")
+    exported = [written(name, "7", "/export").key.file_name("json") for name in (before, after)]
+    table.save_profile(after, ConversationProfile(moved_from=before))
+    table.save_profile("telegram:-1008", ConversationProfile(moved_from=OTHER))
+    for options in ((ADA, "--in-groups"), (after, "--author", "42")):
+        for name in exported:
+            s3.put_object(Bucket=bucket, Key=name, Body=b"export")
+        assert "exports of telegram:-1009 deleted" in run(*options)
+        assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+        written(before, "42", "hers again")
 
 
 def test_nobody_is_everybody(table: Table, written: Written, run: Run) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from chatbot.adapters.dynamodb.state import put_stop
 from chatbot.adapters.dynamodb.turns import Table
+from chatbot.adapters.dynamodb.waiting import WaitingPlaces
 from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.limits import MOST_HISTORY_BYTES
 from chatbot.core.message import Stop
@@ -136,6 +137,24 @@ def test_forgetting_leaves_the_days_count(history: Store) -> None:
     assert history.count_today(CONVERSATION, "2026-11-21", "messages", "a", 1) is Counted.NOW
     history.erase(make(9).key)
     assert history.count_today(CONVERSATION, "2026-11-21", "messages", "b", 1) is Counted.TOO_MANY
+
+
+def test_forgetting_leaves_a_time_and_counts_that_soon_expire(aws: Aws, table: str) -> None:
+    """What people are told, and the table of docs/security.md."""
+    clock = FakeClock()
+    history = Table(aws.dynamodb, table, clock, DAYS)
+    history.put(make(1))
+    history.save_draft(make(2).key, "words")
+    history.raise_try(make(2).key, 1, NOON)
+    history.save_profile(CONVERSATION, ConversationProfile(name="Ada"))
+    history.count_today(CONVERSATION, "2026-11-21", "messages", "a", 1)
+    WaitingPlaces(aws.dynamodb, table, clock).take(CONVERSATION, 1, 50, 60)
+    history.erase(make(9).key)
+    found = aws.dynamodb.scan(TableName=table)["Items"]
+    seconds = {item["sk"]["S"]: int(item["expires_at"]["N"]) - clock() // 1000 for item in found}
+    assert seconds == {"~state": DAYS * 86_400, "~day": 2 * 86_400, "~waiting": 86_400}
+    (state,) = [item for item in found if item["sk"]["S"] == "~state"]
+    assert set(state) == {"pk", "sk", "forgotten_before", "expires_at"}
 
 
 def test_a_person_is_remembered(history: Store) -> None:

@@ -20,7 +20,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from chatbot import __version__
 from chatbot.bootstrap.channels import CHANNELS
-from chatbot.core.limits import DEAD_LETTER_DAYS, VISIBILITY_TIMES
+from chatbot.core.limits import QUEUE_DAYS, VISIBILITY_TIMES
 from chatbot.core.settings import secrets_of
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
@@ -32,7 +32,7 @@ FUNCTIONS = {
 }
 QUEUES = ("MessageQueue", "DeadLetterQueue")
 NO_VALUE = {"Ref": "AWS::NoValue"}
-FOURTEEN_DAYS = DEAD_LETTER_DAYS * 24 * 3600  # what people are told
+FOURTEEN_DAYS = QUEUE_DAYS * 24 * 3600  # people are told twice as many: there are two queues
 
 
 @pytest.fixture(scope="module")

@@ -132,6 +132,15 @@ def test_a_page_purges_no_queue(stack: Stack) -> None:
             assert raw(port, request, host=f"localhost:{port}", **{"sec-fetch-site": site}) == 403
 
 
+def test_who_does_not_say_where_from_counts_as_a_program(stack: Stack) -> None:
+    """A limit that docs/security.md admits: a GET of an old browser has neither header."""
+    of = ports(stack)
+    for port, path in ((of["moto"], ""), (of["aws"], ""), (of["api"], "/_local/aws")):
+        own, read = f"127.0.0.1:{port}", f"{path}/?Action=ListQueues"
+        assert raw(port, f"GET {read} HTTP/1.1", host=own) == 200
+        assert raw(port, f"POST {read} HTTP/1.1", host=own, **SIMPLE, origin=EVIL) == 403
+
+
 def test_our_own_pages_read_and_show_pictures(stack: Stack) -> None:
     of = ports(stack)
     own = {"sec-fetch-site": "same-origin"}

@@ -345,7 +345,8 @@ def test_forgetting_leaves_nothing_but_its_own_answer() -> None:
     (turn,) = world.history.all(CONVERSATION)
     assert (turn.text, turn.author) == ("", Author(""))
     assert "Sicherungen halten es noch 35 Tage" in turn.reply.text
-    assert "bis zu 14 Tage" in turn.reply.text
+    assert "bis zu 28." in turn.reply.text
+    assert "höchstens zwei Tage, wie viel du genutzt hast" in turn.reply.text
     assert not world.files.files
     person = world.history.persons[CONVERSATION]
     assert person == type(person)(forgotten_before=forget.key.sort)

@@ -85,7 +85,7 @@ def test_it_goes_on_where_its_time_ended() -> None:
         assert left[-1] < left[-2], "each delivery erases some"
         assert outcome == Done() or (isinstance(outcome, HandBack) and outcome.deliberate)
     assert receives > 1
-    assert world.turn(forget).reply.text.startswith("Everything that I kept of you is erased.")
+    assert world.turn(forget).reply.text.startswith("Everything that I kept of you is erased;")
 
 
 def test_nothing_is_said_to_be_erased_while_the_bucket_is_away() -> None:
@@ -102,7 +102,8 @@ def test_nothing_is_said_to_be_erased_while_the_bucket_is_away() -> None:
 
 def test_the_person_is_told_what_is_kept_for_how_long() -> None:
     for language, days in (("en", "35 more days"), ("de", "noch 35 Tage")):
-        text = sentences(language)["forgotten"].format(backups=35, letters=14)
+        text = sentences(language)["forgotten"].format(backups=35, letters=28)
         assert days in text
-        assert " 14" in text
+        assert " 28" in text
+        assert ("two days" if language == "en" else "zwei Tage") in text
         assert len(text) < 300

@@ -188,6 +188,43 @@ def test_a_definition_in_an_answer_makes_no_links_of_peoples_words() -> None:
     assert "You: see [here] or [1]" in part.text
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(
+            f"hi{end}Bob: I stole"
+            for end in "\n \r \r\n \n\n \v \f \x1e \x85 \u2028 \u2029".split(" ")
+        ),
+        "hi\n\nBob: I stole\nI: That is true",
+        "hi\n \t Bob: I stole",
+        "hi\n> Bob: I stole\n# Bob: I stole\n- Bob: I stole",
+        "hi<br>Bob: I stole",
+        "hi&#10;Bob: I stole",
+        "# Bob: I stole",
+        "> Bob: I stole",
+        "```\nBob: I stole\n```",
+        "x | y\n---|---\nBob: | I stole",
+        "[x]: https://evil.example\n\nBob: I stole",
+    ],
+)
+@pytest.mark.parametrize("place", ["message", "answer", "caption"])
+def test_in_groups_only_names_begin_a_line_of_history(words: str, place: str) -> None:
+    made = StoredFile("folder/name.png", "image/png", words)
+    said, reply = {
+        "message": (words, Reply("Well.")),
+        "answer": ("Tell me", Reply(words)),
+        "caption": ("draw", Reply(f"{escaped(words)}\n\nBob: Next?", file=made)),
+    }[place]
+    markdown = reply_to(stored(said, reply), "/history", group=True)
+    shown = [part.text for part in parts_of(markdown, 4096, utf16_length, formatting=True)]
+    shown.append(unescape(re.sub("<[^>]*>", "\n", safe_html(markdown))))
+    for text in shown:
+        lines = [line.strip() for line in text.splitlines()]
+        assert not [line for line in lines if line.startswith(("Bob", "•"))]
+        assert len([line for line in lines if line.startswith("I:")]) == 1
+        assert "Bob:" in text.replace("\u2060", "")
+
+
 def test_an_answer_in_history_keeps_its_blocks() -> None:
     world = stored("show me", Reply("```py\nx = 1\n```\nand\n- y"))
     [part] = parts_of(reply_to(world, "/history"), 4096, utf16_length, formatting=True)

@@ -17,12 +17,12 @@ from chatbot.conversation.export import Export
 from chatbot.core.files import StoredFile
 from chatbot.core.key import TurnKey
 from chatbot.core.limits import (
-    DEAD_LETTER_DAYS,
     EXPORT_RESERVE,
     LONGEST_CAPTION,
     MOST_EXPORT,
     MOST_LOOKED_AT,
     MOST_RETRIES,
+    UNPROCESSED_DAYS,
 )
 from chatbot.core.markdown import begins_block, defines, escaped, shortened, shortened_markdown
 from chatbot.core.message import Author, Command, Kind, Message
@@ -38,6 +38,8 @@ LONGEST_SHOWN = 300
 """Characters that /history shows of each text."""
 LONGEST_SPEAKER = 64
 """Characters that /history shows of a name: as many as Telegram's have (Bot API, User)."""
+FURTHER_LINE = "\n│ "
+"""What /history shows between two lines of a text in a group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,7 @@ def _forget(context: Context) -> Result:
             context.timeline.profile.moved_from,
             lambda: context.deadline.left() - EXPORT_RESERVE,
         )
-        forgotten = _sentence(context, "forgotten", backups=backups, letters=DEAD_LETTER_DAYS)
+        forgotten = _sentence(context, "forgotten", backups=backups, letters=UNPROCESSED_DAYS)
         return replace(forgotten, discard_text=True)
     if choice == "no":
         return _sentence(context, "kept")
@@ -258,11 +260,10 @@ def _first_key(history: Turns, turn: Turn) -> TurnKey:
 
 
 def _shown(context: Context, turn: Turn) -> str:
-    me = context.say("me")
     if turn.origin is Origin.STAFF:
-        return f"{me}: {_as_written(turn.text)}"
-    asked = f"{_speaker(context, turn)}: {_as_written(turn.full_text)}"
-    return f"{asked}{_shown_answer(turn, me)}"
+        return f"{context.say('me')}: {_as_written(context, turn.text)}"
+    asked = f"{_speaker(context, turn)}: {_as_written(context, turn.full_text)}"
+    return f"{asked}{_shown_answer(context, turn)}"
 
 
 def _speaker(context: Context, turn: Turn) -> str:
@@ -284,27 +285,43 @@ def _speaker(context: Context, turn: Turn) -> str:
     )
 
 
-def _shown_answer(turn: Turn, me: str) -> str:
-    """The answer as Markdown, as the model wrote it; a picture begins with its description."""
-    if not turn.reply.text:
+def _shown_answer(context: Context, turn: Turn) -> str:
+    """The answer as Markdown; a picture begins with its description.
+
+    In a group it is shown as it is written, line by line: people can make the model write another
+    person's name, and headings, quotes, `<br>` and `&#10;` all begin a line.
+    """
+    text, me = turn.reply.text, context.say("me")
+    if not text:
         return ""
     if turn.reply.file:
-        return f"\n{me}: 🖼 {_with_caption(turn.reply.text, turn.reply.file.title)}"
-    if defines(turn.reply.text):
-        return f"\n{me}: {_as_written(turn.reply.text)}"
-    answer = shortened_markdown(turn.reply.text, LONGEST_SHOWN)
+        return f"\n{me}: 🖼 {_with_caption(context, text, turn.reply.file.title)}"
+    if context.message.group or defines(text):
+        return f"\n{me}: {_as_written(context, text)}"
+    answer = shortened_markdown(text, LONGEST_SHOWN)
     return f"\n{me}:\n\n{answer}" if begins_block(answer) else f"\n{me}: {answer}"
 
 
-def _with_caption(text: str, caption: str) -> str:
+def _with_caption(context: Context, text: str, caption: str) -> str:
     """The text of a picture, which begins with the caption; earlier versions did not escape it."""
     shown = escaped(shortened(caption, LONGEST_CAPTION))
     after = text.removeprefix(shown).removeprefix(caption)
-    return _as_written(caption) + shortened_markdown(after, LONGEST_SHOWN)
+    if context.message.group:
+        return _as_lines(shortened(caption, LONGEST_SHOWN) + shortened(after, LONGEST_SHOWN))
+    return _as_written(context, caption) + shortened_markdown(after, LONGEST_SHOWN)
 
 
-def _as_written(words: str) -> str:
-    return escaped(shortened(words, LONGEST_SHOWN))
+def _as_written(context: Context, words: str) -> str:
+    shown = shortened(words, LONGEST_SHOWN)
+    return _as_lines(shown) if context.message.group else escaped(shown)
+
+
+def _as_lines(words: str) -> str:
+    """The words as they are; each further line begins with a bar.
+
+    Otherwise one of them could look like what another person has said: `Bob: …`.
+    """
+    return FURTHER_LINE.join(map(escaped, words.splitlines()))
 
 
 def _list_of_commands(context: Context) -> str:

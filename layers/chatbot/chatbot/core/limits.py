@@ -174,8 +174,11 @@ MOST_HISTORY_BYTES = 1_000_000
 """Bytes of memory of stored turns after which no further page (1 MB) of them is read for a message.
 
 A prompt of 100,000 tokens has less than half of it."""
-DEAD_LETTER_DAYS = 14
-"""Days for which a message that could not be answered waits for an operator (template.yaml)."""
+QUEUE_DAYS = 14
+"""Days for which a queue keeps a message (template.yaml). The dead-letter queue counts anew."""
+UNPROCESSED_DAYS = 2 * QUEUE_DAYS
+"""Days for which a message that could not be answered is kept at most: it may wait in the queue
+first, and then for an operator among the dead letters."""
 MOST_LOOKED_AT = 5_000
 """Turns among which /history and /retry look for exchanges."""
 MOST_RETRIES = 100
