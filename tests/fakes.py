@@ -368,6 +368,13 @@ class MemoryRoom:
         room |= {"taken": place, "told": place + most, "at": self._clock()}
         return place
 
+    def give_back(self, conversation: str, last: int, places: int, *, told: bool) -> None:
+        room = self._room("give_back", conversation)
+        if room["taken"] == last:
+            room |= {"taken": last - places, "at": self._clock()}
+            if told:
+                room["told"] = 0
+
     def leave(self, conversation: str, place: int, most: int) -> None:
         self.calls["leave"] += 1
         if self.down:

@@ -61,6 +61,19 @@ def test_one_sentence_until_it_was_read(room: WaitingRoom) -> None:
     assert room.tell(ADA, 3) == 8
 
 
+def test_places_of_what_was_not_queued_are_given_back(room: WaitingRoom) -> None:
+    room.take(ADA, 1, 3, STALE)
+    room.take(ADA, 2, 3, STALE)
+    room.give_back(ADA, 3, 2, told=False)
+    assert room.take(ADA, 1, 3, STALE) == Places(2, 1, True)
+    room.give_back(ADA, 1, 1, told=False)  # another has the place after it
+    assert room.take(ADA, 9, 3, STALE) == Places(3, 1, True)
+    assert room.tell(ADA, 3) == 4
+    room.give_back(ADA, 4, 2, told=True)
+    assert room.take(ADA, 9, 3, STALE) == Places(3, 1, True)
+    assert room.tell(ADA, 3) == 4
+
+
 def test_a_count_that_nobody_changes_begins_again(room: WaitingRoom, clock: FakeClock) -> None:
     room.take(ADA, 9, 3, STALE)
     room.tell(ADA, 3)

@@ -6,14 +6,19 @@ hundred messages a second would hide everybody else within 20 minutes.
 
 Below a rate that no writing person reaches, the door makes no call: each process keeps a leaky
 bucket for each conversation that it has seen. Past it, the table counts (`ports.WaitingRoom`).
+
+While the queue is away, every message is repeated until it is accepted. So places of what was not
+queued are given back, and for a minute nothing of that conversation is dropped: what finds no place
+then is repeated, too.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.key import TurnKey
@@ -21,6 +26,7 @@ from chatbot.core.limits import (
     DOOR_CLOSED_MS,
     DOOR_CONVERSATIONS,
     DOOR_EVENTS,
+    DOOR_FAILED_MS,
     DOOR_SECONDS,
     PLACES_STALE_S,
 )
@@ -29,17 +35,25 @@ from chatbot.core.ports import Clock, Journal, WaitingRoom
 from chatbot.core.settings import Settings
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """The envelopes that may be queued; `dropped` is the number of those that may not.
 
     `places` are the places of those that were counted, by their keys. Where a person is told that
     messages were dropped, the first of these is among the envelopes as `Envelope.as_dropped`.
+    Where some are `postponed`, none may be queued: the sender is to repeat the request. Call `undo`
+    when the queue did not accept the envelopes.
     """
 
     envelopes: tuple[Envelope, ...]
     dropped: int = 0
     places: dict[TurnKey, int] = field(default_factory=dict)
+    postponed: int = 0
+    undo: Callable[[], None] = field(default=_nothing, compare=False)
 
 
 Admit = Callable[[Sequence[Envelope]], Admitted]
@@ -55,13 +69,15 @@ class _Bucket:
     """What a process knows of a conversation. `level` falls by DOOR_EVENTS in DOOR_SECONDS.
 
     `counting` begins when it exceeds DOOR_EVENTS and ends when it is empty. Until `closed_until`
-    the conversation is turned away without asking the table.
+    the conversation is turned away without asking the table. Until `postponed_until` its messages
+    are postponed where they would be dropped.
     """
 
     level: float = 0
     at: int = 0
     counting: bool = False
     closed_until: int = 0
+    postponed_until: int = 0
 
     def add(self, events: int, now: int) -> None:
         level = self.level - max(0, now - self.at) * DOOR_EVENTS / (1000 * DOOR_SECONDS)
@@ -97,7 +113,7 @@ class Door:
         for envelope in envelopes:
             groups.setdefault(envelope.conversation, []).append(envelope)
         passed: list[Envelope] = []
-        dropped, places = 0, dict[TurnKey, int]()
+        dropped, postponed, places = 0, 0, dict[TurnKey, int]()
         for conversation, events in groups.items():
             bucket = self._bucket_of(conversation, len(events))
             group = Admitted(tuple(events))
@@ -105,8 +121,35 @@ class Door:
                 group = self._count(events, bucket, settings, tell)
             passed += group.envelopes
             dropped += group.dropped
+            postponed += group.postponed
             places |= group.places
-        return Admitted(tuple(passed), dropped, places)
+        if postponed:
+            self._give_back(passed, places)
+            return Admitted((), postponed=len(envelopes))
+        undo = partial(self._not_queued, passed, places)
+        return Admitted(tuple(passed), dropped, places, undo=undo)
+
+    def _not_queued(self, envelopes: Sequence[Envelope], places: Mapping[TurnKey, int]) -> None:
+        """Give back the places, and drop nothing of the envelopes' conversations for a minute."""
+        until = self._clock() + DOOR_FAILED_MS
+        with self._lock:
+            for envelope in envelopes:
+                if bucket := self._buckets.get(envelope.conversation):
+                    bucket.postponed_until = until
+        self._give_back(envelopes, places)
+
+    def _give_back(self, envelopes: Sequence[Envelope], places: Mapping[TurnKey, int]) -> None:
+        counted: dict[str, list[Envelope]] = {}
+        for envelope in envelopes:
+            if envelope.key in places:
+                counted.setdefault(envelope.conversation, []).append(envelope)
+        try:
+            for conversation, events in counted.items():
+                told = any(each.is_dropped for each in events)
+                last = max(places[each.key] for each in events)
+                self._room.give_back(conversation, last, len(events), told=told)
+        except HistoryUnavailable as error:
+            self._journal.warning("waiting_not_counted", reason=str(error))
 
     def _bucket_of(self, conversation: str, events: int) -> _Bucket:
         """The bucket of a conversation, with these events in it."""
@@ -123,8 +166,9 @@ class Door:
     ) -> Admitted:
         """Admit as many of one conversation's events as there are places for."""
         conversation, most = events[0].conversation, settings.max_waiting
+        postpone = self._clock() < bucket.postponed_until
         if self._clock() < bucket.closed_until:
-            return Admitted((), len(events))
+            return Admitted((), postponed=len(events)) if postpone else Admitted((), len(events))
         stale = settings.give_up_after + PLACES_STALE_S
         try:
             places = self._room.take(conversation, len(events), most, stale)
@@ -133,6 +177,8 @@ class Door:
             dropped = events[places.granted :]
             if dropped:
                 bucket.closed_until = self._clock() + DOOR_CLOSED_MS
+            if dropped and postpone:
+                return Admitted(tuple(passed), 0, numbers, len(dropped))
             if (
                 dropped
                 and tell

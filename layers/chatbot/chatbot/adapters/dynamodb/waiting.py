@@ -11,6 +11,7 @@ query that reads the newest turns.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -64,9 +65,7 @@ class WaitingPlaces:
         last = codec.number(item, "taken")
         beyond = max(0, last - codec.number(item, "open_to"))
         if beyond:
-            values = {":beyond": beyond, ":last": last}
-            with suppress(ConditionFailed):  # another message has the next place already
-                self._update(conversation, "SET taken = taken - :beyond", values, "taken = :last")
+            self._give_back(conversation, last, beyond)
         return Places(last - events + 1, events - beyond, may_tell=_may_tell(item))
 
     def _restart(self, conversation: str, found: Item, events: int, most: int) -> Item:
@@ -89,6 +88,16 @@ class WaitingPlaces:
             return 0
         return codec.number(item, "taken")
 
+    def give_back(self, conversation: str, last: int, places: int, *, told: bool) -> None:
+        """Give back places of messages that were not queued (ports.WaitingRoom)."""
+        # Before, `told` was at most `open_to`; so nothing is lost with it.
+        self._give_back(conversation, last, places, " REMOVE told" if told else "")
+
+    def _give_back(self, conversation: str, last: int, places: int, removal: str = "") -> None:
+        change, values = "SET taken = taken - :places", {":places": places, ":last": last}
+        with suppress(ConditionFailed):  # another message has the next place already
+            self._update(conversation, change, values, "taken = :last", removal)
+
     def leave(self, conversation: str, place: int, most: int) -> None:
         """Open the places up to `place` + `most` (ports.WaitingRoom)."""
         change = "SET open_to = :open_to"
@@ -99,14 +108,14 @@ class WaitingPlaces:
         self,
         conversation: str,
         change: str,
-        values: dict[str, Plain],
+        values: Mapping[str, Plain],
         condition: str = "",
         removal: str = "",
     ) -> Item:
         now = self._clock()
-        values = {**values, ":now": now, ":expiry": now // 1000 + _A_DAY}
+        more: dict[str, Plain] = {":now": now, ":expiry": now // 1000 + _A_DAY}
         change += f", changed_at = :now, expires_at = :expiry{removal}"
-        return self._client.update(_key(conversation), change, values, condition)
+        return self._client.update(_key(conversation), change, {**values, **more}, condition)
 
 
 def _key(conversation: str) -> TurnKey:
