@@ -48,6 +48,28 @@ def test_nobody_leaves_where_nobody_came(room: WaitingRoom) -> None:
     assert room.take(ADA, 9, 3, STALE) == Places(1, 3, True)
 
 
+def test_places_of_which_no_message_knows_are_free_when_all_is_finished(
+    room: WaitingRoom, clock: FakeClock
+) -> None:
+    room.leave_all(ADA, clock(), 3)
+    room.take(ADA, 9, 3, STALE)
+    clock.advance(1)
+    room.tell(ADA, 3)
+    room.leave_all(ADA, clock() - 1, 3)  # a place was taken after that
+    assert room.take(ADA, 9, 3, STALE) == Places()
+    clock.advance(1)
+    room.leave(ADA, 1, 3)
+    for _ in range(2):  # as often as it is said
+        room.leave_all(ADA, clock() - 1_000, 3)
+    assert room.take(ADA, 9, 3, STALE) == Places(5, 3, True)
+    room.leave_all(ADA, clock() - 1, 3)
+    assert room.take(ADA, 1, 3, STALE).granted == 0
+    clock.advance(STALE + 1)
+    assert room.take(ADA, 9, 3, STALE).granted == 3  # the count begins again
+    room.leave_all(ADA, clock() - 1, 3)
+    assert room.take(ADA, 1, 3, STALE).granted == 0
+
+
 def test_one_sentence_until_it_was_read(room: WaitingRoom) -> None:
     room.take(ADA, 9, 3, STALE)
     assert room.tell(ADA, 3) == 4

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from chatbot.core.errors import QueueUnavailable
+from chatbot.conversation.waiting import leave_places
+from chatbot.core.errors import HistoryUnavailable, QueueUnavailable
 from chatbot.core.key import TurnKey
 from chatbot.core.limits import (
     DOOR_CLOSED_MS,
@@ -17,6 +18,7 @@ from chatbot.core.limits import (
 )
 from chatbot.core.message import Envelope
 from chatbot.core.settings import Settings
+from chatbot.core.work import Record
 from chatbot.edge.door import Admitted, Door
 from chatbot.edge.http import Received, Request
 from chatbot.edge.webhook import handle
@@ -36,6 +38,7 @@ class World:
         self.settings = settings
         self.queue: list[Envelope] = []
         self.places: dict[str, int] = {}
+        self.sent_at: dict[str, int] = {}
         self.dropped = 0
         self.sent = 0
 
@@ -48,6 +51,7 @@ class World:
             body.append(Envelope("telegram", conversation, f"{self.sent}:message", self.sent, {}))
         admitted = self.door.admit(body, self.settings, tell=tell)
         self.queue += admitted.envelopes
+        self.sent_at |= {each.event_id: self.clock() for each in admitted.envelopes}
         self.places |= {key.event_id: place for key, place in admitted.places.items()}
         self.dropped += admitted.dropped
         return admitted
@@ -57,6 +61,25 @@ class World:
         envelope = self.queue[number]
         place = self.places[envelope.event_id]
         self.room.leave(envelope.conversation, place, self.settings.max_waiting)
+
+    def work(self) -> None:
+        """Answer all messages of the queue, in batches of ten."""
+        records = [
+            Record(
+                each.event_id,
+                "",
+                each.conversation,
+                1,
+                self.sent_at[each.event_id],
+                each.to_json(),
+                self.clock(),
+                self.places.get(each.event_id, 0),
+            )
+            for each in self.queue
+        ]
+        for start in range(0, len(records), 10):
+            batch = records[start : start + 10]
+            leave_places(batch, (), self.room, self.settings.max_waiting, self.journal)
 
 
 def test_who_writes_as_people_do_costs_no_call() -> None:
@@ -168,6 +191,34 @@ def test_a_table_that_is_away_costs_no_message() -> None:
     admitted = world.send(100)
     assert (len(admitted.envelopes), admitted.dropped) == (100, 0)
     assert world.journal.warnings == [("waiting_not_counted", {"reason": "down"})]
+
+
+@pytest.mark.parametrize("lost", ["take", "tell"])
+@pytest.mark.parametrize("one_by_one", [True, False])
+def test_a_lost_response_shuts_a_conversation_only_until_its_messages_are_finished(
+    lost: str, one_by_one: bool
+) -> None:
+    world = World()
+    world.send(DOOR_EVENTS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.room, lost, _done_without_response(getattr(world.room, lost)))
+        for _ in range(60 if one_by_one else 1):
+            world.send(1 if one_by_one else 60)
+    if lost == "take":
+        assert not world.dropped
+    world.clock.advance(2)
+    assert world.send(tell=False).dropped == 1
+    world.work()
+    world.clock.advance(2)
+    assert not world.send(tell=False).dropped
+
+
+def _done_without_response(call: Callable[..., object]) -> Callable[..., object]:
+    def lost(*parameters: object) -> object:
+        call(*parameters)
+        raise HistoryUnavailable("response lost")
+
+    return lost
 
 
 def test_without_a_limit_nothing_is_counted() -> None:
@@ -291,3 +342,6 @@ def test_where_the_table_is_away_too_the_request_is_repeated_all_the_same() -> N
     outage.queue.before = lambda: setattr(world.room, "down", True)
     assert outage.post(101) == 503
     assert world.journal.warnings[-1] == ("waiting_not_counted", {"reason": "down"})
+    assert world.room.calls["give_back"] == 1
+    assert outage.post(101) == 503
+    assert world.room.calls["give_back"] == 1  # nothing is known to give back

@@ -101,3 +101,7 @@ class _LazyRoom:
     def leave(self, conversation: str, place: int, most: int) -> None:
         """See ports.WaitingRoom."""
         self._room.leave(conversation, place, most)
+
+    def leave_all(self, conversation: str, sent_at: int, most: int) -> None:
+        """See ports.WaitingRoom."""
+        self._room.leave_all(conversation, sent_at, most)

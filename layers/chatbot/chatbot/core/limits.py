@@ -37,6 +37,8 @@ PLACES_STALE_S = 120
 By then every message was answered or given up, unless the function was paused; but the worker that
 did it may have died before it said so, or the message may not have reached the queue.
 """
+PLACES_CLOCKS_MS = 1_000
+"""Milliseconds by which the clocks of the webhook and of the queue may differ."""
 
 # Conversations that share a worker
 

@@ -332,6 +332,13 @@ class WaitingRoom(Protocol):
     def leave(self, conversation: str, place: int, most: int) -> None:
         """Note that the messages up to `place` no longer wait. Repeated, it does no harm."""
 
+    def leave_all(self, conversation: str, sent_at: int, most: int) -> None:
+        """Note that no message waits of those that took places by `sent_at` (epoch milliseconds).
+
+        Does nothing when a place was taken later: its own message frees it. Repeated, it does no
+        harm.
+        """
+
 
 class Ratings(Turns, Protocol):
     """Stores ratings with the answers that they are for."""

@@ -33,6 +33,7 @@ from chatbot.core.limits import (
 from chatbot.core.message import Envelope
 from chatbot.core.ports import Clock, Journal, WaitingRoom
 from chatbot.core.settings import Settings
+from chatbot.core.work import PLACE_UNKNOWN
 
 
 def _nothing() -> None:
@@ -43,7 +44,8 @@ def _nothing() -> None:
 class Admitted:
     """The envelopes that may be queued; `dropped` is the number of those that may not.
 
-    `places` are the places of those that were counted, by their keys. Where a person is told that
+    `places` are the places of those that were counted, by their keys, PLACE_UNKNOWN where the table
+    did not answer. Where a person is told that
     messages were dropped, the first of these is among the envelopes as `Envelope.as_dropped`.
     Where some are `postponed`, none may be queued: the sender is to repeat the request. Call `undo`
     when the queue did not accept the envelopes.
@@ -141,7 +143,7 @@ class Door:
     def _give_back(self, envelopes: Sequence[Envelope], places: Mapping[TurnKey, int]) -> None:
         counted: dict[str, list[Envelope]] = {}
         for envelope in envelopes:
-            if envelope.key in places:
+            if places.get(envelope.key, PLACE_UNKNOWN) != PLACE_UNKNOWN:
                 counted.setdefault(envelope.conversation, []).append(envelope)
         try:
             for conversation, events in counted.items():
@@ -190,5 +192,6 @@ class Door:
                 numbers[told.key] = place
         except HistoryUnavailable as error:
             self._journal.warning("waiting_not_counted", reason=str(error))
-            return Admitted(tuple(events))
+            # What it has counted all the same is free again when these messages are finished.
+            return Admitted(tuple(events), places={each.key: PLACE_UNKNOWN for each in events})
         return Admitted(tuple(passed), len(dropped), numbers)
