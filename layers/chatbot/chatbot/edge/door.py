@@ -45,10 +45,9 @@ class Admitted:
     """The envelopes that may be queued; `dropped` is the number of those that may not.
 
     `places` are the places of those that were counted, by their keys, PLACE_UNKNOWN where the table
-    did not answer. Where a person is told that
-    messages were dropped, the first of these is among the envelopes as `Envelope.as_dropped`.
-    Where some are `postponed`, none may be queued: the sender is to repeat the request. Call `undo`
-    when the queue did not accept the envelopes.
+    did not answer. Where a person is told that messages were dropped, the first of these is among
+    the envelopes as `Envelope.as_dropped`. Where some are `postponed`, none may be queued: the
+    sender is to repeat the request. Call `undo` when the queue did not accept the envelopes.
     """
 
     envelopes: tuple[Envelope, ...]
