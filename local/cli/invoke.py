@@ -79,7 +79,7 @@ def signed(event: dict[str, Any], signer: Signer) -> dict[str, Any]:
             _occur_now(event)
             headers |= signer.messenger(_body(event))
     elif path.startswith("/web/"):
-        event["cookies"] = [signer.web_cookie(_SESSION)]
+        event["cookies"] = [signer.web_cookie(_SESSION, secure=True)]
         if event.get("body"):
             host = headers.setdefault("host", event["requestContext"].get("domainName", HOST))
             headers["origin"] = f"{headers.setdefault('x-forwarded-proto', 'https')}://{host}"

@@ -46,10 +46,10 @@ class Signer:
         digest = hmac.new(secret, body, hashlib.sha256).hexdigest()
         return {"x-hub-signature-256": f"sha256={digest}"}
 
-    def web_cookie(self, session: str) -> str:
-        """The web page's session cookie, as `name=value`."""
+    def web_cookie(self, session: str, *, secure: bool = False) -> str:
+        """The web page's session cookie, as `name=value`; `secure` for a page on https."""
         key = self.settings.get("WEB_SESSION_KEY", "")
-        return set_cookie(session, key, secure=False).partition(";")[0]
+        return set_cookie(session, key, secure=secure).partition(";")[0]
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,8 @@ class Person:
 
     def web_post(self, path: str, origin: str, marker: str, **data: Any) -> Post:
         """Post `data` as JSON to the web API, with the person's cookie."""
-        headers = {"cookie": self.signer.web_cookie(self.session), "origin": origin}
+        cookie = self.signer.web_cookie(self.session, secure=origin.startswith("https:"))
+        headers = {"cookie": cookie, "origin": origin}
         return _post(path, headers, json.dumps(data).encode(), marker)
 
     def press(self, channel: str, payload: str, origin: str) -> Post:

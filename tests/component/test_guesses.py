@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Lock
+from typing import Any
+
 import pytest
 
 from chatbot.adapters.dynamodb.guesses import GuessItems, pause_after
@@ -77,7 +82,6 @@ def test_wrong_ones_are_forgotten_after_a_day(judges: Judges) -> None:
 
 
 def test_what_is_stored_expires_and_names_no_address(aws: Aws, table: str, judges: Judges) -> None:
-    judges.right(ADA)
     judges.wrong()
     (item,) = aws.dynamodb.scan(TableName=table)["Items"]
     assert item["pk"] == {"S": f"~guess:{EVE}"}
@@ -85,23 +89,90 @@ def test_what_is_stored_expires_and_names_no_address(aws: Aws, table: str, judge
     judges.right()
     (item,) = aws.dynamodb.scan(TableName=table)["Items"]
     assert item.keys() == {"pk", "sk", "expires_at"}
+    assert item["expires_at"] == {"N": str(NOON // 1000)}
 
 
-def test_two_at_the_same_time_count_as_one_and_a_pause(
-    aws: Aws, table: str, monkeypatch: pytest.MonkeyPatch
+class Meanwhile:
+    """Lets other codes come before a process's write of a given number."""
+
+    def __init__(self, guesses: GuessItems, write: int, others: Callable[[], object]) -> None:
+        self._update, self._write, self._others = guesses._client.update, write, others
+        guesses._client.update = self  # type: ignore[method-assign, assignment]
+
+    def __call__(self, *arguments: Any) -> Any:
+        self._write -= 1
+        if self._write == 0:
+            self._others()
+        return self._update(*arguments)
+
+
+@pytest.mark.parametrize("before", range(5))
+@pytest.mark.parametrize("right", [True, False])
+def test_of_two_at_the_same_time_one_is_looked_at(
+    aws: Aws, table: str, right: bool, before: int
 ) -> None:
-    guesses = GuessItems(aws.dynamodb, table, FakeClock())
-    guesses.judge(EVE, right=False)
-    count = guesses._count
-    late = GuessItems(aws.dynamodb, table, FakeClock(NOON + 5))
+    clock = FakeClock()
+    guesses, other = (GuessItems(aws.dynamodb, table, clock) for _ in range(2))
+    for number in range(1, before + 1):
+        assert guesses.judge(EVE, right=False) == 0
+        clock.advance(pause_after(number))
+    waits = []
+    Meanwhile(guesses, 2, lambda: waits.append(other.judge(EVE, right=right)))
+    waits.append(guesses.judge(EVE, right=False))
+    if before:
+        assert waits == [0, 1], "it has written between the other's two writes, and won"
+    else:
+        assert waits == [0], "the first one needs no second write"
 
-    def beaten(key: object, now: int, wrong: int, before: int, condition: str) -> None:
-        if before:
-            late._count(key, NOON + 5, wrong, before, condition)  # type: ignore[arg-type]
-        count(key, now, wrong, before, condition)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(guesses, "_count", beaten)
-    assert guesses.judge(EVE, right=False) == 1
+def test_a_right_code_between_the_writes_of_a_wrong_one_waits(aws: Aws, table: str) -> None:
+    """The wrong one has won, but has not yet returned: the right one comes as one of a burst."""
+    guesses, other = (GuessItems(aws.dynamodb, table, FakeClock()) for _ in range(2))
+    assert [other.judge(EVE, right=False) for _ in range(2)] == [0, 0]
+    waits: list[int] = []
+
+    def burst() -> None:
+        waits.extend(other.judge(EVE, right=False) for _ in range(3))
+        waits.append(other.judge(EVE, right=True))
+
+    Meanwhile(guesses, 2, burst)
+    assert guesses.judge(EVE, right=True) == 1, "a right one that is late is not looked at either"
+    assert waits == [0, 2, 2, 2]
+
+
+def test_a_code_that_is_counted_while_a_right_one_ends_the_pauses_stays_counted(
+    aws: Aws, table: str
+) -> None:
+    guesses, other = (GuessItems(aws.dynamodb, table, FakeClock()) for _ in range(2))
+    Meanwhile(guesses, 2, lambda: other.judge(EVE, right=False))
+    assert guesses.judge(EVE, right=True) == 0
+    assert [other.judge(EVE, right=False) for _ in range(2)] == [0, 2]
+
+
+def locked(update: Callable[..., Any], lock: Lock) -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        with lock:
+            return update(*arguments)
+
+    return call
+
+
+@pytest.mark.parametrize("right_one", [0, 4, 50, 99])
+def test_of_a_burst_of_a_hundred_three_are_looked_at(aws: Aws, table: str, right_one: int) -> None:
+    guesses = [GuessItems(aws.dynamodb, table, FakeClock()) for _ in range(100)]
+    together, one_write = Barrier(100, timeout=60), Lock()
+    for each in guesses:  # DynamoDB checks and writes at once, moto in two steps
+        each._client.update = locked(each._client.update, one_write)  # type: ignore[method-assign]
+
+    def give(number: int) -> int:
+        together.wait()
+        return guesses[number].judge(EVE, right=number == right_one)
+
+    with ThreadPoolExecutor(100) as threads:
+        waits = list(threads.map(give, range(100)))
+    looked_at = waits.count(0)
+    # A right one that wins ends the pauses, so three more may come after it.
+    assert 1 <= looked_at <= (3 if waits[right_one] else 6)
 
 
 @pytest.mark.parametrize("right", [True, False])

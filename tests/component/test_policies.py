@@ -20,8 +20,10 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from chatbot import bootstrap
+from chatbot.adapters.dynamodb.guesses import GUESS
 from chatbot.adapters.dynamodb.newcomers import NEW
 from chatbot.adapters.dynamodb.turns import Table
+from chatbot.adapters.dynamodb.waiting import WAITING
 from chatbot.bootstrap import setup, web, webhook, worker
 from chatbot.core.key import TurnKey
 from chatbot.core.message import Author
@@ -319,14 +321,18 @@ def test_policies_grant_what_is_used_and_nothing_else(bot: Bot, resources: dict[
         assert allowed - used == set(), f"{name} may do what it never does"
 
 
-def test_the_page_writes_nothing_but_the_counts_of_new_visitors(resources: dict[str, Any]) -> None:
-    (policy,) = resources["WebRole"]["Properties"]["Policies"]
+@pytest.mark.parametrize(
+    ("function", "items"), [("Web", [f"{NEW}:*"]), ("Webhook", [f"{WAITING}:*", f"{GUESS}:*"])]
+)
+def test_functions_of_the_http_api_update_nothing_but_their_counts(
+    resources: dict[str, Any], function: str, items: list[str]
+) -> None:
+    (policy,) = resources[f"{function}Role"]["Properties"]["Policies"]
     statements = [each for each in policy["PolicyDocument"]["Statement"] if "Action" in each]
     (writes,) = [each for each in statements if "UpdateItem" in str(each["Action"])]
     assert writes["Action"] == "dynamodb:UpdateItem"
     # AWS IAM guide, "Using IAM policy conditions for fine-grained access control" of DynamoDB.
-    keys = {"dynamodb:LeadingKeys": [f"{NEW}:*"]}
-    assert writes["Condition"] == {"ForAllValues:StringLike": keys}
+    assert writes["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": items}}
 
 
 def test_every_function_of_the_template_is_tried(resources: dict[str, Any]) -> None:

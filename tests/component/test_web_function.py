@@ -106,7 +106,7 @@ def test_the_page_brings_a_conversation_where_there_is_none(call: Call) -> None:
     assert "Secure" in cookie
     name, _, value = cookie.partition(";")[0].partition("=")
     assert name == "__Host-conversation"
-    assert session_of({name: value}, Settings(web_session_key=KEY), now_ms())
+    assert session_of({name: value}, Settings(web_session_key=KEY), now_ms(), secure=True)
     assert "cookies" not in call("/")
     assert (
         "Secure" not in call("/", session=None, headers={"x-forwarded-proto": "http"})["cookies"][0]

@@ -164,22 +164,40 @@ def test_a_wish_to_stop_is_written_down_and_not_queued(
     assert waiting(aws, queues) == 0
 
 
+def knock(call: Call, code: str, address: str = "192.0.2.1") -> dict[str, Any]:
+    """Give an access code."""
+    http = {"method": "POST", "path": "/web/access", "sourceIp": address}
+    body = base64.b64encode(json.dumps({"code": code}).encode()).decode()
+    changed = {"rawPath": "/web/access", "requestContext": {"http": http}, "body": body}
+    return call(web("") | changed)
+
+
+CODE = {"WEB_ACCESS": "code", "WEB_ACCESS_CODE": "open sesame"}
+
+
+def test_without_the_pause_every_code_is_looked_at(
+    environ: dict[str, str], aws: Aws, table: str
+) -> None:
+    """Behind a proxy, a stranger could keep everybody from giving the code."""
+    call = webhook({**environ, **CODE, "WEB_CODE_PAUSE": "off"})
+    assert [knock(call, f"guess {n}")["statusCode"] for n in range(9)] == [403] * 9
+    assert knock(call, "open sesame")["statusCode"] == 204
+    assert aws.dynamodb.scan(TableName=table)["Items"] == []
+
+
 def test_guessed_codes_make_their_address_wait(environ: dict[str, str]) -> None:
     """In any process, with any cookie; the right one, too."""
-    settings = {**environ, "WEB_ACCESS": "code", "WEB_ACCESS_CODE": "open sesame"}
-    processes = [webhook(settings) for _ in range(2)]
-
-    def knock(number: int, code: str, address: str = "192.0.2.1") -> dict[str, Any]:
-        http = {"method": "POST", "path": "/web/access", "sourceIp": address}
-        body = base64.b64encode(json.dumps({"code": code}).encode()).decode()
-        changed = {"rawPath": "/web/access", "requestContext": {"http": http}, "body": body}
-        return processes[number % 2](web("") | changed)
-
-    assert [knock(n, f"guess {n}")["statusCode"] for n in range(4)] == [403, 403, 403, 429]
-    waits = knock(0, "open sesame")
+    processes = [webhook({**environ, **CODE}) for _ in range(2)]
+    assert [knock(processes[n % 2], f"guess {n}")["statusCode"] for n in range(4)] == [
+        403,
+        403,
+        403,
+        429,
+    ]
+    waits = knock(processes[0], "open sesame")
     assert (waits["statusCode"], "cookies" in waits) == (429, False)
     assert waits["headers"]["retry-after"] in ("1", "2")
-    opened = knock(0, "open sesame", "192.0.2.2")
+    opened = knock(processes[0], "open sesame", "192.0.2.2")
     assert (opened["statusCode"], len(opened["cookies"])) == (204, 1)
 
 

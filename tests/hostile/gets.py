@@ -119,7 +119,8 @@ def judge(event: Mapping[str, Any], findings: Findings) -> None:
     expect(policy.startswith("default-src 'none'"), "every response has a policy")
     name, _, value = event["cookies"][1].partition("=")
     settings = Settings(web_session_key=_KEY)
-    ours = session_of({name.strip(): value.strip()}, settings, now_ms()) == SESSION
+    given = {name.strip(" \t"): value.strip(" \t")}
+    ours = session_of(given, settings, now_ms(), secure=True) == SESSION
     known = event["cookies"][1] == _RIGHT
     expect(known == ours, "no other cookie is taken for ours")
     if get and path in ("/web/messages", _FILE):

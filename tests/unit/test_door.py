@@ -148,6 +148,36 @@ def test_others_are_not_concerned() -> None:
     ]
 
 
+def events(*kinds: str) -> list[Envelope]:
+    return [
+        Envelope("telegram", "telegram:7", f"e{number}:{kind}", number, {})
+        for number, kind in enumerate(kinds)
+    ]
+
+
+def test_the_sentence_stands_for_something_that_would_be_answered() -> None:
+    world = World()
+    world.send(1_000, tell=False)
+    world.clock.advance(2)
+    silent = events("reaction", "edit", "echo", "rating")
+    assert world.door.admit(silent, SETTINGS).envelopes == ()
+    assert not world.room.calls["tell"], "nobody has asked anything"
+    world.clock.advance(2)
+    admitted = world.door.admit(events("reaction", "edit", "callback", "message"), SETTINGS)
+    assert [each.event_id for each in admitted.envelopes] == ["e2:callback:dropped"]
+    assert admitted.dropped == 4
+
+
+def test_a_group_that_gets_another_id_is_never_dropped() -> None:
+    """Everything that is known of the group hangs on this one event."""
+    world = World()
+    world.send(1_000)
+    for _ in range(2):  # the second time without asking the table
+        admitted = world.door.admit(events("message", "moved", "message"), SETTINGS)
+        assert [each.event_id for each in admitted.envelopes] == ["e1:moved"]
+        assert (admitted.dropped, admitted.places) == (2, {})
+
+
 def test_a_page_shows_it_by_itself() -> None:
     world = World()
     admitted = world.send(100, tell=False)

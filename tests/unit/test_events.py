@@ -16,7 +16,7 @@ from chatbot.channels.messenger import inbound as messenger
 from chatbot.channels.telegram import inbound as telegram
 from chatbot.channels.telegram.update import Bot
 from chatbot.channels.web import inbound as web
-from chatbot.channels.web.session import COOKIE, set_cookie
+from chatbot.channels.web.session import COOKIE, HOST, set_cookie
 from chatbot.conversation.batch import records_of
 from chatbot.core.errors import Malformed
 from chatbot.core.message import Envelope, Kind, Message
@@ -198,11 +198,11 @@ def test_messenger(name: str, end: list[Said | str]) -> None:
 @pytest.mark.parametrize("name", WEB)
 def test_web(name: str) -> None:
     request = Request.from_event(event(f"web/{name}"))
-    cookie = set_cookie(SESSION, SETTINGS.web_session_key, secure=False).partition(";")[0]
+    cookie = set_cookie(SESSION, SETTINGS.web_session_key, secure=True).partition(";")[0]
     site = Website(ROOT / "functions/web")
     if request.cookies:
-        assert request.cookies[COOKIE].startswith(SESSION)
-        request = replace(request, cookies={COOKIE: cookie.removeprefix(f"{COOKIE}=")})
+        assert request.cookies[HOST + COOKIE].startswith(SESSION)
+        request = replace(request, cookies={HOST + COOKIE: cookie.partition("=")[2]})
     if name == "message":
         received = web.WebInbound(SETTINGS, FakeClock(NOON)).receive(request)
         assert ends(received) == [(f"web:{SESSION}", Kind.TEXT, "My name is Ada")]

@@ -32,6 +32,15 @@ def test_reads_an_event_of_the_http_api() -> None:
     assert request.query == {"after": "1"}
 
 
+@pytest.mark.parametrize("space", ["\u2000", "\xa0", "\u3000", "\x85", "\x1c", "\x0b"])
+def test_what_browsers_take_for_part_of_a_name_is_part_of_it(space: str) -> None:
+    """Whoever may set a cookie but none with the prefix could give it a name that looks like it."""
+    planted = f"{space}__Host-conversation=planted{space}"
+    request = Request.from_event(event(cookies=[planted, "\t __Host-conversation = own \t"]))
+    assert request.cookies["__Host-conversation"] == "own"
+    assert request.cookies[f"{space}__Host-conversation"] == f"planted{space}"
+
+
 def test_a_base64_body_is_given_as_it_was_on_the_wire() -> None:
     wire = b'{"text": "\xff"}'
     body = base64.b64encode(wire).decode()

@@ -44,6 +44,20 @@ def wav(seconds: int) -> bytes:
     return buffer.getvalue()
 
 
+def wav_of(
+    tag: int, channels: int, rate: int, said: int, bits: int, size: int, *, before: bytes = b""
+) -> bytes:
+    """A file whose header says `said` bytes a second."""
+    align = channels * bits // 8
+    form = struct.pack("<HHIIHHHHI", tag, channels, rate, said, align, bits, 22, bits, 3)
+    form += b"\x01\0" + bytes.fromhex("000000001000800000aa00389b71")
+    chunks = before + b"fmt " + struct.pack("<I", len(form)) + form
+    return b"RIFF\0\0\0\0WAVE" + chunks + b"data" + struct.pack("<I", size) + bytes(size)
+
+
+JUNK = b"JUNK\x17\0\0\0fmt " + wav_of(1, 2, 48_000, 192_000, 16, 0)[16:35] + b"\0"
+
+
 def flac(rate: int, samples: int) -> bytes:
     packed = rate << 44 | 1 << 41 | 15 << 36 | samples
     return b"fLaC\x80\0\0\x22" + bytes(10) + packed.to_bytes(8, "big") + bytes(16)
@@ -63,6 +77,11 @@ def mp3(kilobits_index: int, size: int) -> bytes:
         (mp4(1000, 125_000) + bytes(900_000), "mp4", 3),
         (mp4(44_100, 44_100 * 3000, wide=True) + bytes(900_000), "mp4", 50),
         (wav(90), "wav", 2),
+        (wav_of(1, 2, 44_100, 176_400, 16, 176_400 * 55), "wav", 1),
+        (wav_of(0xFFFE, 2, 44_100, 176_400, 16, 176_400 * 55), "wav", 1),
+        (wav_of(1, 2, 44_100, 176_400, 16, 176_400 * 55, before=b"bext\1\0\0\0a\0"), "wav", 1),
+        (wav_of(7, 1, 8_000, 8_000, 8, 8_000 * 61), "wav", 2),
+        (wav_of(1, 6, 96_000, 1_728_000, 24, 1_728_000 * 5), "wav", 4),
         (flac(44_100, 44_100 * 200) + bytes(900_000), "flac", 4),
         (mp3(9, 16_000 * 150), "mpeg", 3),
         (mp3(14, 40_000 * 150), "mpeg", 3),
@@ -98,11 +117,26 @@ def test_what_says_nothing_counts_by_its_size(content: bytes, kind: str) -> None
 
 
 @pytest.mark.parametrize(
-    "content", [ogg(1, size=9_600_000), mp4(1000, 1) + bytes(9_600_000)], ids=["ogg", "mp4"]
+    ("content", "kind"),
+    [
+        (ogg(1, size=9_600_000), "ogg"),
+        (mp4(1000, 1) + bytes(9_600_000), "mp4"),
+        (flac(44_100, 1) + bytes(9_600_000), "flac"),
+        (wav_of(17, 1, 8_000, 2**32 - 1, 4, 9_600_000), "wav"),
+        (wav_of(1, 1, 2**32 - 1, 2**32 - 1, 8, 9_600_000), "wav"),
+        (wav_of(1, 255, 48_000, 2**32 - 1, 8, 9_600_000), "wav"),
+        (wav_of(1, 1, 48_000, 2**32 - 1, 128, 9_600_000), "wav"),
+    ],
 )
-def test_a_header_that_lies_does_not_make_it_free(content: bytes) -> None:
-    kind = "ogg" if content.startswith(b"OggS") else "mp4"
+def test_a_header_that_lies_does_not_make_it_free(content: bytes, kind: str) -> None:
     assert minutes_of(content, f"audio/{kind}") == 5
+
+
+@pytest.mark.parametrize("before", [b"", JUNK])
+def test_of_uncompressed_sound_each_sample_counts(before: bytes) -> None:
+    """What a decoder goes by decides, not the field beside it, nor a chunk that looks like it."""
+    content = wav_of(1, 1, 8_000, 192_000, 8, 8_000 * 60 * 20, before=before)
+    assert minutes_of(content, "audio/wav") == 21
 
 
 def test_a_broken_header_does_not_use_up_the_day() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 
 from chatbot.channels.web.session import (
     ACCESS,
     COOKIE,
+    FIRST_DAY,
     HOST,
     access_cookie,
     cookie_to_set,
@@ -42,13 +44,15 @@ def before() -> str:
     return f"{SESSION}.{hmac.digest(KEY.encode(), f'{COOKIE}:{SESSION}'.encode(), 'sha256').hex()}"
 
 
-def seen(cookies: dict[str, str], settings: Settings = SETTINGS) -> str | None:
-    return session_of(cookies, settings, NOON)
+def seen(
+    cookies: dict[str, str], settings: Settings = SETTINGS, *, secure: bool = True, now: int = NOON
+) -> str | None:
+    return session_of(cookies, settings, now, secure=secure)
 
 
 @pytest.mark.parametrize("secure", [True, False])
 def test_a_cookie_of_ours_proves_its_session(secure: bool) -> None:
-    assert seen(cookie(secure=secure)) == SESSION
+    assert seen(cookie(secure=secure), secure=secure) == SESSION
 
 
 def test_sessions_cannot_be_guessed() -> None:
@@ -97,6 +101,7 @@ DAY = str(NOON // A_DAY)
 def test_no_other_cookie_is_taken(forged: str) -> None:
     assert seen({HOST + COOKIE: forged}) is None
     assert seen({COOKIE: forged}) is None
+    assert seen({COOKIE: forged}, secure=False) is None
 
 
 def test_another_key_or_none_takes_no_cookie() -> None:
@@ -108,7 +113,18 @@ def test_another_key_or_none_takes_no_cookie() -> None:
 def test_what_was_signed_for_one_name_says_nothing_under_the_other() -> None:
     """A neighbour under the same domain can plant a cookie without the prefix."""
     assert seen({COOKIE: GOOD}) is None
+    assert seen({COOKIE: GOOD}, secure=False) is None
     assert seen({HOST + COOKIE: cookie(secure=False)[COOKIE]}) is None
+
+
+def test_a_cookie_that_was_given_over_http_says_nothing_over_https() -> None:
+    """It is signed for the plain name, so only the scheme tells that it was planted."""
+    given = cookie(secure=False)
+    assert seen(given, secure=False) == SESSION
+    assert seen(given) is None
+    new = cookie_to_set(given, SETTINGS, NOON, secure=True) or ""
+    assert new.startswith(HOST)
+    assert SESSION not in new
 
 
 def test_beside_a_cookie_with_the_prefix_no_other_counts() -> None:
@@ -120,9 +136,11 @@ def test_beside_a_cookie_with_the_prefix_no_other_counts() -> None:
 
 @pytest.mark.parametrize("secure", [True, False])
 def test_without_use_a_session_ends_when_its_turns_are_gone(secure: bool) -> None:
-    assert seen(cookie(30, secure=secure)) == SESSION
-    assert seen(cookie(31, secure=secure)) is None
-    assert seen(cookie(-5, secure=secure)) == SESSION, "another process's clock is ahead"
+    assert seen(cookie(30, secure=secure), secure=secure) == SESSION
+    assert seen(cookie(31, secure=secure), secure=secure) is None
+    assert seen(cookie(-5, secure=secure), secure=secure) == SESSION, (
+        "another process's clock is ahead"
+    )
 
 
 def test_use_renews_it_once_a_day() -> None:
@@ -135,9 +153,22 @@ def test_use_renews_it_once_a_day() -> None:
         assert session not in (None, SESSION)
 
 
+def test_the_first_day_of_0_10_is_the_date_that_it_says() -> None:
+    assert date(1970, 1, 1) + timedelta(FIRST_DAY) == date(2026, 12, 1)
+
+
+def test_a_cookie_of_earlier_versions_ends_some_time_after_the_release() -> None:
+    cookies, last = {COOKIE: before()}, (FIRST_DAY + 30) * A_DAY
+    for secure in (True, False):
+        assert seen(cookies, secure=secure, now=last + A_DAY - 1) == SESSION
+        assert seen(cookies, secure=secure, now=last + A_DAY) is None
+    new = cookie_to_set(cookies, SETTINGS, last + A_DAY, secure=True) or ""
+    assert SESSION not in new
+
+
 def test_a_cookie_of_earlier_versions_is_taken_and_replaced() -> None:
     cookies = {COOKIE: before()}
-    assert seen(cookies) == SESSION
+    assert seen(cookies) == seen(cookies, secure=False) == SESSION
     for secure in (True, False):
         replaced = cookie_to_set(cookies, SETTINGS, NOON, secure=secure)
         assert replaced == set_cookie(SESSION, KEY, secure=secure, now=NOON)

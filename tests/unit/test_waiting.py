@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from chatbot.channels.messenger.inbound import read as read_messenger
@@ -18,6 +19,7 @@ from chatbot.core.work import PLACE_UNKNOWN, Record
 from tests.fakes import NOON, FakeClock, FakeJournal, MemoryRoom
 from tests.world import World
 
+BOT = Bot(1, "bot")
 SENTENCE = say("one_at_a_time", "en")
 
 
@@ -50,26 +52,42 @@ def telegram(kind: str, update: dict[str, Any]) -> Envelope:
     return Envelope("telegram", "telegram:7", f"000000000001:{kind}", NOON, update).as_dropped()
 
 
-def test_whatever_kind_of_event_was_dropped_stands_for_the_sentence_alone() -> None:
+def test_whatever_was_to_be_answered_stands_for_the_sentence_alone() -> None:
     person, chat = {"id": 7, "first_name": "Ada", "language_code": "de"}, {"id": 7}
     message = {"message_id": 1, "date": 1, "from": person, "chat": chat, "text": "/forget yes"}
     photo = {**message, "photo": [{"file_id": "f", "width": 1, "height": 1}], "media_group_id": "a"}
-    reaction = {"chat": chat, "user": person, "message_id": 1, "date": 1}
-    reaction |= {"new_reaction": [{"type": "emoji", "emoji": "👍"}], "old_reaction": []}
     for kind, update in (
         ("message", {"message": message}),
         ("message", {"message": photo}),
-        ("edit", {"edited_message": message}),
-        ("reaction", {"message_reaction": reaction}),
         (
             "callback",
             {"callback_query": {"id": "9", "from": person, "message": message, "data": "x"}},
         ),
     ):
-        read = read_telegram(telegram(kind, {"update_id": 1, **update}), Bot(1, "bot"))
+        read = read_telegram(telegram(kind, {"update_id": 1, **update}), BOT)
         assert (read.kind, read.text, read.media, read.edits) == (Kind.DROPPED, "", (), "")
         assert read.author.id == "7"
         assert read.handles.callback == ("9" if kind == "callback" else "")
+
+
+def test_what_was_never_to_be_answered_stays_what_it_is() -> None:
+    person, chat = {"id": 7, "first_name": "Ada"}, {"id": -7, "type": "group", "title": "Us"}
+    message = {"message_id": 1, "date": 1, "from": person, "chat": chat, "text": "Hello"}
+    part = {**message, "photo": [{"file_id": "f", "width": 1, "height": 1}], "media_group_id": "a"}
+    reaction = {"chat": chat, "user": person, "message_id": 1, "date": 1}
+    reaction |= {"new_reaction": [{"type": "emoji", "emoji": "👍"}], "old_reaction": []}
+    moved = {**message, "migrate_from_chat_id": -6}
+    for kind, update in (
+        ("message", {"message": part}),  # of an album that nobody has addressed to the bot
+        ("edit", {"edited_message": message}),
+        ("reaction", {"message_reaction": reaction}),
+        ("moved", {"message": moved}),
+    ):
+        dropped = telegram(kind, {"update_id": 1, **update})
+        plain = replace(dropped, event_id=dropped.event_id.removesuffix(":dropped"))
+        expected = replace(read_telegram(plain, BOT), key=dropped.key)
+        assert read_telegram(dropped, BOT) == expected
+        assert expected.kind is not Kind.DROPPED
 
 
 def test_of_the_staffs_messages_none_is_answered() -> None:

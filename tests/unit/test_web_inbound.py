@@ -22,7 +22,12 @@ BODY: dict[str, Any] = {"text": "Grüße 😀", "id": "a-1_B", "sent_at": NOON}
 
 
 def cookie(session: str = SESSION, key: str = KEY) -> str:
-    return set_cookie(session, key, secure=False).partition(";")[0].partition("=")[2]
+    return set_cookie(session, key, secure=True).partition(";")[0].partition("=")[2]
+
+
+def over_http() -> str:
+    """What the page sets over http; over https, somebody else has planted it."""
+    return set_cookie(SESSION, KEY, secure=False).partition(";")[0].partition("=")[2]
 
 
 def post(body: object = BODY, **headers: str) -> Request:
@@ -37,7 +42,7 @@ def post(body: object = BODY, **headers: str) -> Request:
             "x-forwarded-proto": "https",
             **named,
         },
-        cookies={COOKIE: cookie()},
+        cookies={HOST + COOKIE: cookie()},
         body=body if isinstance(body, bytes) else json.dumps(body).encode(),
     )
 
@@ -99,7 +104,14 @@ def test_a_set_origin_counts_instead_of_the_host() -> None:
 
 @pytest.mark.parametrize(
     "cookies",
-    [{}, {COOKIE: ""}, {COOKIE: cookie(key="another")}, {COOKIE: "x" + cookie()[1:]}],
+    [
+        {},
+        {HOST + COOKIE: ""},
+        {HOST + COOKIE: cookie(key="another")},
+        {HOST + COOKIE: "x" + cookie()[1:]},
+        {COOKIE: cookie()},
+        {COOKIE: over_http()},
+    ],
 )
 def test_without_a_cookie_of_ours_nobody_is_served(cookies: dict[str, str]) -> None:
     with pytest.raises(Forged) as refusal:

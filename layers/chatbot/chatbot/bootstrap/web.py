@@ -45,7 +45,7 @@ def build(environ: Mapping[str, str], folder: Path) -> Handler:
         if settings.web_access == "off":
             return closed.answer("web", "WEB_ACCESS")
         locked, now = not is_open(request.cookies, settings), now_ms()
-        session = session_of(request.cookies, settings, now)
+        session = session_of(request.cookies, settings, now, secure=request.secure)
         if request.path == "/":
             return newcomers.refusal(request, settings) or website.page(request, settings, now)
         if request.path == "/web/messages":

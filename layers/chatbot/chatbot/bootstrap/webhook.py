@@ -20,7 +20,7 @@ from chatbot.core.ports import Places, WaitingRoom, now_ms
 from chatbot.core.settings import Settings
 from chatbot.edge.door import Admitted, Door
 from chatbot.edge.http import Handler, Inbound, MakeInbound, Request, Response
-from chatbot.edge.webhook import NOT_FOUND, ClosedChannels, handle
+from chatbot.edge.webhook import NOT_FOUND, ClosedChannels, handle, judge_none
 
 
 def build(environ: Mapping[str, str]) -> Handler:
@@ -68,7 +68,8 @@ def build(environ: Mapping[str, str]) -> Handler:
         def admit(envelopes: Sequence[Envelope]) -> Admitted:
             return door.admit(envelopes, settings, tell=not explain)
 
-        return handle(request, inbound, sender, store_stop, telemetry, explain, admit, judge)
+        judging = judge if settings.web_code_pause == "on" else judge_none
+        return handle(request, inbound, sender, store_stop, telemetry, explain, admit, judging)
 
     return handler_of(answer, "webhook", telemetry)
 

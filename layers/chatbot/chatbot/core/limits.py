@@ -61,7 +61,7 @@ CROWDED_REMEMBERED = 10_000
 # At the door: access codes that are guessed
 
 GUESSES_FREE = 2
-"""Wrong access codes from one address without a pause: people mistype."""
+"""Wrong access codes from one address without a pause: people mistype. One more is looked at."""
 GUESS_PAUSE_MOST_S = 900
 """Seconds of the longest pause, which begins at 2 and doubles with each wrong code.
 
@@ -201,7 +201,7 @@ RECORDING_RATE = 8_000
 kbit/s, twice what the platforms' apps record."""
 RECORDING_MOST_BYTES = 40_000
 """Bytes of a recording that count as a second at least, whatever its header says: 320 kbit/s, the
-highest rate of MP3. Lossless ones may have five times that."""
+highest rate of MP3. Music in FLAC has two or three times that and counts as so much longer."""
 RECORDING_LEAST_BYTES = 250
 """Bytes of a recording that count as a second at most: 2 kbit/s, less than speech takes. A broken
 header then does not use up a day's minutes."""

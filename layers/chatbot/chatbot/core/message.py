@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from chatbot.core.turn import Turn
 
 ENVELOPE_VERSION = 1
+MOVED = "moved"
+"""Kind of the event that gives a conversation a new id."""
 _DROPPED = ":dropped"
+_NEVER_ANSWERED = frozenset({"echo", "edit", MOVED, "rating", "reaction"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,11 @@ class Envelope:
     def kind(self) -> str:
         """The event's kind, with which its id ends."""
         return self.event_id.removesuffix(_DROPPED).rpartition(":")[2]
+
+    @property
+    def asks(self) -> bool:
+        """Whether somebody may expect an answer to events of this kind."""
+        return self.kind not in _NEVER_ANSWERED
 
     def to_json(self) -> str:
         """The body of the queued message, compact JSON with the version `v`."""
@@ -193,7 +201,13 @@ class Message:
     counted_as: str = ""
 
     def as_dropped(self) -> Message:
-        """What remains of a message that was dropped: who wrote it and how to answer there."""
+        """What remains of a message that was dropped: who wrote it and how to answer there.
+
+        One that is not to be answered remains as it is: nobody has asked the bot anything.
+        """
+        silent = self.kind in (Kind.RATING, Kind.MOVED, Kind.STAFF)
+        if silent or self.edits or not self.addressed:
+            return self
         return Message(
             self.key,
             self.channel,

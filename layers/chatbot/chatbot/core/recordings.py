@@ -11,7 +11,12 @@ import re
 
 from chatbot.core.limits import RECORDING_LEAST_BYTES, RECORDING_MOST_BYTES, RECORDING_RATE
 
-_LOSSLESS = frozenset({"audio/wav", "audio/flac"})
+_PCM = (1, 3)
+"""Formats of uncompressed samples, integers and floating-point (Microsoft, "WAVEFORMATEX")."""
+_EXTENSIBLE = 0xFFFE
+_MOST_SAMPLES, _MOST_CHANNELS, _MOST_BITS = 48_000, 2, 32
+"""Of uncompressed sound that speech is recorded in; more is believed as far as a header is."""
+_MOST_CHUNKS = 16
 _OPUS_RATE = 48_000
 """Samples a second in the positions of Opus, whatever was recorded (RFC 7845, section 4)."""
 _MP3_KILOBITS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0)
@@ -22,7 +27,8 @@ def minutes_of(content: bytes, media_type: str) -> int:
     """Return the length in minutes, rounded up, at least 1.
 
     A header may lie or be broken: no file counts for less than its size at RECORDING_MOST_BYTES a
-    second, nor for more than its size at RECORDING_LEAST_BYTES.
+    second, nor for more than its size at RECORDING_LEAST_BYTES. Only of uncompressed sound every
+    sample counts as it is heard, whatever its rate.
     """
     reader = {
         "audio/ogg": _ogg,
@@ -33,8 +39,9 @@ def minutes_of(content: bytes, media_type: str) -> int:
     }.get(media_type)
     size = len(content)
     seconds = (reader(content) if reader else 0.0) or size / RECORDING_RATE
-    densest = RECORDING_MOST_BYTES * (5 if media_type in _LOSSLESS else 1)
-    seconds = min(max(seconds, size / densest), size / RECORDING_LEAST_BYTES)
+    exact = _bytes_of_pcm(content) if media_type == "audio/wav" else 0
+    seconds = size / exact if exact else max(seconds, size / RECORDING_MOST_BYTES)
+    seconds = min(seconds, size / RECORDING_LEAST_BYTES)
     return max(1, math.ceil(seconds / 60))
 
 
@@ -63,9 +70,38 @@ def _mp4(content: bytes) -> float:
 
 def _wav(content: bytes) -> float:
     """By its bytes a second (Microsoft, "WAVEFORMATEX")."""
-    at = content.find(b"fmt ", 0, 4096)
-    rate = _number(content, at + 16, 4, "little") if at >= 0 else 0
+    at = _wav_format(content)
+    rate = _number(content, at + 8, 4, "little") if at else 0
     return len(content) / rate if rate else 0.0
+
+
+def _bytes_of_pcm(content: bytes) -> int:
+    """Bytes of a second of uncompressed sound, 0 for other forms and for odd ones.
+
+    By what decoders go by: rate, channels and bits. Nothing depends on the field for the bytes of a
+    second, in which a file can say anything.
+    """
+    at = _wav_format(content)
+    tag, channels, rate, align, bits = (
+        _number(content, at + offset, size, "little")
+        for offset, size in ((0, 2), (2, 2), (4, 4), (12, 2), (14, 2))
+    )
+    if tag == _EXTENSIBLE:
+        tag = _number(content, at + 24, 2, "little")  # the beginning of the subformat's GUID
+    plausible = rate <= _MOST_SAMPLES and channels <= _MOST_CHANNELS and bits <= _MOST_BITS
+    fits = align == channels * ((bits + 7) // 8)
+    return rate * align if at and tag in _PCM and plausible and fits else 0
+
+
+def _wav_format(content: bytes) -> int:
+    """Where the fields of the format begin, 0 without any (Microsoft, "RIFF")."""
+    at = 12
+    for _ in range(_MOST_CHUNKS):
+        size = _number(content, at + 4, 4, "little")
+        if content[at : at + 4] == b"fmt ":
+            return at + 8
+        at += 8 + size + size % 2
+    return 0
 
 
 def _flac(content: bytes) -> float:

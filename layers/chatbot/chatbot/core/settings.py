@@ -102,6 +102,9 @@ class Settings:
     web_unlimited: Literal["off", "on"] = _setting(
         "off", "`on`: `WEB_ACCESS=open` is meant although `DAILY_TOTAL` sets no limit"
     )
+    web_code_pause: Literal["off", "on"] = _setting(
+        "on", "Whether wrong access codes make their address wait; `off` behind a proxy of your own"
+    )
     web_new_sessions: int = _setting(
         30, "Most new visitors of the page from one address in a minute; 0: no limit", min=0
     )
@@ -165,12 +168,16 @@ class Settings:
     allowlist: tuple[str, ...] = _setting(
         (), "Ids of people or conversations, such as `telegram:42`, comma-separated"
     )
-    daily_messages: int = _setting(0, "Most answers a person gets in a day (UTC); 0: no limit")
-    daily_images: int = _setting(20, "Most pictures a person gets in a day; 0: no limit")
+    daily_messages: int = _setting(
+        0, "Most answers a person gets in a day (UTC); 0: no limit", min=0
+    )
+    daily_images: int = _setting(20, "Most pictures a person gets in a day; 0: no limit", min=0)
     daily_recordings: int = _setting(
         60, "Most minutes of recordings a person has transcribed in a day; 0: no limit", min=0
     )
-    daily_total: int = _setting(0, "Most answers the bot gives in a day, to all; 0: no limit")
+    daily_total: int = _setting(
+        0, "Most answers the bot gives in a day, to all; 0: no limit", min=0
+    )
     max_waiting: int = _setting(
         50, "Most messages of a conversation that wait for their answers; 0: no limit", min=0
     )

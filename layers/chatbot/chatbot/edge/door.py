@@ -30,7 +30,7 @@ from chatbot.core.limits import (
     DOOR_SECONDS,
     PLACES_STALE_S,
 )
-from chatbot.core.message import Envelope
+from chatbot.core.message import MOVED, Envelope
 from chatbot.core.ports import Clock, Journal, WaitingRoom
 from chatbot.core.settings import Settings
 from chatbot.core.work import PLACE_UNKNOWN
@@ -45,9 +45,10 @@ class Admitted:
     """The envelopes that may be queued; `dropped` is the number of those that may not.
 
     `places` are the places of those that were counted, by their keys, PLACE_UNKNOWN where the table
-    did not answer. Where a person is told that messages were dropped, the first of these is among
-    the envelopes as `Envelope.as_dropped`. Where some are `postponed`, none may be queued: the
-    sender is to repeat the request. Call `undo` when the queue did not accept the envelopes.
+    did not answer. Where a person is told that messages were dropped, the first of these that asks
+    for an answer is among the envelopes as `Envelope.as_dropped`. Where some are `postponed`, none
+    may be queued: the sender is to repeat the request. Call `undo` when the queue did not accept
+    the envelopes.
     """
 
     envelopes: tuple[Envelope, ...]
@@ -105,8 +106,9 @@ class Door:
     ) -> Admitted:
         """Admit the envelopes of conversations of which at most MAX_WAITING messages wait.
 
-        With `tell`, the first that is dropped is queued as the event of a sentence about it. A
-        table that does not answer admits everything: it must not cost a message.
+        With `tell`, the first that is dropped and asks for an answer is queued as the event of a
+        sentence about it. That a group has a new id is never dropped: its history and settings hang
+        on it. A table that does not answer admits everything: it must not cost a message.
         """
         if not settings.max_waiting:
             return admit_all(envelopes)
@@ -119,7 +121,9 @@ class Door:
             bucket = self._bucket_of(conversation, len(events))
             group = Admitted(tuple(events))
             if bucket.counting:
-                group = self._count(events, bucket, settings, tell)
+                passed += [each for each in events if each.kind == MOVED]
+                counted = [each for each in events if each.kind != MOVED]
+                group = self._count(counted, bucket, settings, tell) if counted else Admitted(())
             passed += group.envelopes
             dropped += group.dropped
             postponed += group.postponed
@@ -180,13 +184,14 @@ class Door:
                 bucket.closed_until = self._clock() + DOOR_CLOSED_MS
             if dropped and postpone:
                 return Admitted(tuple(passed), 0, numbers, len(dropped))
+            asking = next((each for each in dropped if each.asks), None)
             if (
-                dropped
+                asking
                 and tell
                 and places.may_tell
                 and (place := self._room.tell(conversation, most))
             ):
-                told = dropped[0].as_dropped()
+                told = asking.as_dropped()
                 passed.append(told)
                 numbers[told.key] = place
         except HistoryUnavailable as error:

@@ -60,7 +60,9 @@ class Request:
         cookies: dict[str, str] = {}
         for cookie in event.get("cookies") or ():
             name, _, value = cookie.partition("=")
-            cookies.setdefault(name.strip(), value.strip())
+            # Only these are no part of a name for browsers, too (RFC 6265bis, section 5.6): with
+            # others before it, anybody may set what would be a cookie with the prefix here.
+            cookies.setdefault(name.strip(" \t"), value.strip(" \t"))
         return cls(
             method=event["requestContext"]["http"]["method"],
             path=event["rawPath"],
@@ -91,6 +93,11 @@ class Request:
     def scheme(self) -> str:
         """Scheme of the client's URL; http without the header, which the HTTP API always sends."""
         return self.headers.get("x-forwarded-proto", "http").lower()
+
+    @property
+    def secure(self) -> bool:
+        """Whether the client's URL is one of https."""
+        return self.scheme == "https"
 
 
 @dataclass(frozen=True, slots=True)

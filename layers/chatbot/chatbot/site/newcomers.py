@@ -43,7 +43,8 @@ class Newcomers:
         A table that does not answer admits everybody: no page is kept back by the count.
         """
         most, now = settings.web_new_sessions, self._clock()
-        if not most or session_of(request.cookies, settings, now) is not None:
+        known = session_of(request.cookies, settings, now, secure=request.secure)
+        if not most or known is not None:
             return None
         minute = now // _MINUTE
         address = address_hash(request.address, settings.web_session_key)

@@ -113,8 +113,7 @@ class Website:
 
 def with_cookie(response: Response, request: Request, settings: Settings, now: int) -> Response:
     """Return the response with a new or renewed conversation cookie, if the browser needs one."""
-    secure = request.scheme == "https"
-    cookie = cookie_to_set(request.cookies, settings, now, secure=secure)
+    cookie = cookie_to_set(request.cookies, settings, now, secure=request.secure)
     if cookie is None:
         return response
     return replace(response, headers={**response.headers, "set-cookie": cookie})

@@ -1,4 +1,4 @@
-"""Counts wrong access codes by the address from which they come, and makes them wait.
+"""Counts access codes by the address from which they come, and makes them wait.
 
 The table counts, neither the session nor the process: who guesses takes a new cookie each time,
 and a burst of guesses starts many processes. Of an address only a keyed hash comes here.
@@ -7,6 +7,8 @@ and a burst of guesses starts many processes. Of an address only a keyed hash co
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from chatbot.adapters.dynamodb import codec
@@ -27,7 +29,7 @@ class GuessItems:
 
     | attribute | what |
     |---|---|
-    | `wrong` | number of wrong codes since the last right one |
+    | `wrong` | number of codes since the last right one, also of one that is being compared |
     | `tried_at` | time of the last of them, epoch milliseconds |
     | `open_at` | no code is looked at before |
     """
@@ -39,48 +41,59 @@ class GuessItems:
     def judge(self, address: str, *, right: bool) -> int:
         """Return the seconds to wait before a code is looked at; 0 when this one was.
 
-        A right one ends the pauses, a wrong one lengthens them. Raises HistoryUnavailable.
+        Every code is counted first, as if it were wrong, and of those that come at the same time
+        only the one whose write succeeds is looked at: otherwise a right code among parallel
+        guesses would pass before the first wrong one was counted. A right one then ends the pauses.
+        Raises HistoryUnavailable.
         """
         key, now = TurnKey(f"{GUESS}:{address}", GUESS), self._clock()
-        return self._right(key, now) if right else self._wrong(key, now)
+        number, seconds = self._count(key, now)
+        if right and not seconds:
+            self._forget(key, now, number)
+        return seconds
 
-    def _right(self, key: TurnKey, now: int) -> int:
-        change = "SET expires_at = :expiry REMOVE wrong, tried_at, open_at"
+    def _count(self, key: TurnKey, now: int) -> tuple[int, int]:
+        """Count one code; returns its number in a row, and the seconds that it has to wait."""
         try:
-            values = {":expiry": now // 1000, ":now": now}
-            self._client.update(key, change, values, "open_at <= :now")
-        except ConditionFailed as failed:  # in most cases there is no item
-            return _seconds(codec.number(failed.item, "open_at") - now)
-        return 0
-
-    def _wrong(self, key: TurnKey, now: int) -> int:
-        try:
-            self._count(key, now, 1, 0, "attribute_not_exists(wrong)")
+            self._write(key, now, 1, "attribute_not_exists(wrong)")
         except ConditionFailed as failed:
             wrong, tried_at, open_at = (
                 codec.number(failed.item, name) for name in ("wrong", "tried_at", "open_at")
             )
             if now < open_at:
-                return _seconds(open_at - now)
-            if now - tried_at > GUESS_FORGOTTEN_S * 1000:
-                wrong = 0
+                return wrong, _seconds(open_at - now)
+            number = 1 if now - tried_at > GUESS_FORGOTTEN_S * 1000 else wrong + 1
+            before = {":before": tried_at, ":counted": wrong}  # two can have the same millisecond
             try:
-                self._count(key, now, wrong + 1, tried_at, "tried_at = :before")
+                self._write(key, now, number, "tried_at = :before AND wrong = :counted", before)
             except ConditionFailed:  # another code from there came at the same time
-                return 1
-        return 0
+                return wrong, 1
+            return number, 0
+        return 1, 0
 
-    def _count(self, key: TurnKey, now: int, wrong: int, before: int, condition: str) -> None:
+    def _write(
+        self,
+        key: TurnKey,
+        now: int,
+        number: int,
+        condition: str,
+        before: Mapping[str, int] | None = None,
+    ) -> None:
         change = "SET wrong = :wrong, tried_at = :now, open_at = :open_at, expires_at = :expiry"
         values = {
-            ":wrong": wrong,
+            ":wrong": number,
             ":now": now,
-            ":open_at": now + 1000 * pause_after(wrong),
+            ":open_at": now + 1000 * pause_after(number),
             ":expiry": now // 1000 + GUESS_FORGOTTEN_S,
         }
-        if before:
-            values[":before"] = before
-        self._client.update(key, change, values, condition)
+        self._client.update(key, change, values | dict(before or {}), condition)
+
+    def _forget(self, key: TurnKey, now: int, number: int) -> None:
+        """End the pauses, unless another code was counted since."""
+        change = "SET expires_at = :expiry REMOVE wrong, tried_at, open_at"
+        values = {":expiry": now // 1000, ":now": now, ":number": number}
+        with suppress(ConditionFailed):
+            self._client.update(key, change, values, "tried_at = :now AND wrong = :number")
 
 
 def pause_after(wrong: int) -> int:

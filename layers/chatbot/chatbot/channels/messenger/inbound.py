@@ -164,8 +164,7 @@ def read(envelope: Envelope) -> Message:
     Raises Malformed only when the envelope names no person of Messenger.
     """
     message = _read(envelope)
-    told = envelope.is_dropped and message.kind is not Kind.STAFF
-    return message.as_dropped() if told else message
+    return message.as_dropped() if envelope.is_dropped else message
 
 
 def _read(envelope: Envelope) -> Message:

@@ -28,6 +28,7 @@ from chatbot.channels.text.split import utf16_length
 from chatbot.core.errors import Forged, Malformed, Unreadable
 from chatbot.core.key import TurnKey
 from chatbot.core.message import (
+    MOVED,
     Author,
     Command,
     Envelope,
@@ -134,7 +135,7 @@ class TelegramInbound:
         at = need(message, "date", int)
         moved = migration_of(message)
         if moved is not None:
-            return Envelope(NAME, moved[1], _event_id(update, "moved"), at * 1000, update)
+            return Envelope(NAME, moved[1], _event_id(update, MOVED), at * 1000, update)
         reason = ignore_reason(message, self._bot)
         if reason:
             return reason

@@ -66,7 +66,8 @@ class WebInbound:
             return self._let_in(request)
         if not is_open(request.cookies, self._settings):
             raise Forged("access", 403)
-        session = session_of(request.cookies, self._settings, self._clock())
+        now, secure = self._clock(), request.secure
+        session = session_of(request.cookies, self._settings, now, secure=secure)
         if session is None:
             raise Forged("session")
         if request.path == "/web/stop":
@@ -90,7 +91,7 @@ class WebInbound:
             code = need(self._body(request), "code", str)
         except (Malformed, Unreadable):
             code = ""
-        cookie = access_cookie(code, self._settings, secure=request.scheme == "https")
+        cookie = access_cookie(code, self._settings, secure=request.secure)
         address = address_hash(request.address, self._settings.web_session_key)
         response = Response(204, "", {"set-cookie": cookie}) if cookie else None
         return Received(response=response, guess=Guess(address, cookie is not None))

@@ -22,6 +22,9 @@ HOST = "__Host-"
 (RFC 6265bis, section 4.1.3.2), so no neighbour under the same domain can plant one."""
 MAX_AGE = 400 * 86_400
 """Seconds; browsers limit a cookie's lifetime to this (RFC 6265bis)."""
+FIRST_DAY = 20_788
+"""Day, counted from 1970, that a cookie of before 0.10 is taken to say: 2026-12-01, when 0.10 is
+out. It says none itself, so without this a copy of it would open its conversation for ever."""
 _A_DAY = 86_400_000  # milliseconds
 _COOKIE = re.compile(r"(?P<id>[A-Za-z0-9_-]{22})(?:\.(?P<day>[1-9][0-9]{0,6}))?\.(?P<signature>.*)")
 
@@ -43,15 +46,18 @@ def new_session() -> str:
     return secrets.token_urlsafe(16)
 
 
-def session_of(cookies: Mapping[str, str], settings: Settings, now: int) -> str | None:
+def session_of(
+    cookies: Mapping[str, str], settings: Settings, now: int, *, secure: bool
+) -> str | None:
     """Return the session of a cookie signed with WEB_SESSION_KEY, or None.
 
     It has ended when it was not used for RETENTION_DAYS: its turns are gone, and a copy of the
-    cookie that somebody has kept opens nothing. A cookie of before 0.10 says no day, and is taken.
+    cookie that somebody has kept opens nothing. A cookie of before 0.10 is taken for RETENTION_DAYS
+    after FIRST_DAY. `secure` is whether the request came over https.
     """
-    use = _use_in(cookies, settings.web_session_key)
+    use = _use_in(cookies, settings.web_session_key, secure)
     oldest = now // _A_DAY - settings.retention_days
-    if use is None or (use.day is not None and use.day < oldest):
+    if use is None or (FIRST_DAY if use.day is None else use.day) < oldest:
         return None
     return use.session
 
@@ -65,8 +71,8 @@ def cookie_to_set(
     on; one of an earlier form is replaced.
     """
     key = settings.web_session_key
-    session = session_of(cookies, settings, now)
-    last = _use_in(cookies, key)
+    session = session_of(cookies, settings, now, secure=secure)
+    last = _use_in(cookies, key, secure)
     if session and last == _Use(session, now // _A_DAY, _name(COOKIE, secure)):
         return None
     return set_cookie(session or new_session(), key, secure=secure, now=now)
@@ -114,13 +120,18 @@ def address_hash(address: str, key: str) -> str:
     return _signature(address, key, "address")[:32]
 
 
-def _use_in(cookies: Mapping[str, str], key: str) -> _Use | None:
-    """What the browser's signed cookie says. Where it has one with the prefix, no other counts."""
+def _use_in(cookies: Mapping[str, str], key: str, secure: bool) -> _Use | None:
+    """What the browser's signed cookie says. Where it has one with the prefix, no other counts.
+
+    Without one, https takes the cookie of before 0.10, but none that was given over http.
+    """
     name = HOST + COOKIE if HOST + COOKIE in cookies else COOKIE
     found = _COOKIE.fullmatch(cookies.get(name, ""))
     if not key or not found:
         return None
     use = _Use(found["id"], int(found["day"]) if found["day"] else None, name)
+    if secure and use.name == COOKIE and use.day is not None:
+        return None
     return use if _equal(found["signature"], _signature_of(use, key)) else None
 
 
