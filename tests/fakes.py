@@ -357,7 +357,7 @@ class MemoryRoom:
             room |= {"open_to": room["taken"] + most, "told": 0}
         first = room["taken"] + 1
         granted = min(events, room["open_to"] - room["taken"])
-        room |= {"taken": room["taken"] + granted, "at": self._clock()}
+        room |= {"taken": room["taken"] + granted, "at": self._clock(), "taken_at": self._clock()}
         return Places(first, granted, room["told"] <= room["open_to"])
 
     def tell(self, conversation: str, most: int) -> int:
@@ -365,8 +365,16 @@ class MemoryRoom:
         if room["told"] > room["open_to"]:
             return 0
         place = room["taken"] + 1
-        room |= {"taken": place, "told": place + most, "at": self._clock()}
+        now = self._clock()
+        room |= {"taken": place, "told": place + most, "at": now, "taken_at": now}
         return place
+
+    def give_back(self, conversation: str, last: int, places: int, *, told: bool) -> None:
+        room = self._room("give_back", conversation)
+        if room["taken"] == last:
+            room |= {"taken": last - places, "at": self._clock()}
+            if told:
+                room["told"] = 0
 
     def leave(self, conversation: str, place: int, most: int) -> None:
         self.calls["leave"] += 1
@@ -375,6 +383,14 @@ class MemoryRoom:
         room = self.rooms.get(conversation)
         if room and room["open_to"] < place + most:
             room |= {"open_to": place + most, "at": self._clock()}
+
+    def leave_all(self, conversation: str, sent_at: int, most: int) -> None:
+        self.calls["leave_all"] += 1
+        if self.down:
+            raise HistoryUnavailable("down")
+        room = self.rooms.get(conversation)
+        if room and room["taken_at"] <= sent_at:
+            room |= {"open_to": room["taken"] + most, "at": self._clock()}
 
 
 def streamed(file: File) -> FileStream:

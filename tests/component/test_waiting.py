@@ -48,6 +48,28 @@ def test_nobody_leaves_where_nobody_came(room: WaitingRoom) -> None:
     assert room.take(ADA, 9, 3, STALE) == Places(1, 3, True)
 
 
+def test_places_of_which_no_message_knows_are_free_when_all_is_finished(
+    room: WaitingRoom, clock: FakeClock
+) -> None:
+    room.leave_all(ADA, clock(), 3)
+    room.take(ADA, 9, 3, STALE)
+    clock.advance(1)
+    room.tell(ADA, 3)
+    room.leave_all(ADA, clock() - 1, 3)  # a place was taken after that
+    assert room.take(ADA, 9, 3, STALE) == Places()
+    clock.advance(1)
+    room.leave(ADA, 1, 3)
+    for _ in range(2):  # as often as it is said
+        room.leave_all(ADA, clock() - 1_000, 3)
+    assert room.take(ADA, 9, 3, STALE) == Places(5, 3, True)
+    room.leave_all(ADA, clock() - 1, 3)
+    assert room.take(ADA, 1, 3, STALE).granted == 0
+    clock.advance(STALE + 1)
+    assert room.take(ADA, 9, 3, STALE).granted == 3  # the count begins again
+    room.leave_all(ADA, clock() - 1, 3)
+    assert room.take(ADA, 1, 3, STALE).granted == 0
+
+
 def test_one_sentence_until_it_was_read(room: WaitingRoom) -> None:
     room.take(ADA, 9, 3, STALE)
     assert room.tell(ADA, 3) == 4
@@ -59,6 +81,19 @@ def test_one_sentence_until_it_was_read(room: WaitingRoom) -> None:
     room.leave(ADA, 4, 3)
     assert room.take(ADA, 9, 3, STALE) == Places(7, 1, True)
     assert room.tell(ADA, 3) == 8
+
+
+def test_places_of_what_was_not_queued_are_given_back(room: WaitingRoom) -> None:
+    room.take(ADA, 1, 3, STALE)
+    room.take(ADA, 2, 3, STALE)
+    room.give_back(ADA, 3, 2, told=False)
+    assert room.take(ADA, 1, 3, STALE) == Places(2, 1, True)
+    room.give_back(ADA, 1, 1, told=False)  # another has the place after it
+    assert room.take(ADA, 9, 3, STALE) == Places(3, 1, True)
+    assert room.tell(ADA, 3) == 4
+    room.give_back(ADA, 4, 2, told=True)
+    assert room.take(ADA, 9, 3, STALE) == Places(3, 1, True)
+    assert room.tell(ADA, 3) == 4
 
 
 def test_a_count_that_nobody_changes_begins_again(room: WaitingRoom, clock: FakeClock) -> None:

@@ -475,6 +475,17 @@ def test_of_a_flood_only_so_many_messages_wait(
     assert "Gr" not in written
 
 
+def test_places_are_given_back_while_the_queue_is_away(
+    environ: dict[str, str], aws: Aws, table: str
+) -> None:
+    away = {"QUEUE_URL": environ["QUEUE_URL"] + "x", "MAX_WAITING": "5"}
+    call = webhook({**environ, **away})
+    answers = [call(telegram(update(number)))["statusCode"] for number in range(12)]
+    assert answers == [503] * 12
+    [item] = aws.dynamodb.scan(TableName=table)["Items"]
+    assert item["taken"]["N"] == "0"
+
+
 def test_the_page_keeps_what_may_not_wait(
     environ: dict[str, str], aws: Aws, queues: Queues
 ) -> None:

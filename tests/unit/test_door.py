@@ -1,17 +1,27 @@
 """The door before the queue: at most MAX_WAITING messages of one conversation wait behind it."""
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+import pytest
+
+from chatbot.conversation.waiting import leave_places
+from chatbot.core.errors import HistoryUnavailable, QueueUnavailable
+from chatbot.core.key import TurnKey
 from chatbot.core.limits import (
     DOOR_CLOSED_MS,
     DOOR_CONVERSATIONS,
     DOOR_EVENTS,
+    DOOR_FAILED_MS,
     DOOR_SECONDS,
     PLACES_STALE_S,
 )
 from chatbot.core.message import Envelope
 from chatbot.core.settings import Settings
+from chatbot.core.work import Record
 from chatbot.edge.door import Admitted, Door
+from chatbot.edge.http import Received, Request
+from chatbot.edge.webhook import handle
 from tests.fakes import FakeClock, FakeJournal, MemoryRoom
 
 SETTINGS = Settings(max_waiting=20)
@@ -28,6 +38,7 @@ class World:
         self.settings = settings
         self.queue: list[Envelope] = []
         self.places: dict[str, int] = {}
+        self.sent_at: dict[str, int] = {}
         self.dropped = 0
         self.sent = 0
 
@@ -40,6 +51,7 @@ class World:
             body.append(Envelope("telegram", conversation, f"{self.sent}:message", self.sent, {}))
         admitted = self.door.admit(body, self.settings, tell=tell)
         self.queue += admitted.envelopes
+        self.sent_at |= {each.event_id: self.clock() for each in admitted.envelopes}
         self.places |= {key.event_id: place for key, place in admitted.places.items()}
         self.dropped += admitted.dropped
         return admitted
@@ -49,6 +61,25 @@ class World:
         envelope = self.queue[number]
         place = self.places[envelope.event_id]
         self.room.leave(envelope.conversation, place, self.settings.max_waiting)
+
+    def work(self) -> None:
+        """Answer all messages of the queue, in batches of ten."""
+        records = [
+            Record(
+                each.event_id,
+                "",
+                each.conversation,
+                1,
+                self.sent_at[each.event_id],
+                each.to_json(),
+                self.clock(),
+                self.places.get(each.event_id, 0),
+            )
+            for each in self.queue
+        ]
+        for start in range(0, len(records), 10):
+            batch = records[start : start + 10]
+            leave_places(batch, (), self.room, self.settings.max_waiting, self.journal)
 
 
 def test_who_writes_as_people_do_costs_no_call() -> None:
@@ -192,6 +223,34 @@ def test_a_table_that_is_away_costs_no_message() -> None:
     assert world.journal.warnings == [("waiting_not_counted", {"reason": "down"})]
 
 
+@pytest.mark.parametrize("lost", ["take", "tell"])
+@pytest.mark.parametrize("one_by_one", [True, False])
+def test_a_lost_response_shuts_a_conversation_only_until_its_messages_are_finished(
+    lost: str, one_by_one: bool
+) -> None:
+    world = World()
+    world.send(DOOR_EVENTS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.room, lost, _done_without_response(getattr(world.room, lost)))
+        for _ in range(60 if one_by_one else 1):
+            world.send(1 if one_by_one else 60)
+    if lost == "take":
+        assert not world.dropped
+    world.clock.advance(2)
+    assert world.send(tell=False).dropped == 1
+    world.work()
+    world.clock.advance(2)
+    assert not world.send(tell=False).dropped
+
+
+def _done_without_response(call: Callable[..., object]) -> Callable[..., object]:
+    def lost(*parameters: object) -> object:
+        call(*parameters)
+        raise HistoryUnavailable("response lost")
+
+    return lost
+
+
 def test_without_a_limit_nothing_is_counted() -> None:
     world = World(replace(SETTINGS, max_waiting=0))
     assert len(world.send(1_000).envelopes) == 1_000
@@ -207,3 +266,112 @@ def test_what_a_process_remembers_is_bounded() -> None:
             world.send(1, "telegram:flood")
     assert len(world.door._buckets) == DOOR_CONVERSATIONS
     assert world.door._buckets["telegram:flood"].counting
+
+
+@dataclass
+class StubInbound:
+    received: Received
+    name: str = "telegram"
+
+    def receive(self, request: Request) -> Received:
+        return self.received
+
+
+@dataclass
+class StubQueue:
+    up: bool = False
+    before: Callable[[], object] = list
+    events: dict[TurnKey, Envelope] = field(default_factory=dict)
+
+    def send(self, envelopes: Sequence[Envelope], places: Mapping[TurnKey, int]) -> None:
+        self.before()
+        if not self.up:
+            raise QueueUnavailable("away")
+        for envelope in envelopes:
+            self.events.setdefault(envelope.key, envelope)
+
+
+class Outage:
+    """A process of the webhook whose queue is away, and a platform that repeats its requests."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.queue = StubQueue()
+
+    def post(self, *numbers: int, conversation: str = "telegram:7") -> int:
+        """Send one body with these messages; return the response's status."""
+        envelopes = tuple(
+            Envelope("telegram", conversation, f"{each}:message", each, {}) for each in numbers
+        )
+        inbound, journal = StubInbound(Received(envelopes)), self.world.journal
+        return handle(
+            Request("POST", "/telegram"),
+            inbound,
+            self.queue,
+            lambda _: None,
+            journal,
+            admit=lambda each: self.world.door.admit(each, SETTINGS),
+        ).status
+
+    def texts(self) -> list[str]:
+        return [envelope.event_id for envelope in self.queue.events.values()]
+
+
+@pytest.mark.parametrize(("messages", "every", "away"), [(8, 10, 120), (20, 30, 180), (3, 5, 300)])
+def test_what_is_repeated_while_the_queue_is_away_is_not_dropped(
+    messages: int, every: int, away: int
+) -> None:
+    outage = Outage()
+    for _ in range(0, away, every):
+        assert [outage.post(number) for number in range(messages)] == [503] * messages
+        outage.world.clock.advance(every)
+    outage.queue.up = True
+    assert [outage.post(number) for number in range(messages)] == [200] * messages
+    assert outage.texts() == [f"{number}:message" for number in range(messages)]
+    assert not outage.world.journal.counted("Dropped")
+    [room] = outage.world.room.rooms.values()
+    assert (room["taken"], room["told"]) == (messages, 0)
+
+
+def test_after_a_failed_send_what_finds_no_place_is_repeated_too() -> None:
+    outage, world = Outage(), World()
+    outage.world = world
+    world.send(DOOR_EVENTS)
+    world.send(SETTINGS.max_waiting - 2)
+    assert outage.post(101) == 503
+    outage.queue.up = True
+    assert outage.post(101, 102, 103) == 503
+    assert outage.post(104) == 503  # in the second in which the table is not asked
+    assert not outage.texts()
+    assert ("postponed", {"channel": "telegram", "events": 3}) in world.journal.infos
+    world.clock.advance(2)
+    assert outage.post(101, 102) == 200
+    world.clock.advance(DOOR_FAILED_MS / 1000)
+    assert outage.post(103) == 200
+    assert [each.is_dropped for each in outage.queue.events.values()] == [False, False, True]
+    assert world.journal.counted("Dropped") == 1
+
+
+def test_a_sentence_that_was_not_queued_is_due_again() -> None:
+    outage = Outage()
+    world = outage.world
+    world.send(DOOR_EVENTS)
+    world.send(SETTINGS.max_waiting)
+    assert outage.post(101) == 503
+    assert not world.journal.counted("Dropped")
+    outage.queue.up = True
+    world.clock.advance(DOOR_FAILED_MS / 1000)
+    assert outage.post(101) == 200
+    assert [each.is_dropped for each in outage.queue.events.values()] == [True]
+
+
+def test_where_the_table_is_away_too_the_request_is_repeated_all_the_same() -> None:
+    outage = Outage()
+    world = outage.world
+    world.send(DOOR_EVENTS)
+    outage.queue.before = lambda: setattr(world.room, "down", True)
+    assert outage.post(101) == 503
+    assert world.journal.warnings[-1] == ("waiting_not_counted", {"reason": "down"})
+    assert world.room.calls["give_back"] == 1
+    assert outage.post(101) == 503
+    assert world.room.calls["give_back"] == 1  # nothing is known to give back

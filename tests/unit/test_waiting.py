@@ -11,10 +11,11 @@ from chatbot.channels.telegram.inbound import read as read_telegram
 from chatbot.channels.telegram.update import Bot
 from chatbot.conversation.batch import records_of
 from chatbot.conversation.waiting import leave_places
+from chatbot.core.limits import PLACES_CLOCKS_MS
 from chatbot.core.message import Envelope, Kind
 from chatbot.core.translations import say
 from chatbot.core.turn import Origin
-from chatbot.core.work import Record
+from chatbot.core.work import PLACE_UNKNOWN, Record
 from tests.fakes import NOON, FakeClock, FakeJournal, MemoryRoom
 from tests.world import World
 
@@ -108,6 +109,28 @@ def test_a_batch_frees_the_places_of_what_it_has_finished() -> None:
     assert room.rooms["telegram:7"]["open_to"] == 7
     assert room.rooms["telegram:8"]["open_to"] == 7
     assert room.calls["leave"] == 2
+
+
+def test_where_the_last_place_is_unknown_what_was_taken_before_it_is_free() -> None:
+    clock = FakeClock()
+    room = MemoryRoom(clock)
+    room.take("telegram:7", 5, 5, 60)
+    records = [record(1, 2), record(2, PLACE_UNKNOWN), record(3, PLACE_UNKNOWN)]
+    leave_places(records, {"m2", "m3"}, room, 5, FakeJournal())
+    assert room.rooms["telegram:7"]["open_to"] == 7
+    leave_places([record(1, PLACE_UNKNOWN), record(2, 3)], (), room, 5, FakeJournal())
+    assert room.rooms["telegram:7"]["open_to"] == 8
+    assert not room.calls["leave_all"]
+    leave_places(records, (), room, 5, FakeJournal())
+    assert room.rooms["telegram:7"]["open_to"] == 10
+    clock.advance(PLACES_CLOCKS_MS / 1000)
+    room.take("telegram:7", 1, 5, 60)
+    leave_places(records, (), room, 5, FakeJournal())
+    assert room.rooms["telegram:7"]["open_to"] == 11
+    clock.advance(0.001)
+    room.take("telegram:7", 1, 5, 60)
+    leave_places(records, (), room, 5, FakeJournal())
+    assert room.rooms["telegram:7"]["open_to"] == 11
 
 
 def test_messages_without_a_place_cost_nothing() -> None:

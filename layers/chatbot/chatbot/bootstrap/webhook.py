@@ -95,6 +95,14 @@ class _LazyRoom:
         """See ports.WaitingRoom."""
         return self._room.tell(conversation, most)
 
+    def give_back(self, conversation: str, last: int, places: int, *, told: bool) -> None:
+        """See ports.WaitingRoom."""
+        self._room.give_back(conversation, last, places, told=told)
+
     def leave(self, conversation: str, place: int, most: int) -> None:
         """See ports.WaitingRoom."""
         self._room.leave(conversation, place, most)
+
+    def leave_all(self, conversation: str, sent_at: int, most: int) -> None:
+        """See ports.WaitingRoom."""
+        self._room.leave_all(conversation, sent_at, most)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from chatbot.core.errors import HistoryUnavailable, Malformed
+from chatbot.core.limits import PLACES_CLOCKS_MS
 from chatbot.core.message import Envelope
 from chatbot.core.ports import Journal, WaitingRoom
-from chatbot.core.work import Record
+from chatbot.core.work import PLACE_UNKNOWN, Record
 
 
 def leave_places(
@@ -22,17 +23,23 @@ def leave_places(
 ) -> None:
     """Free the places of a batch's records, except those whose message ids are `unfinished`.
 
-    One write for each conversation that has places. Never raises: the next batch of the
-    conversation makes up for a write that failed.
+    One write for each conversation that has places, one more where the last of them is unknown.
+    Never raises: the next batch of the conversation makes up for a write that failed.
     """
+    placed: dict[str, Record] = {}
     last: dict[str, Record] = {}
     for record in records:
         if record.place and record.message_id not in unfinished:
             last[record.group] = record
-    for record in last.values():
+            if record.place != PLACE_UNKNOWN:
+                placed[record.group] = record
+    for group, record in last.items():
         try:
             conversation = Envelope.from_json(record.body).conversation
-            room.leave(conversation, record.place, most)
+            if group in placed:
+                room.leave(conversation, placed[group].place, most)
+            if record.place == PLACE_UNKNOWN:
+                room.leave_all(conversation, record.sent_at + PLACES_CLOCKS_MS, most)
         except Malformed:
             continue
         except HistoryUnavailable as error:

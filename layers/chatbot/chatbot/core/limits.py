@@ -23,6 +23,12 @@ DOOR_CLOSED_MS = 1_000
 
 A flood then costs a write a second and process, not one for each event.
 """
+DOOR_FAILED_MS = 60_000
+"""Milliseconds after a failed send in which a process drops no message of that conversation.
+
+The platform repeats all of them then, at intervals of up to a minute, and each repetition takes
+places: that looks like a flood.
+"""
 DOOR_RETRY_S = 5
 """Seconds after which the page may send again what was turned away: about one answer."""
 PLACES_STALE_S = 120
@@ -31,6 +37,8 @@ PLACES_STALE_S = 120
 By then every message was answered or given up, unless the function was paused; but the worker that
 did it may have died before it said so, or the message may not have reached the queue.
 """
+PLACES_CLOCKS_MS = 1_000
+"""Milliseconds by which the clocks of the webhook and of the queue may differ."""
 
 # Conversations that share a worker
 

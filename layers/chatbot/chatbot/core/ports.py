@@ -322,8 +322,22 @@ class WaitingRoom(Protocol):
         It is due again when the sentence before it was answered.
         """
 
+    def give_back(self, conversation: str, last: int, places: int, *, told: bool) -> None:
+        """Give back so many places, the last of them `last`, of messages that were not queued.
+
+        `told` is whether one of them came from `tell`, whose sentence is due again then. Does
+        nothing when another message has the place after `last`: to `leave` that one frees them too.
+        """
+
     def leave(self, conversation: str, place: int, most: int) -> None:
         """Note that the messages up to `place` no longer wait. Repeated, it does no harm."""
+
+    def leave_all(self, conversation: str, sent_at: int, most: int) -> None:
+        """Note that no message waits of those that took places by `sent_at` (epoch milliseconds).
+
+        Does nothing when a place was taken later: its own message frees it. Repeated, it does no
+        harm.
+        """
 
 
 class Ratings(Turns, Protocol):

@@ -10,6 +10,8 @@ MOST_CRASHES = 4
 
 PLACE = "place"
 """Name of the message attribute with a record's place among those that wait (ports.WaitingRoom)."""
+PLACE_UNKNOWN = -1
+"""The place of a record for which the table did not answer; it may have counted it or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class Record:
 
     `receipt` is the receipt handle, `group` the message group. `sent_at` is when the queue accepted
     it, `first_received_at` when it was first received, in milliseconds since the epoch. `place` is
-    0 where it was not counted.
+    0 where it was not counted, and may be PLACE_UNKNOWN.
     """
 
     message_id: str

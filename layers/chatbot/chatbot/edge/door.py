@@ -6,14 +6,19 @@ hundred messages a second would hide everybody else within 20 minutes.
 
 Below a rate that no writing person reaches, the door makes no call: each process keeps a leaky
 bucket for each conversation that it has seen. Past it, the table counts (`ports.WaitingRoom`).
+
+While the queue is away, every message is repeated until it is accepted. So places of what was not
+queued are given back, and for a minute nothing of that conversation is dropped: what finds no place
+then is repeated, too.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.key import TurnKey
@@ -21,26 +26,36 @@ from chatbot.core.limits import (
     DOOR_CLOSED_MS,
     DOOR_CONVERSATIONS,
     DOOR_EVENTS,
+    DOOR_FAILED_MS,
     DOOR_SECONDS,
     PLACES_STALE_S,
 )
 from chatbot.core.message import MOVED, Envelope
 from chatbot.core.ports import Clock, Journal, WaitingRoom
 from chatbot.core.settings import Settings
+from chatbot.core.work import PLACE_UNKNOWN
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """The envelopes that may be queued; `dropped` is the number of those that may not.
 
-    `places` are the places of those that were counted, by their keys. Where a person is told that
-    messages were dropped, the first of these that asks for an answer is among the envelopes as
-    `Envelope.as_dropped`.
+    `places` are the places of those that were counted, by their keys, PLACE_UNKNOWN where the table
+    did not answer. Where a person is told that messages were dropped, the first of these that asks
+    for an answer is among the envelopes as `Envelope.as_dropped`. Where some are `postponed`, none
+    may be queued: the sender is to repeat the request. Call `undo` when the queue did not accept
+    the envelopes.
     """
 
     envelopes: tuple[Envelope, ...]
     dropped: int = 0
     places: dict[TurnKey, int] = field(default_factory=dict)
+    postponed: int = 0
+    undo: Callable[[], None] = field(default=_nothing, compare=False)
 
 
 Admit = Callable[[Sequence[Envelope]], Admitted]
@@ -56,13 +71,15 @@ class _Bucket:
     """What a process knows of a conversation. `level` falls by DOOR_EVENTS in DOOR_SECONDS.
 
     `counting` begins when it exceeds DOOR_EVENTS and ends when it is empty. Until `closed_until`
-    the conversation is turned away without asking the table.
+    the conversation is turned away without asking the table. Until `postponed_until` its messages
+    are postponed where they would be dropped.
     """
 
     level: float = 0
     at: int = 0
     counting: bool = False
     closed_until: int = 0
+    postponed_until: int = 0
 
     def add(self, events: int, now: int) -> None:
         level = self.level - max(0, now - self.at) * DOOR_EVENTS / (1000 * DOOR_SECONDS)
@@ -99,7 +116,7 @@ class Door:
         for envelope in envelopes:
             groups.setdefault(envelope.conversation, []).append(envelope)
         passed: list[Envelope] = []
-        dropped, places = 0, dict[TurnKey, int]()
+        dropped, postponed, places = 0, 0, dict[TurnKey, int]()
         for conversation, events in groups.items():
             bucket = self._bucket_of(conversation, len(events))
             group = Admitted(tuple(events))
@@ -109,8 +126,35 @@ class Door:
                 group = self._count(counted, bucket, settings, tell) if counted else Admitted(())
             passed += group.envelopes
             dropped += group.dropped
+            postponed += group.postponed
             places |= group.places
-        return Admitted(tuple(passed), dropped, places)
+        if postponed:
+            self._give_back(passed, places)
+            return Admitted((), postponed=len(envelopes))
+        undo = partial(self._not_queued, passed, places)
+        return Admitted(tuple(passed), dropped, places, undo=undo)
+
+    def _not_queued(self, envelopes: Sequence[Envelope], places: Mapping[TurnKey, int]) -> None:
+        """Give back the places, and drop nothing of the envelopes' conversations for a minute."""
+        until = self._clock() + DOOR_FAILED_MS
+        with self._lock:
+            for envelope in envelopes:
+                if bucket := self._buckets.get(envelope.conversation):
+                    bucket.postponed_until = until
+        self._give_back(envelopes, places)
+
+    def _give_back(self, envelopes: Sequence[Envelope], places: Mapping[TurnKey, int]) -> None:
+        counted: dict[str, list[Envelope]] = {}
+        for envelope in envelopes:
+            if places.get(envelope.key, PLACE_UNKNOWN) != PLACE_UNKNOWN:
+                counted.setdefault(envelope.conversation, []).append(envelope)
+        try:
+            for conversation, events in counted.items():
+                told = any(each.is_dropped for each in events)
+                last = max(places[each.key] for each in events)
+                self._room.give_back(conversation, last, len(events), told=told)
+        except HistoryUnavailable as error:
+            self._journal.warning("waiting_not_counted", reason=str(error))
 
     def _bucket_of(self, conversation: str, events: int) -> _Bucket:
         """The bucket of a conversation, with these events in it."""
@@ -127,8 +171,9 @@ class Door:
     ) -> Admitted:
         """Admit as many of one conversation's events as there are places for."""
         conversation, most = events[0].conversation, settings.max_waiting
+        postpone = self._clock() < bucket.postponed_until
         if self._clock() < bucket.closed_until:
-            return Admitted((), len(events))
+            return Admitted((), postponed=len(events)) if postpone else Admitted((), len(events))
         stale = settings.give_up_after + PLACES_STALE_S
         try:
             places = self._room.take(conversation, len(events), most, stale)
@@ -137,6 +182,8 @@ class Door:
             dropped = events[places.granted :]
             if dropped:
                 bucket.closed_until = self._clock() + DOOR_CLOSED_MS
+            if dropped and postpone:
+                return Admitted(tuple(passed), 0, numbers, len(dropped))
             asking = next((each for each in dropped if each.asks), None)
             if (
                 asking
@@ -149,5 +196,6 @@ class Door:
                 numbers[told.key] = place
         except HistoryUnavailable as error:
             self._journal.warning("waiting_not_counted", reason=str(error))
-            return Admitted(tuple(events))
+            # What it has counted all the same is free again when these messages are finished.
+            return Admitted(tuple(events), places={each.key: PLACE_UNKNOWN for each in events})
         return Admitted(tuple(passed), len(dropped), numbers)

@@ -86,10 +86,11 @@ def handle(
 
     The response is the channel's own, else an empty 200, once everything is queued; for a refused
     request it is that of `refuse`, which takes `explain`. It is a 503 when the queue did not accept
-    every envelope or `put_stop` raised HistoryUnavailable: the sender repeats the request, and the
-    envelopes that were accepted are recognised as duplicates by their ids. Of those that `admit`
-    drops, a page is told by a 429; a platform would repeat the request, so it gets its 200. An
-    access code that `judge` makes wait gets a 429, whether it is right or not.
+    every envelope, `admit` postponed them or `put_stop` raised HistoryUnavailable: the sender
+    repeats the request, and the envelopes that were accepted are recognised as duplicates by their
+    ids. Of those that `admit` drops, a page is told by a 429; a platform would repeat the request,
+    so it gets its 200. An access code that `judge` makes wait gets a 429, whether it is right or
+    not.
     """
     channel = inbound.name
     try:
@@ -147,14 +148,18 @@ def _enqueue(
         journal.count("Ignored", events, channel=channel)
         journal.info("ignored", channel=channel, reason=reason, events=events)
     admitted = admit(envelopes)
-    if admitted.dropped:
-        journal.count("Dropped", admitted.dropped, channel=channel)
-        journal.info("dropped", channel=channel, events=admitted.dropped)
+    if admitted.postponed:
+        journal.info("postponed", channel=channel, events=admitted.postponed)
+        return UNAVAILABLE
     try:
         sender.send(admitted.envelopes, admitted.places)
     except QueueUnavailable as error:
         journal.warning("queue_unavailable", channel=channel, reason=str(error))
+        admitted.undo()
         return UNAVAILABLE
+    if admitted.dropped:
+        journal.count("Dropped", admitted.dropped, channel=channel)
+        journal.info("dropped", channel=channel, events=admitted.dropped)
     if admitted.envelopes:
         journal.count("Received", len(admitted.envelopes), channel=channel)
     return None if admitted.dropped else received.response or Response()
