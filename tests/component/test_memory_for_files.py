@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from base64 import b64encode, encodebytes
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -108,10 +110,19 @@ def test_who_finds_no_memory_comes_again_and_nothing_is_counted(how: str) -> Non
 
 
 def test_others_are_answered_meanwhile() -> None:
-    budget = Noted(10 * MB)
+    """Also while somebody waits for memory: what needs none does not stand in line."""
+    budget = Budget(10 * MB)
     world = World(budget=budget)
-    with budget.take(10 * MB, 0):
+    with ThreadPoolExecutor(1) as pool, budget.take(10 * MB, 0) as share:
+        waiting = pool.submit(budget.take, 5 * MB, 10)
+        end = time.monotonic() + 5
+        while not budget._waiting:
+            assert time.monotonic() < end
+            time.sleep(0.001)
         assert world.handle(world.envelope("words")) == Done()
+        assert not waiting.done()
+        share.shrink(0)
+        assert waiting.result(5).size == 5 * MB
 
 
 def test_a_drawn_picture_is_taken_out_of_what_it_comes_in() -> None:
