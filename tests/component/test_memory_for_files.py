@@ -28,6 +28,7 @@ MB = 1_000_000
 PNG = File(b"\x89PNG\r\n\x1a\n" + bytes(2 * MB), "image/png")
 PHOTO = ("photo", "here", 3 * MB)
 ONE = in_base64(10 * MB)
+ALBUM = MOST_PICTURE_BYTES + ONE
 
 
 class Noted(Budget):
@@ -56,6 +57,7 @@ class Noted(Budget):
         ([("audio", "here", 3 * MB)] * 2, 2 * in_base64(3 * MB)),
         ([("audio", "here")] * 3, ONE),
         ([("document", "here", 3 * MB)], in_base64(3 * MB) + PDF_RESIDENT),
+        ([("photo", "here"), ("audio", "here"), ("audio", "here", 3 * MB)], 2 * ONE),
     ],
 )
 def test_what_a_message_may_need_is_taken_at_once(media: list[Any], size: int) -> None:
@@ -65,6 +67,29 @@ def test_what_a_message_may_need_is_taken_at_once(media: list[Any], size: int) -
     world.handle(world.envelope("words", media=media))
     assert budget.asked == [size]
     assert budget.free == budget.capacity
+
+
+@pytest.mark.parametrize(
+    ("media", "replied", "size"),
+    [
+        ([], [], ALBUM),
+        ([("audio", "voice", MB)], [], ALBUM + in_base64(MB)),
+        ([("document", "voice", MB)], [], ALBUM + PDF_RESIDENT),
+        ([("photo", "here", MB)], [], in_base64(MB)),
+        ([], [("audio", "voice", MB)], in_base64(MB)),
+    ],
+)
+def test_pictures_of_the_turn_before_are_booked_where_they_are_loaded(
+    media: list[Any], replied: list[Any], size: int
+) -> None:
+    budget = Noted(200 * MB)
+    world = World(budget=budget)
+    world.channel.files |= {"here": PNG, "voice": File(b"words", "audio/ogg")}
+    world.handle(world.envelope("[picture] [picture] [picture]", media=[PHOTO] * 3))
+    world.handle(world.envelope("And this?", media=media, brought=replied))
+    assert budget.asked[1:] == [size]
+    shown = len(world.model.prompts[-1][-1].pictures)
+    assert shown == (0 if replied else 1 if ("photo", "here", MB) in media else 3)
 
 
 def test_while_the_model_answers_only_its_pictures_are_held(
