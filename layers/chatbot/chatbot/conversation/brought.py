@@ -34,8 +34,12 @@ class Brought:
         `before` is what `before` returned for the message as it came. Raises PostRefused,
         ModelUnavailable, ModelRefused for the message that is replied to, as for the message's own.
         """
-        for media in context.message.reply_to.media:
-            context = self._add_replied(context, media)
+        for number, media in enumerate(context.message.reply_to.media):
+            further = media.kind != "audio" and bool(number or context.pictures)
+            if further and not has_room(context, context.pictures):
+                context = self._with_replied(context, left_out(media))
+            else:
+                context = self._add_replied(context, media)
         return context if context.pictures or context.unread else self.show(context, before)
 
     def all_media(self, context: Context) -> tuple[Media, ...]:
@@ -65,18 +69,24 @@ class Brought:
         return replace(context, pictures=tuple(shown))
 
     def _add_replied(self, context: Context, media: Media) -> Context:
-        """Put the attachment's text in a line before the message's, cut to MAX_INPUT."""
-        message, picture = context.message, None
+        """Load an attachment of the message replied to. Raises like `add`."""
         try:
             content, picture = self.attachments.read_one(media, context)
         except Unfetchable:
-            content = left_out(media)
+            return self._with_replied(context, left_out(media))
+        context = self._with_replied(context, content)
+        if picture is None:
+            return context
+        shown = (*context.message.media, replace(media, kind="photo"))
+        message = replace(context.message, media=shown)
+        return replace(context, message=message, pictures=(*context.pictures, picture))
+
+    def _with_replied(self, context: Context, content: str) -> Context:
+        """Put the text in a line before the message's, cut to MAX_INPUT."""
+        message = context.message
         left = max(0, self.attachments.settings.max_input - len(message.text) - 1)
-        message = replace(message, text=f"{content.strip()[:left]}\n{message.text}".strip())
-        if picture:
-            message = replace(message, media=(*message.media, replace(media, kind="photo")))
-            context = replace(context, pictures=(*context.pictures, picture))
-        return replace(context, message=message)
+        text = f"{content.strip()[:left]}\n{message.text}".strip()
+        return replace(context, message=replace(message, text=text))
 
 
 def _turn_before(context: Context) -> Turn | None:
