@@ -16,7 +16,7 @@ from chatbot.adapters.openai.drawn import picture_in
 from chatbot.adapters.openai.media import OpenAIModel
 from chatbot.core.budget import Budget, Share
 from chatbot.core.completion import Spending
-from chatbot.core.errors import ModelUnavailable
+from chatbot.core.errors import MemoryBusy, ModelUnavailable
 from chatbot.core.files import File
 from chatbot.core.limits import MOST_DRAWN, MOST_PICTURE_BYTES, PDF_RESIDENT, in_base64
 from chatbot.core.settings import Settings
@@ -166,25 +166,36 @@ def test_a_drawn_picture_is_taken_out_of_what_it_comes_in() -> None:
         picture_in(bytearray(b'{"data": [{"b64_json": "d29yZHM="}]}'))
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_the_memory_of_a_drawn_picture_is_taken_when_it_comes(known: bool) -> None:
+def test_the_memory_of_a_drawn_picture_is_taken_before_it_is_paid_for() -> None:
     budget, picture = Noted(200 * MB), PNG.content
     body = json.dumps({"data": [{"b64_json": b64encode(picture).decode()}]}).encode()
-    lengths = [len(body)] if known else []
+    asked = [2 * (in_base64(MOST_DRAWN) + 65_536)]
 
     def respond(request: Request) -> Response:
-        assert budget.asked == [], "not while the server draws"
-        response = Response(body if known else iter([body]), mimetype="application/json")
-        assert response.content_length == (lengths[0] if known else None)
-        return response
+        assert budget.asked == asked
+        return Response(body, mimetype="application/json")
 
     with closing(serve(Request.application(respond))) as server:
         model = OpenAIModel(Settings(openai_base_url=server.url))
         with Share(budget) as room:
             assert model.draw("a fox", 10, Spending(), room).content == picture
             assert room.size == 2 * len(picture)
-    assert budget.asked == [2 * (len(body) if known else in_base64(MOST_DRAWN) + 65_536)]
+    assert budget.asked == asked
     assert budget.free == budget.capacity
+
+
+def test_without_memory_no_picture_is_paid_for() -> None:
+    budget, requests, spending = Noted(30 * MB), list[str](), Spending()
+
+    def respond(request: Request) -> Response:
+        requests.append(request.path)
+        return Response(b"{}", mimetype="application/json")
+
+    with closing(serve(Request.application(respond))) as server, budget.take(5 * MB, 0):
+        model = OpenAIModel(Settings(openai_base_url=server.url))
+        with Share(budget) as room, pytest.raises(MemoryBusy):
+            model.draw("a fox", 10, spending, room)
+    assert (requests, spending.paid, spending.requests) == ([], 0, 0)
 
 
 def test_a_drawn_picture_that_is_too_large_is_not_taken() -> None:

@@ -91,14 +91,6 @@ class Reply:
         except (HTTPError, StreamError):
             self.broken = "connection"
 
-    @property
-    def size(self) -> int | None:
-        """The length of the body, where the server says it."""
-        headers = self._response.headers
-        length = headers.get("content-length", "")
-        known = length.isdecimal() and "content-encoding" not in headers
-        return int(length) if known else None
-
     def body(self, most: int) -> bytearray:
         """The body. Raises Failure when it breaks off or has more than `most` bytes."""
         body = bytearray()
