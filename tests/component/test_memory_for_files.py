@@ -92,6 +92,15 @@ def test_pictures_of_the_turn_before_are_booked_where_they_are_loaded(
     assert shown == (0 if replied else 1 if ("photo", "here", MB) in media else 3)
 
 
+def test_pictures_that_come_as_recordings_are_not_kept_beyond_what_is_booked() -> None:
+    budget = Noted(200 * MB)
+    world = World(budget=budget)
+    world.channel.files["here"] = PNG
+    album = [("photo", "here", 3 * MB), *[("audio", "here", 3 * MB)] * 9]
+    world.handle(world.envelope("[picture]" + "[recording]" * 9, media=album))
+    assert len(world.model.prompts[-1][-1].pictures) == 1
+
+
 def test_while_the_model_answers_only_its_pictures_are_held(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -138,6 +138,8 @@ class Attachments:
         if file.type.startswith("image/"):
             if "image" not in taken:
                 raise Unfetchable("no_pictures")
+            if media.kind == "audio":  # of which memory for one was taken, as none is kept
+                raise Unfetchable("recording_form")
             if file.type not in PICTURES:
                 raise Unfetchable("picture_form")
             return "[picture]", file
