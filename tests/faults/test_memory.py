@@ -211,6 +211,16 @@ def test_a_full_batch_of_the_largest_files(stack: Stack, kind: str) -> None:
     assert_peak(stack, posts, kind)
 
 
+def test_a_full_batch_of_short_recordings_after_the_largest_pictures(stack: Stack) -> None:
+    """Which shows the model the picture of the turn before again."""
+    people = [Person(f"speaking {number}", Signer(stack.settings)) for number in range(10)]
+    picture = stack.upload("telegram", PICTURE, "p.png")
+    recording = stack.upload("telegram", b"OggS" + bytes(4000), "v.ogg")
+    for kind, source, name in (("photo", picture, "p.png"), ("voice", recording, "v.ogg")):
+        posts = [person.send("telegram", kind, source, "What is it?", name) for person in people]
+        assert_peak(stack, posts, f"{kind} of ten people")
+
+
 @pytest.mark.parametrize("letter", ["x", "x🦊"])
 def test_a_full_batch_of_the_longest_conversations(stack: Stack, letter: str) -> None:
     """With an emoji in it, Python holds four bytes for each letter of a text."""

@@ -248,6 +248,22 @@ def test_pictures_of_the_turn_before_do_not_take_all_the_time(
     assert question(world) == ("And now?", 2)
 
 
+def test_what_is_replied_to_counts_as_well_for_what_a_request_takes() -> None:
+    world = world_of(file=File(PNG.content + bytes(16_000_000), "image/png"), max_file_mb=20)
+    world.handle(world.envelope("[picture]", media=[PHOTO], brought=[PHOTO]))
+    assert question(world) == ("[picture, which could not be read]\n[picture]", 1)
+
+
+def test_several_that_are_replied_to_are_loaded_as_long_as_there_is_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = world_of()
+    slow_downloads(world, monkeypatch)
+    world.handle(world.envelope("Well?", brought=[PHOTO] * 3))
+    text, pictures = question(world)
+    assert (text.count("could not be read"), pictures) == (1, 2)
+
+
 def test_pictures_beyond_what_a_request_takes_are_left_out() -> None:
     world = world_of(file=File(PNG.content + bytes(16_000_000), "image/png"), max_file_mb=20)
     world.handle(world.envelope("[picture] [picture]", media=[PHOTO] * 2))

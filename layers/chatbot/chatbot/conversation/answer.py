@@ -183,7 +183,8 @@ class Answers:
         """Read the attachments within the memory that was taken for them, then answer."""
         message = context.message
         try:
-            context = self._brought.add(self._attachments.read(context))
+            before = self._brought.before(context)
+            context = self._brought.add(self._attachments.read(context), before)
             room.shrink(size_of(context.pictures))
         except Unfetchable as error:
             self._journal.warning(

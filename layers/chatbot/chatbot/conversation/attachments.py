@@ -64,10 +64,10 @@ class Attachments:
             sizes[each.kind] = sizes.get(each.kind, 0) + in_base64(known)
         one = in_base64(self.settings.max_file_mb * 1_000_000)
         # A document may be a picture, or a PDF that is read by a process; of recordings, one at a
-        # time is held.
+        # time is held, beside the pictures.
         size = min(sizes["photo"] + sizes["document"], MOST_PICTURE_BYTES + one)
         size += PDF_RESIDENT if sizes["document"] else 0
-        size = max(size, min(sizes["audio"], one))
+        size += min(sizes["audio"], one)
         seconds = max(0.0, context.deadline.left() - _LEAST_TIME) if size else 0.0
         return self.budget.take(size, seconds)
 
@@ -138,6 +138,8 @@ class Attachments:
         if file.type.startswith("image/"):
             if "image" not in taken:
                 raise Unfetchable("no_pictures")
+            if media.kind == "audio":  # of which memory for one was taken, as none is kept
+                raise Unfetchable("recording_form")
             if file.type not in PICTURES:
                 raise Unfetchable("picture_form")
             return "[picture]", file

@@ -28,22 +28,34 @@ class Brought:
 
     attachments: Attachments
 
-    def add(self, context: Context) -> Context:
+    def add(self, context: Context, before: Sequence[Media]) -> Context:
         """Add those of the message replied to; without any picture, those of the turn before.
 
-        Raises PostRefused, ModelUnavailable, ModelRefused for the message that is replied to, as
-        for the message's own.
+        `before` is what `before` returned for the message as it came. Raises PostRefused,
+        ModelUnavailable, ModelRefused for the message that is replied to, as for the message's own.
         """
-        for media in context.message.reply_to.media:
-            context = self._add_replied(context, media)
-        own = context.pictures or context.message.reply_to.media or context.unread
-        return context if own else self.show(context, _before(context))
+        for number, media in enumerate(context.message.reply_to.media):
+            further = media.kind != "audio" and bool(number or context.pictures)
+            if further and not has_room(context, context.pictures):
+                context = self._with_replied(context, left_out(media))
+            else:
+                context = self._add_replied(context, media)
+        return context if context.pictures or context.unread else self.show(context, before)
 
     def all_media(self, context: Context) -> tuple[Media, ...]:
         """All attachments that may be loaded to answer the message, its own included."""
         message = context.message
-        own = (*message.media, *message.reply_to.media)
-        return own or _before(context)
+        return (*message.media, *message.reply_to.media, *self.before(context))
+
+    def before(self, context: Context) -> tuple[Media, ...]:
+        """The pictures of the turn before, as far as the message may mean them.
+
+        It means its own picture, what it replies to, or its own words as a prompt for a picture.
+        """
+        message = context.message
+        own = message.reply_to.media or any(media.kind == "photo" for media in message.media)
+        before = None if own or context.image_mode else _turn_before(context)
+        return before.media if before else ()
 
     def show(self, context: Context, pictures: Sequence[Media]) -> Context:
         """Add pictures of an earlier turn, as far as they can be loaded now."""
@@ -57,24 +69,24 @@ class Brought:
         return replace(context, pictures=tuple(shown))
 
     def _add_replied(self, context: Context, media: Media) -> Context:
-        """Put the attachment's text in a line before the message's, cut to MAX_INPUT."""
-        message, picture = context.message, None
+        """Load an attachment of the message replied to. Raises like `add`."""
         try:
             content, picture = self.attachments.read_one(media, context)
         except Unfetchable:
-            content = left_out(media)
+            return self._with_replied(context, left_out(media))
+        context = self._with_replied(context, content)
+        if picture is None:
+            return context
+        shown = (*context.message.media, replace(media, kind="photo"))
+        message = replace(context.message, media=shown)
+        return replace(context, message=message, pictures=(*context.pictures, picture))
+
+    def _with_replied(self, context: Context, content: str) -> Context:
+        """Put the text in a line before the message's, cut to MAX_INPUT."""
+        message = context.message
         left = max(0, self.attachments.settings.max_input - len(message.text) - 1)
-        message = replace(message, text=f"{content.strip()[:left]}\n{message.text}".strip())
-        if picture:
-            message = replace(message, media=(*message.media, replace(media, kind="photo")))
-            context = replace(context, pictures=(*context.pictures, picture))
-        return replace(context, message=message)
-
-
-def _before(context: Context) -> tuple[Media, ...]:
-    """The pictures of the turn before; none where the message is a prompt for a picture."""
-    before = None if context.image_mode else _turn_before(context)
-    return before.media if before else ()
+        text = f"{content.strip()[:left]}\n{message.text}".strip()
+        return replace(context, message=replace(message, text=text))
 
 
 def _turn_before(context: Context) -> Turn | None:

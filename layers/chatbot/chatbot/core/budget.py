@@ -48,7 +48,12 @@ class Budget:
         return share
 
     def reserve(self, size: int, seconds: float) -> int:
-        """Take bytes for a Share, and return how many. Raises MemoryBusy."""
+        """Take bytes for a Share, and return how many. Raises MemoryBusy.
+
+        None are taken at once, whoever waits: words alone need no memory of it.
+        """
+        if size <= 0:
+            return 0
         size, place, end = min(size, self.capacity), object(), time.monotonic() + seconds
         with self._changed:
             self._waiting.append(place)

@@ -213,6 +213,12 @@ MOST_DRAWN = 10_000_000
 MOST_ANSWER_BODY = 4_000_000
 """Bytes of an answer that comes as one JSON body, and of an event of a streamed one, which may hold
 a whole answer: 400,000 characters, each written as six, and more."""
+MOST_ERROR = 65_536
+"""Bytes of an error of the model server that are read, as they come and unpacked: servers write a
+few sentences, and a proxy a page of HTML."""
+MOST_REPLY = 1_000_000
+"""Bytes of an answer of a platform's API, as they come and unpacked. The longest, ten exchanges of
+a conversation that Messenger has stored, takes a tenth."""
 MOST_ANSWER_STREAM = 20_000_000
 """Bytes of all events of a streamed answer, of which one at a time is held."""
 

@@ -390,7 +390,7 @@ class Model(Protocol):
     def draw(self, prompt: str, seconds: float, spending: Spending, room: Share) -> File:
         """Generate a picture from a description within `seconds`.
 
-        Takes the memory for it into `room` when it comes, and leaves there what the picture needs.
+        Takes the memory for it into `room` before it asks, and leaves there what the picture needs.
         Raises DrawingUnsupported, SpendingExhausted, UselessAnswer, MemoryBusy, too.
         """
 

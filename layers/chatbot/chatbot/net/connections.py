@@ -8,7 +8,9 @@ from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from chatbot.net.addresses import addresses
 from chatbot.net.deadline import remaining
 
 _SLICE = 16_384
@@ -74,7 +76,36 @@ class TimedSocket:
             self._socket.sendall(view[start : start + _SLICE])
 
 
+def _connect(connection: HTTPConnection) -> socket.socket:
+    """Connect to one of the server's addresses, as urllib3 does, but within one timeout for all."""
+    timeout = connection.timeout if isinstance(connection.timeout, (int, float)) else None
+    failed: OSError = TimeoutError("no address answered")
+    try:
+        for (family, address), seconds in addresses(
+            connection._dns_host.strip("[]"), connection.port, timeout
+        ):
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                for option in connection.socket_options or ():
+                    sock.setsockopt(*option)
+                sock.settimeout(seconds)
+                sock.connect(address)
+                sock.settimeout(remaining(timeout))  # for the handshake of TLS
+                return sock
+            except OSError as error:
+                sock.close()
+                failed = error
+    except OSError as error:
+        failed = error
+    if isinstance(failed, TimeoutError):
+        raise ConnectTimeoutError(connection, "timed out")
+    raise NewConnectionError(connection, type(failed).__name__)
+
+
 class _Http(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connect(self)
+
     def connect(self) -> None:
         """Connect (urllib3)."""
         super().connect()
@@ -82,6 +113,9 @@ class _Http(HTTPConnection):
 
 
 class _Https(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connect(self)
+
     def connect(self) -> None:
         """Connect (urllib3). The handshake has the timeout for connecting as a whole (ssl)."""
         super().connect()

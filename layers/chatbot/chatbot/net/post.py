@@ -24,7 +24,9 @@ from urllib3.fields import RequestField
 
 from chatbot.core.errors import AmbiguousPost, ChatbotError, FilesUnavailable, PostRefused
 from chatbot.core.files import FileStream
+from chatbot.core.limits import MOST_REPLY
 from chatbot.core.numbers import lenient_integer
+from chatbot.net.bodies import beginning, unpacked
 from chatbot.net.connections import POOLS
 from chatbot.net.deadline import ending
 from chatbot.net.tls import trust
@@ -32,6 +34,7 @@ from chatbot.net.tls import trust
 _CONNECT_SHARE = 0.3  # of the timeout
 _IDLE_SECONDS = 20.0
 _CONNECTIONS = 32
+_CHUNK = 65_536
 
 
 class Upload(NamedTuple):
@@ -105,7 +108,8 @@ def send(
 ) -> Answer:
     """Make one request within `timeout` seconds and return the answer, whatever its status.
 
-    The time is for the whole of it, however slowly the server takes the request or answers.
+    The time is for the whole of it, however slowly the server takes the request or answers. What is
+    longer than MOST_REPLY is no JSON.
 
     `params` go into the query, `fields` into a JSON body, or with `files` into a multipart form.
     Redirects are not followed.
@@ -123,9 +127,10 @@ def send(
         request["body"] = json.dumps(fields).encode()
     limits = Timeout(connect=timeout * _CONNECT_SHARE, read=timeout * (1 - _CONNECT_SHARE))
     target = f"{url}?{urlencode(params)}" if params else url
+    options: dict[str, Any] = {"timeout": limits, "redirect": False, "preload_content": False}
     try:
-        with ending(timeout):
-            response = session.request(method, target, timeout=limits, redirect=False, **request)
+        with ending(timeout), session.request(method, target, **options, **request) as response:
+            content = beginning(response.stream(_CHUNK, decode_content=False), MOST_REPLY)
     except FilesUnavailable as error:  # the form broke off: no server takes it for the whole
         raise PostRefused(f"files: {error}") from None
     except (ConnectTimeoutError, ValueError) as error:  # or no request could be formed
@@ -136,7 +141,8 @@ def send(
         raise AmbiguousPost(type(error).__name__) from None
     header = response.headers.get("Retry-After", "")
     seconds = float(header) if re.fullmatch(r"\d{1,6}", header, re.ASCII) else None
-    return Answer(response.status, _json_object(response.data), seconds)
+    content = unpacked(content, response.headers.get("Content-Encoding", ""), MOST_REPLY)
+    return Answer(response.status, _json_object(content), seconds)
 
 
 class _Form:

@@ -9,7 +9,14 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from weakref import finalize
 
-from httpx2 import HTTPError, Response, StreamError, TimeoutException
+from httpx2 import (
+    ByteStream,
+    HTTPError,
+    Response,
+    StreamError,
+    SyncByteStream,
+    TimeoutException,
+)
 from openai import (
     APIConnectionError,
     APIStatusError,
@@ -24,8 +31,9 @@ from chatbot.adapters.openai.body import Body
 from chatbot.adapters.openai.classify import classify
 from chatbot.adapters.openai.failures import Failure, Kind
 from chatbot.adapters.openai.pieces import read_json
-from chatbot.core.limits import MOST_ANSWER_BODY
+from chatbot.core.limits import MOST_ANSWER_BODY, MOST_ERROR
 from chatbot.core.settings import Settings
+from chatbot.net.bodies import beginning, unpacked
 from chatbot.net.deadline import Deadline, ending
 from chatbot.net.tls import trust
 
@@ -82,14 +90,6 @@ class Reply:
             self.broken = "" if self._ends_soon else "timeout"
         except (HTTPError, StreamError):
             self.broken = "connection"
-
-    @property
-    def size(self) -> int | None:
-        """The length of the body, where the server says it."""
-        headers = self._response.headers
-        length = headers.get("content-length", "")
-        known = length.isdecimal() and "content-encoding" not in headers
-        return int(length) if known else None
 
     def body(self, most: int) -> bytearray:
         """The body. Raises Failure when it breaks off or has more than `most` bytes."""
@@ -190,11 +190,16 @@ def _value(text: str) -> object:
 
 
 def _read_error(response: Response) -> None:
-    """Receive an error's body within ERROR_SECONDS: the SDK would wait for it as long as it comes.
+    """Receive the beginning of an error's body within ERROR_SECONDS.
 
-    A hook of the HTTP client.
+    The SDK would wait for it as long as it comes, and keep all of it. A hook of the HTTP client.
     """
-    if not response.is_error:
+    body = response.stream
+    if not response.is_error or not isinstance(body, SyncByteStream):
         return
     with ending(ERROR_SECONDS):
-        response.read()
+        content = beginning(body, MOST_ERROR)
+    body.close()
+    encoding = response.headers.pop("content-encoding", "")
+    response.stream = ByteStream(unpacked(content, encoding, MOST_ERROR))
+    response.read()

@@ -27,6 +27,8 @@ from chatbot.net.fetch import fetch
 
 _MOST_DRAWN_BODY = in_base64(MOST_DRAWN) + 65_536
 
+_WAIT_SHARE = 1 / 3
+"""Of the time for a picture, what may be spent on waiting for memory: drawing takes long."""
 _NO_ENDPOINT = ("404", "405", "501")  # statuses of servers that have no such endpoint
 
 
@@ -47,6 +49,8 @@ class OpenAIModel(ChatModel):
         if "drawing" in self._adaptations.of(model):
             raise DrawingUnsupported("no_pictures_drawn")
         body = {"model": model, "prompt": prompt}
+        # For the body and the picture, before they are paid for: without room they would be lost.
+        room.take(2 * _MOST_DRAWN_BODY, seconds * _WAIT_SHARE)
         for again in (True, False):
             try:
                 return self._draw(body, end, spending, room)
@@ -103,21 +107,19 @@ class OpenAIModel(ChatModel):
         spending.begin_request()
         with post(self._client, "/images/generations", body, end - time.monotonic()) as reply:
             spending.count_paid()
-            size = min(reply.size or _MOST_DRAWN_BODY, _MOST_DRAWN_BODY)
-            room.take(2 * size, end - time.monotonic())  # the body and the picture
             answer = reply.body(_MOST_DRAWN_BODY)
         try:
             file = picture_in(answer)
             if file is None:
-                image = reply.value_of(answer)["data"][0]
-                file = self._fetched(image["url"], end - time.monotonic(), room)
+                url = reply.value_of(answer)["data"][0]["url"]
+                answer.clear()  # its room is the picture's
+                file = self._fetched(url, end - time.monotonic())
         except (AttributeError, LookupError, TypeError, ValueError):
             raise Failure(Kind.USELESS, "no picture", paid=True) from None
         room.shrink(2 * len(file.content))  # the SDK may copy it when it is stored
         return file
 
-    def _fetched(self, url: str, seconds: float, room: Share) -> File:
-        room.take(2 * MOST_DRAWN, seconds)
+    def _fetched(self, url: str, seconds: float) -> File:
         local = [self._settings.openai_base_url.partition("?")[0]]
         try:
             file = fetch(url, hosts=None, local=local, most=MOST_DRAWN, seconds=seconds)

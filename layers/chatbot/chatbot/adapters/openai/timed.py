@@ -5,9 +5,17 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
-from httpcore2 import NetworkBackend, NetworkStream, ReadTimeout, WriteTimeout
+from httpcore2 import (
+    ConnectError,
+    ConnectTimeout,
+    NetworkBackend,
+    NetworkStream,
+    ReadTimeout,
+    WriteTimeout,
+)
 from httpx2 import Client
 
+from chatbot.net.addresses import addresses
 from chatbot.net.deadline import remaining
 
 _SLICE = 16_384
@@ -32,9 +40,25 @@ class _TimedBackend(NetworkBackend):
     def __init__(self, backend: NetworkBackend) -> None:
         self._backend = backend
 
-    def connect_tcp(self, *args: Any, **kwargs: Any) -> NetworkStream:
-        """Connect, within the timeout for that."""
-        return _TimedStream(self._backend.connect_tcp(*args, **kwargs))
+    def connect_tcp(
+        self, host: str, port: int, timeout: float | None = None, *args: Any, **kwargs: Any
+    ) -> NetworkStream:
+        """Connect to one of the server's addresses, within one timeout for all of them."""
+        failed: Exception = ConnectTimeout()
+        try:
+            for (_, address), seconds in addresses(host, port, timeout):
+                try:
+                    stream = self._backend.connect_tcp(
+                        str(address[0]), port, seconds, *args, **kwargs
+                    )
+                    return _TimedStream(stream)
+                except (ConnectError, ConnectTimeout) as error:
+                    failed = error
+        except TimeoutError:
+            raise ConnectTimeout from None
+        except OSError:
+            raise ConnectError from None
+        raise failed
 
     def connect_unix_socket(self, *args: Any, **kwargs: Any) -> NetworkStream:
         """Connect, within the timeout for that."""
