@@ -22,6 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from chatbot.conversation import batch
 from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.errors import HistoryUnavailable, ModelUnavailable
+from chatbot.core.limits import LEASES_DIFFER
 from chatbot.core.message import Envelope
 from chatbot.core.ports import Settling, Show
 from chatbot.core.turn import Origin, State
@@ -259,7 +260,7 @@ class Machine(RuleBasedStateMachine):
         first = {letter.id: letter for letter in queue.letters}
         for record in records:
             waited = now - self._first_received(record, now)
-            if record.receive_count == 2 and waited >= (VISIBILITY - 1) * 1000:
+            if record.receive_count == 2 and waited >= (VISIBILITY - LEASES_DIFFER) * 1000:
                 self.uncertain.add(record.message_id)
         self.pool = Pool(self.where, dict(reached))
         try:

@@ -10,7 +10,7 @@ import pytest
 from chatbot.conversation.batch import LEASE_SLACK
 from chatbot.core.completion import MOST_PAID, Completion
 from chatbot.core.errors import HistoryUnavailable, ModelUnavailable
-from chatbot.core.limits import SUSPECT_TURNS
+from chatbot.core.limits import LEASES_DIFFER, SUSPECT_TURNS
 from chatbot.core.message import Envelope, Kind
 from chatbot.core.turn import Origin
 from chatbot.core.work import Tries
@@ -171,6 +171,19 @@ def test_what_no_worker_saw_runs_side_by_side() -> None:
             world.clock.advance(VISIBILITY)
         assert world.invoke() == []
         assert len(answered(world)) == len(GROUPS)
+
+
+@pytest.mark.parametrize("early", [0.1, LEASES_DIFFER - 0.1])
+def test_what_no_worker_saw_may_come_back_a_little_early(early: float) -> None:
+    """The queue's clock may differ, and the worker's invocation began before it looks."""
+    world = World()
+    queued(world)
+    world.queue.receive()
+    world.clock.advance(VISIBILITY - early)
+    for letter in world.queue.letters:
+        letter.visible_at = world.clock()
+    assert world.invoke() == []
+    assert len(answered(world)) == len(GROUPS)
 
 
 def test_what_no_worker_saw_is_not_given_up_for_its_age() -> None:

@@ -48,7 +48,8 @@ class Times:
     @classmethod
     def of(cls, left: float, beyond: float) -> Times:
         """With `left` seconds of the invocation, and a lease that ends `beyond` its end."""
-        return cls(left + beyond - LEASES_DIFFER, VISIBILITY_TIMES * left)
+        visibility = VISIBILITY_TIMES * left
+        return cls(left + beyond - LEASES_DIFFER, visibility - LEASES_DIFFER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,9 +42,11 @@ Otherwise innocent ones come first, so that with every worker busy a suspect mig
 VISIBILITY_TIMES = 6
 """The queue's visibility timeout as a multiple of the worker's timeout (template.yaml)."""
 LEASES_DIFFER = 5.0
-"""Seconds by which an earlier worker's lease may have been shorter than one that is taken now.
+"""Seconds by which an earlier worker's lease, or the queue's own visibility timeout, may have been
+shorter than it seems to a worker now.
 
-It may have read its settings first, the queue's clock may differ, and times are rounded.
+The earlier one may have read its settings first, the queue's clock may differ, and times are
+rounded.
 """
 
 CROWDED_REMEMBERED = 10_000
