@@ -62,11 +62,15 @@ class Message:
 
 @dataclass
 class Plan:
-    """What a worker does with a batch: some at once, side by side, then perhaps one alone."""
+    """What a worker does with a batch: some at once, side by side, then perhaps one alone.
+
+    `pause` is for how many seconds one of those that are returned stays hidden.
+    """
 
     together: list[Message]
     returned: list[Message] = field(default_factory=list)
     last: Message | None = None
+    pause: Callable[[Message], float] = lambda message: 0
 
 
 class Rule(Protocol):
@@ -139,7 +143,7 @@ class World:
     def _invoke(self, batch: Sequence[Message]) -> None:
         start, plan = self.now, self._rule.plan(batch, self.now)
         for message in batch:
-            self._hide(message, 0 if message in plan.returned else LEASE)
+            self._hide(message, plan.pause(message) if message in plan.returned else LEASE)
         ends = self._run(plan.together, start, alone=len(plan.together) == 1 and not plan.last)
         if ends is None:
             return

@@ -10,7 +10,7 @@ import pytest
 from chatbot.conversation.batch import LEASE_SLACK
 from chatbot.core.completion import MOST_PAID, Completion
 from chatbot.core.errors import HistoryUnavailable, ModelUnavailable
-from chatbot.core.limits import LEASES_DIFFER, SUSPECT_TURNS
+from chatbot.core.limits import LEASES_DIFFER, RETURNS_AT_ONCE, SUSPECT_TURNS
 from chatbot.core.message import Envelope, Kind
 from chatbot.core.turn import Origin
 from chatbot.core.work import Tries
@@ -46,6 +46,14 @@ def die(world: World, late: float = 0) -> None:
             world.history.raise_try(key, died + 1, world.clock())
     world.queue.hide(records, lease)
     world.clock.advance(lease)
+
+
+def received(world: World, *times: int) -> None:
+    """Have the records been received so often since, and a death be noted of each group."""
+    for letter, receives in zip(world.queue.letters, times, strict=True):
+        letter.receive_count = receives
+        event = Envelope.from_json(letter.body).key.sort
+        world.history.noted.setdefault(letter.group, (event, Tries(died=1)))
 
 
 def answered(world: World) -> list[str]:
@@ -129,14 +137,34 @@ def test_who_was_received_most_often_goes_first() -> None:
     world = World()
     queued(world)
     die(world)
-    for letter, times in zip(world.queue.letters, (5, 6, 9, 5), strict=True):
-        letter.receive_count = times
-        world.history.noted[letter.group] = (
-            Envelope.from_json(letter.body).key.sort,
-            Tries(died=1),
-        )
+    received(world, 5, 6, 9, 5)
     world.invoke()
     assert answered(world) == ["telegram:3"]
+
+
+@pytest.mark.parametrize(
+    ("receives", "hidden"),
+    [(2, 0), (RETURNS_AT_ONCE, 0), (RETURNS_AT_ONCE + 1, 4), (21, 10), (60, 30), (95, 30)],
+)
+def test_who_was_received_often_waits_longer_in_the_queue(receives: int, hidden: float) -> None:
+    """Each return costs a receive, and the queue gives a record up after 100."""
+    world = World()
+    queued(world)
+    die(world)
+    received(world, receives, *[receives - 1] * 3)
+    world.invoke()
+    assert answered(world) == ["telegram:1"]
+    waits = {letter.visible_at - world.clock() for letter in world.queue.letters}
+    assert waits == {hidden * 1000}
+
+
+def test_the_records_of_a_group_wait_equally_long() -> None:
+    world = World()
+    queued(world, "telegram:1", "telegram:2", "telegram:2")
+    die(world)
+    received(world, 31, 29, 19)
+    world.invoke()
+    assert [letter.visible_at - world.clock() for letter in world.queue.letters] == [15_000] * 2
 
 
 def test_what_may_end_as_a_death_is_counted_before_it_acts() -> None:

@@ -26,7 +26,13 @@ from dataclasses import dataclass, replace
 
 from chatbot.core.errors import HistoryUnavailable, Malformed
 from chatbot.core.key import TurnKey
-from chatbot.core.limits import LEASES_DIFFER, SUSPECT_TURNS, VISIBILITY_TIMES
+from chatbot.core.limits import (
+    LEASES_DIFFER,
+    RETURN_MOST_S,
+    RETURNS_AT_ONCE,
+    SUSPECT_TURNS,
+    VISIBILITY_TIMES,
+)
 from chatbot.core.message import Envelope
 from chatbot.core.ports import Clock, CrashCounter, Journal
 from chatbot.core.work import Record, Tries
@@ -54,7 +60,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which groups of a batch run now; the others wait, and go back to the queue at once."""
+    """Which groups of a batch run now; the others go back to the queue (see `return_after`)."""
 
     run: Known
     wait: Known
@@ -102,6 +108,16 @@ def choose(groups: Groups, known: Mapping[str, Tries]) -> Choice:
         {name: everyone[name] for name in chosen},
         {name: everyone[name] for name in groups if name not in chosen},
     )
+
+
+def return_after(records: Sequence[Record]) -> float:
+    """Seconds for which a group stays hidden that goes back to the queue before it was begun.
+
+    None at first, so that another worker may take it. What was received often waits longer each
+    time: the queue gives a record up that was received too often.
+    """
+    receives = _oldest(records).receive_count
+    return 0 if receives <= RETURNS_AT_ONCE else min(RETURN_MOST_S, receives // 2)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,15 @@ SUSPECT_TURNS = 4
 
 Otherwise innocent ones come first, so that with every worker busy a suspect might never run.
 """
+RETURNS_AT_ONCE = 7
+"""Receives up to which a record that waits for a suspect's turn is visible again at once.
+
+From the next one on it stays hidden for half a second for each receive, RETURN_MOST_S at most. Else
+a suspect is received ten times a minute or more while every attempt fails, as when the model is
+away, and the queue moves it to the dead letters (maxReceiveCount 100) before GIVE_UP_AFTER.
+"""
+RETURN_MOST_S = 30
+"""Seconds for which such a record stays hidden at most."""
 VISIBILITY_TIMES = 6
 """The queue's visibility timeout as a multiple of the worker's timeout (template.yaml)."""
 LEASES_DIFFER = 5.0
