@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from chatbot.conversation.batch import LEASE_SLACK
 from chatbot.core.completion import MOST_PAID, Completion
 from chatbot.core.errors import HistoryUnavailable, ModelUnavailable
-from chatbot.core.limits import LEASES_DIFFER, RETURNS_AT_ONCE, SUSPECT_TURNS
+from chatbot.core.limits import LEASES_DIFFER, RETURNS_AT_ONCE, SUSPECT_TURNS, UNNOTED_TRUSTED_S
 from chatbot.core.message import Envelope, Kind
 from chatbot.core.turn import Origin
 from chatbot.core.work import Tries
@@ -321,6 +324,68 @@ def test_a_pause_that_the_table_took_no_note_of_makes_no_suspect() -> None:
     world.history.fault = lambda *_: None
     assert world.invoke() == []
     assert len(answered(world)) == len(GROUPS)
+
+
+def test_an_outage_of_the_table_with_long_pauses_makes_no_suspect() -> None:
+    """Its requests hang, and the queue has more than a worker takes at once."""
+    world = World()
+    queued(world)
+    with table_away(world):
+        for _ in range(3):
+            world.invoke()
+            world.clock.advance(100)
+    assert world.invoke() == []
+    assert len(answered(world)) == len(GROUPS)
+
+
+def test_during_an_outage_of_the_table_too() -> None:
+    world = World()
+    queued(world)
+    with table_away(world):
+        world.invoke()
+        world.clock.advance(100)
+        world.invoke()
+    assert world.history.calls["read"] == 2 * len(GROUPS)
+
+
+def test_after_an_outage_of_the_table_deaths_count_again() -> None:
+    world = World()
+    queued(world, "telegram:9")
+    with table_away(world):
+        world.invoke()
+    world.clock.advance(UNNOTED_TRUSTED_S)
+    world.invoke()
+    queued(world)
+    die(world)
+    world.invoke()
+    assert answered(world) == ["telegram:9", "telegram:1"]
+
+
+def test_a_death_that_is_noted_counts_after_an_outage_of_the_table() -> None:
+    world = World()
+    queued(world)
+    die(world)
+    received(world, 1, 1, 1, 1)
+    queued(world, "telegram:9")
+    with table_away(world):
+        world.invoke()
+    world.clock.advance(20)
+    world.invoke()
+    assert answered(world) == ["telegram:9"]
+    world.invoke()
+    assert answered(world) == ["telegram:9", "telegram:1"]
+
+
+@contextmanager
+def table_away(world: World) -> Iterator[None]:
+    """Have every call of the table fail."""
+
+    def refuse(step: str, moment: str) -> None:
+        raise HistoryUnavailable("away")
+
+    world.history.fault = refuse
+    yield
+    world.history.fault = lambda *_: None
 
 
 def test_the_account_of_a_message_outlives_what_came_before_it() -> None:

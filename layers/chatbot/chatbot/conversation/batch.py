@@ -129,6 +129,8 @@ class Batch:
             if isinstance(outcome, DeadLetter):
                 outcome = self._move_to_dead_letters(rest[0], outcome)
             if isinstance(outcome, HandBack):
+                if not outcome.noted:
+                    self.suspects.not_noted()
                 return self._return_to_queue(rest, outcome, lease)
             rest = rest[1 + outcome.merged :]
         return ()

@@ -48,6 +48,12 @@ away, and the queue moves it to the dead letters (maxReceiveCount 100) before GI
 """
 RETURN_MOST_S = 30
 """Seconds for which such a record stays hidden at most."""
+UNNOTED_TRUSTED_S = 300
+"""Seconds after a note that the table refused in which a worker takes records without a note for
+innocent: about the time in which it works off what has waited for the table.
+
+Their notes are missing for the table's sake, and not because a worker died.
+"""
 VISIBILITY_TIMES = 6
 """The queue's visibility timeout as a multiple of the worker's timeout (template.yaml)."""
 LEASES_DIFFER = 5.0
