@@ -384,11 +384,12 @@ def test_a_refused_token_is_logged_retried_and_ends_in_the_dead_letters() -> Non
 def test_delays_grow_up_to_the_longest() -> None:
     world = World(*[ModelUnavailable("503")] * 9)
     hello = world.envelope("Hello")
-    delays = []
+    delays: list[float] = []
     for count in range(1, 9):
-        outcome = world.handle(hello, receive_count=count)
+        outcome = world.handle(hello, receive_count=count, age=sum(delays))
         assert isinstance(outcome, HandBack)
         delays.append(outcome.delay)
+        world.clock.advance(outcome.delay)
     assert delays == [1, 2, 4, 8, 16, 30, 30, 30]
 
 
