@@ -564,6 +564,19 @@ def test_a_post_that_may_have_arrived_is_repeated_in_the_same_form() -> None:
     assert world.channel.received == ["formatted one", "formatted two"]
 
 
+def test_a_receive_that_no_worker_saw_may_have_been_a_death_of_the_conversion() -> None:
+    """Handed back since or not: that delivery need not have come to the conversion."""
+    world = World("one two")
+    Converting(world, kills=False)
+    hello = world.envelope("Hello")
+    world.channel.outcomes.append(AmbiguousPost("500"))
+    outcome = world.handle(hello, receive_count=2)
+    assert isinstance(outcome, HandBack)
+    world.clock.advance(outcome.delay + 1)
+    assert world.handle(hello, receive_count=3) == Done()
+    assert world.channel.received == ["plain one", "plain two"]
+
+
 def test_a_text_of_our_own_keeps_its_form() -> None:
     """It is short, and its backslashes would be seen."""
     world = World()
