@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chatbot.conversation.suspects import Times, choose, doubtful, unnoted
+from chatbot.conversation.suspects import Times, choose, doubtful, return_after, unnoted
 from chatbot.core.work import Record, Tries
 from tests.simulation.world import LEASE, LIMIT, Message, Plan
 
@@ -76,8 +76,13 @@ class Suspects:
             if message.died is None:
                 message.died, message.begun = waits.died, 0
         return Plan(
-            [messages[name] for name in choice.run], [messages[name] for name in choice.wait]
+            [messages[name] for name in choice.run],
+            [messages[name] for name in choice.wait],
+            pause=self._pause,
         )
+
+    def _pause(self, message: Message) -> float:
+        return return_after([_record(message)])
 
     def begin(self, message: Message, alone: bool) -> bool:
         if message.receives > 1:
@@ -88,6 +93,13 @@ class Suspects:
     def hand_back(self, message: Message, alone: bool) -> None:
         message.begun -= 1
         message.died = self._known[message.number].died
+
+
+class SuspectsReturnedAtOnce(Suspects):
+    """The same, but what waits is visible at once, however often it was received."""
+
+    def _pause(self, message: Message) -> float:
+        return 0
 
 
 def _record(message: Message) -> Record:

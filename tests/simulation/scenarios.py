@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.simulation.rules import EveryDeath, ReceivesLessHandBacks, Suspects
-from tests.simulation.world import LEASE, LIMIT, VISIBILITY, Message, Rule, World
+from tests.simulation.world import BATCH, LEASE, LIMIT, VISIBILITY, Message, Rule, World
 
 RULES: tuple[Callable[[], Rule], ...] = (EveryDeath, ReceivesLessHandBacks, Suspects)
 SEEDS = 3
@@ -128,6 +128,25 @@ def after_every_worker_died(make: Callable[[], Rule]) -> Outcome:
     return outcome
 
 
+def death_before_an_outage(make: Callable[[], Rule]) -> Outcome:
+    """A worker died with a full batch, then the model is away for ten minutes; others write.
+
+    `receives` are those of the ten, which kill nobody.
+    """
+    outcome = Outcome()
+    for seed in range(SEEDS):
+        world = World(make(), workers=2, seed=seed, model_away=LEASE + 600)
+        for _ in range(BATCH):
+            message = world.send(LEASE)
+            message.receives, message.first_received = 1, 1e-9
+        for number in range(350):
+            world.send(LEASE + number * 2.0)
+        world.run()
+        outcome.add(world.messages, since=LEASE)
+        outcome.receives = max(outcome.receives, *(each.receives for each in world.messages))
+    return outcome
+
+
 SCENARIOS = (
     one_neighbour_kills,
     one_neighbour_hogs_the_processor,
@@ -141,6 +160,7 @@ SCENARIOS = (
     backlog_that_was_throttled_three_times,
     after_an_outage_with_full_batches,
     after_every_worker_died,
+    death_before_an_outage,
 )
 
 

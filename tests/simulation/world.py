@@ -34,7 +34,7 @@ class Message:
 
     `kills` is when it ends its worker, in seconds after it began; `hogs` is whether nobody else in
     the process gets anything done meanwhile. `begun`, `died`, `alone` and `handed_back` are what a
-    rule has noted; a `died` of None is no entry.
+    rule has noted; a `died` of None is no entry. `tried` is when it was first begun.
     """
 
     number: int
@@ -52,6 +52,7 @@ class Message:
     ended: float | None = None
     fallback: bool = False
     hurt: int = 0
+    tried: float | None = None
 
     @property
     def waited(self) -> float:
@@ -62,11 +63,15 @@ class Message:
 
 @dataclass
 class Plan:
-    """What a worker does with a batch: some at once, side by side, then perhaps one alone."""
+    """What a worker does with a batch: some at once, side by side, then perhaps one alone.
+
+    `pause` is for how many seconds one of those that are returned stays hidden.
+    """
 
     together: list[Message]
     returned: list[Message] = field(default_factory=list)
     last: Message | None = None
+    pause: Callable[[Message], float] = lambda message: 0
 
 
 class Rule(Protocol):
@@ -139,7 +144,7 @@ class World:
     def _invoke(self, batch: Sequence[Message]) -> None:
         start, plan = self.now, self._rule.plan(batch, self.now)
         for message in batch:
-            self._hide(message, 0 if message in plan.returned else LEASE)
+            self._hide(message, plan.pause(message) if message in plan.returned else LEASE)
         ends = self._run(plan.together, start, alone=len(plan.together) == 1 and not plan.last)
         if ends is None:
             return
@@ -163,6 +168,7 @@ class World:
         ends: dict[int, float] = {}
         kinds: dict[int, str] = {}
         for message in messages:
+            message.tried = began if message.tried is None else message.tried
             fallback = self._rule.begin(message, alone)
             away = began < self._model_away
             kinds[message.number] = "fallback" if fallback else "away" if away else "answered"
@@ -195,7 +201,8 @@ class World:
     def _away(self, message: Message, alone: bool) -> None:
         self._rule.hand_back(message, alone)
         doubled = FIRST_PAUSE * 2.0 ** min(message.receives - 1, 16)
-        self._hide(message, min(LONGEST_PAUSE, doubled))
+        tried = FIRST_PAUSE + self.now - (message.tried or 0)
+        self._hide(message, min(LONGEST_PAUSE, doubled, tried))
 
     def _return(self, message: Message | None) -> None:
         if message:

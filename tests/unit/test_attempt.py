@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from chatbot.conversation.attempt import CLOSING, LEAST_MODEL_TIME, Attempt, Deadline, time_needed
+from chatbot.conversation.attempt import (
+    CLOSING,
+    LEAST_MODEL_TIME,
+    PATIENCE,
+    Attempt,
+    Deadline,
+    time_needed,
+)
 from chatbot.core.settings import Seconds, Settings
 from chatbot.core.work import HandBack, Record
 from tests.fakes import NOON, FakeClock
@@ -67,9 +74,29 @@ def test_age_counts_from_the_queue_and_giving_up_from_the_first_receive() -> Non
 
 @pytest.mark.parametrize(("receives", "delay"), [(1, 1), (2, 2), (5, 16), (6, 30), (5000, 30)])
 def test_the_pause_grows_with_each_delivery(receives: int, delay: float) -> None:
-    attempt = attempt_of(FakeClock(), receives=receives)
+    clock = FakeClock()
+    attempt = attempt_of(clock, receives=receives)
+    clock.advance(60)
     assert attempt.hand_back() == HandBack(delay)
     assert attempt.hand_back(retry_after=7) == HandBack(7)
+
+
+@pytest.mark.parametrize(("tried_for", "delay"), [(0, 1), (1, 2), (3, 4), (15, 16), (60, 30)])
+def test_the_pause_is_short_for_what_went_back_untried(tried_for: float, delay: float) -> None:
+    """It was received often, and waited each time for the turn of another conversation."""
+    clock = FakeClock()
+    attempt = replace(attempt_of(clock, receives=9), since=clock())
+    clock.advance(tried_for)
+    assert attempt.hand_back() == HandBack(delay)
+
+
+def test_an_attachment_is_waited_for_as_long_as_its_message_is_tried() -> None:
+    clock = FakeClock()
+    waited = replace(attempt_of(clock, receives=9), since=clock(), sent_at=clock() - 600_000)
+    assert waited.can_wait()
+    clock.advance(PATIENCE)
+    assert not waited.can_wait()
+    assert attempt_of(clock, receives=2).can_wait()
 
 
 def test_a_claim_outlives_every_request_of_the_attempt() -> None:

@@ -177,7 +177,8 @@ def test_the_model_away_hands_all_back_and_counts_no_death() -> None:
     world = World(ModelUnavailable("503"), ModelUnavailable("503"))
     sent = envelopes(world, "one", "two", "three")
     assert handle(world, *sent) == HandBack(1)
-    assert handle(world, *sent, receive_count=2) == HandBack(2)
+    world.clock.advance(1)
+    assert handle(world, *sent, receive_count=2, age=1) == HandBack(2)
     noted = Tries(-1, asked=2, since=NOON)
     assert world.history.noted[CONVERSATION] == (sent[0].key.sort, noted)
 

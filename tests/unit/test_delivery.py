@@ -384,11 +384,12 @@ def test_a_refused_token_is_logged_retried_and_ends_in_the_dead_letters() -> Non
 def test_delays_grow_up_to_the_longest() -> None:
     world = World(*[ModelUnavailable("503")] * 9)
     hello = world.envelope("Hello")
-    delays = []
+    delays: list[float] = []
     for count in range(1, 9):
-        outcome = world.handle(hello, receive_count=count)
+        outcome = world.handle(hello, receive_count=count, age=sum(delays))
         assert isinstance(outcome, HandBack)
         delays.append(outcome.delay)
+        world.clock.advance(outcome.delay)
     assert delays == [1, 2, 4, 8, 16, 30, 30, 30]
 
 
@@ -561,6 +562,19 @@ def test_a_post_that_may_have_arrived_is_repeated_in_the_same_form() -> None:
     world.clock.advance(outcome.delay + 1)
     assert world.handle(hello, receive_count=2) == Done()
     assert world.channel.received == ["formatted one", "formatted two"]
+
+
+def test_a_receive_that_no_worker_saw_may_have_been_a_death_of_the_conversion() -> None:
+    """Handed back since or not: that delivery need not have come to the conversion."""
+    world = World("one two")
+    Converting(world, kills=False)
+    hello = world.envelope("Hello")
+    world.channel.outcomes.append(AmbiguousPost("500"))
+    outcome = world.handle(hello, receive_count=2)
+    assert isinstance(outcome, HandBack)
+    world.clock.advance(outcome.delay + 1)
+    assert world.handle(hello, receive_count=3) == Done()
+    assert world.channel.received == ["plain one", "plain two"]
 
 
 def test_a_text_of_our_own_keeps_its_form() -> None:

@@ -22,6 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from chatbot.conversation import batch
 from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.errors import HistoryUnavailable, ModelUnavailable
+from chatbot.core.limits import LEASES_DIFFER, RETURN_MOST_S
 from chatbot.core.message import Envelope
 from chatbot.core.ports import Settling, Show
 from chatbot.core.turn import Origin, State
@@ -259,7 +260,7 @@ class Machine(RuleBasedStateMachine):
         first = {letter.id: letter for letter in queue.letters}
         for record in records:
             waited = now - self._first_received(record, now)
-            if record.receive_count == 2 and waited >= (VISIBILITY - 1) * 1000:
+            if record.receive_count == 2 and waited >= (VISIBILITY - LEASES_DIFFER) * 1000:
                 self.uncertain.add(record.message_id)
         self.pool = Pool(self.where, dict(reached))
         try:
@@ -269,7 +270,9 @@ class Machine(RuleBasedStateMachine):
             ):
                 again = world.batch.run(records, world.deadline)
         except Killed:
-            held = [each for each in records if first[each.message_id].visible_at > now]
+            # What was returned for another one's turn is hidden, too, but for less than a lease.
+            returned = now + RETURN_MOST_S * 1000
+            held = [each for each in records if first[each.message_id].visible_at > returned]
             if deletes:
                 done = [each for each in held if each.group in self.pool.finished]
                 queue.delete(done)

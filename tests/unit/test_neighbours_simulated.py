@@ -8,7 +8,12 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation import scenarios
-from tests.simulation.rules import EveryDeath, ReceivesLessHandBacks, Suspects
+from tests.simulation.rules import (
+    EveryDeath,
+    ReceivesLessHandBacks,
+    Suspects,
+    SuspectsReturnedAtOnce,
+)
 from tests.simulation.scenarios import SCENARIOS, Outcome
 from tests.simulation.world import LEASE
 
@@ -59,9 +64,14 @@ def test_nobody_is_received_so_often_that_the_queue_gives_it_up(
     outcomes: dict[str, Outcome],
 ) -> None:
     """`maxReceiveCount` is 100 (template.yaml)."""
-    assert max(outcome.receives for outcome in outcomes.values()) < 50
+    assert max(outcome.receives for outcome in outcomes.values()) < 60
     planned = scenarios.killers_in_lasting_traffic(ReceivesLessHandBacks)
     assert planned.receives > 100  # of its suspects, the one goes first that has died least often
+
+
+def test_nor_while_every_attempt_fails(outcomes: dict[str, Outcome]) -> None:
+    assert outcomes["death_before_an_outage"].receives < 60
+    assert scenarios.death_before_an_outage(SuspectsReturnedAtOnce).receives > 100
 
 
 def test_a_suspect_in_an_invocation_of_its_own_costs_less(outcomes: dict[str, Outcome]) -> None:

@@ -71,7 +71,8 @@ def test_an_unavailable_model_returns_the_record_without_counting_the_try() -> N
     world = World(ModelUnavailable("503"), ModelUnavailable("503"), "Hi.")
     hello = world.envelope("Hello")
     assert world.handle(hello) == HandBack(1)
-    assert world.handle(hello, receive_count=2) == HandBack(2)
+    world.clock.advance(1)
+    assert world.handle(hello, receive_count=2, age=1) == HandBack(2)
     assert world.history.noted[CONVERSATION][1] == Tries(-1, asked=2, since=NOON)
     assert world.handle(hello, receive_count=3) == Done()
     assert world.channel.received == ["Hi."]

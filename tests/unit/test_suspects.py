@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from chatbot.conversation.batch import LEASE_SLACK
 from chatbot.core.completion import MOST_PAID, Completion
 from chatbot.core.errors import HistoryUnavailable, ModelUnavailable
-from chatbot.core.limits import SUSPECT_TURNS
+from chatbot.core.limits import LEASES_DIFFER, RETURNS_AT_ONCE, SUSPECT_TURNS, UNNOTED_TRUSTED_S
 from chatbot.core.message import Envelope, Kind
 from chatbot.core.turn import Origin
 from chatbot.core.work import Tries
@@ -46,6 +49,14 @@ def die(world: World, late: float = 0) -> None:
             world.history.raise_try(key, died + 1, world.clock())
     world.queue.hide(records, lease)
     world.clock.advance(lease)
+
+
+def received(world: World, *times: int) -> None:
+    """Have the records been received so often since, and a death be noted of each group."""
+    for letter, receives in zip(world.queue.letters, times, strict=True):
+        letter.receive_count = receives
+        event = Envelope.from_json(letter.body).key.sort
+        world.history.noted.setdefault(letter.group, (event, Tries(died=1)))
 
 
 def answered(world: World) -> list[str]:
@@ -129,14 +140,34 @@ def test_who_was_received_most_often_goes_first() -> None:
     world = World()
     queued(world)
     die(world)
-    for letter, times in zip(world.queue.letters, (5, 6, 9, 5), strict=True):
-        letter.receive_count = times
-        world.history.noted[letter.group] = (
-            Envelope.from_json(letter.body).key.sort,
-            Tries(died=1),
-        )
+    received(world, 5, 6, 9, 5)
     world.invoke()
     assert answered(world) == ["telegram:3"]
+
+
+@pytest.mark.parametrize(
+    ("receives", "hidden"),
+    [(2, 0), (RETURNS_AT_ONCE, 0), (RETURNS_AT_ONCE + 1, 4), (21, 10), (60, 30), (95, 30)],
+)
+def test_who_was_received_often_waits_longer_in_the_queue(receives: int, hidden: float) -> None:
+    """Each return costs a receive, and the queue gives a record up after 100."""
+    world = World()
+    queued(world)
+    die(world)
+    received(world, receives, *[receives - 1] * 3)
+    world.invoke()
+    assert answered(world) == ["telegram:1"]
+    waits = {letter.visible_at - world.clock() for letter in world.queue.letters}
+    assert waits == {hidden * 1000}
+
+
+def test_the_records_of_a_group_wait_equally_long() -> None:
+    world = World()
+    queued(world, "telegram:1", "telegram:2", "telegram:2")
+    die(world)
+    received(world, 31, 29, 19)
+    world.invoke()
+    assert [letter.visible_at - world.clock() for letter in world.queue.letters] == [15_000] * 2
 
 
 def test_what_may_end_as_a_death_is_counted_before_it_acts() -> None:
@@ -171,6 +202,19 @@ def test_what_no_worker_saw_runs_side_by_side() -> None:
             world.clock.advance(VISIBILITY)
         assert world.invoke() == []
         assert len(answered(world)) == len(GROUPS)
+
+
+@pytest.mark.parametrize("early", [0.1, LEASES_DIFFER - 0.1])
+def test_what_no_worker_saw_may_come_back_a_little_early(early: float) -> None:
+    """The queue's clock may differ, and the worker's invocation began before it looks."""
+    world = World()
+    queued(world)
+    world.queue.receive()
+    world.clock.advance(VISIBILITY - early)
+    for letter in world.queue.letters:
+        letter.visible_at = world.clock()
+    assert world.invoke() == []
+    assert len(answered(world)) == len(GROUPS)
 
 
 def test_what_no_worker_saw_is_not_given_up_for_its_age() -> None:
@@ -280,6 +324,68 @@ def test_a_pause_that_the_table_took_no_note_of_makes_no_suspect() -> None:
     world.history.fault = lambda *_: None
     assert world.invoke() == []
     assert len(answered(world)) == len(GROUPS)
+
+
+def test_an_outage_of_the_table_with_long_pauses_makes_no_suspect() -> None:
+    """Its requests hang, and the queue has more than a worker takes at once."""
+    world = World()
+    queued(world)
+    with table_away(world):
+        for _ in range(3):
+            world.invoke()
+            world.clock.advance(100)
+    assert world.invoke() == []
+    assert len(answered(world)) == len(GROUPS)
+
+
+def test_during_an_outage_of_the_table_too() -> None:
+    world = World()
+    queued(world)
+    with table_away(world):
+        world.invoke()
+        world.clock.advance(100)
+        world.invoke()
+    assert world.history.calls["read"] == 2 * len(GROUPS)
+
+
+def test_after_an_outage_of_the_table_deaths_count_again() -> None:
+    world = World()
+    queued(world, "telegram:9")
+    with table_away(world):
+        world.invoke()
+    world.clock.advance(UNNOTED_TRUSTED_S)
+    world.invoke()
+    queued(world)
+    die(world)
+    world.invoke()
+    assert answered(world) == ["telegram:9", "telegram:1"]
+
+
+def test_a_death_that_is_noted_counts_after_an_outage_of_the_table() -> None:
+    world = World()
+    queued(world)
+    die(world)
+    received(world, 1, 1, 1, 1)
+    queued(world, "telegram:9")
+    with table_away(world):
+        world.invoke()
+    world.clock.advance(20)
+    world.invoke()
+    assert answered(world) == ["telegram:9"]
+    world.invoke()
+    assert answered(world) == ["telegram:9", "telegram:1"]
+
+
+@contextmanager
+def table_away(world: World) -> Iterator[None]:
+    """Have every call of the table fail."""
+
+    def refuse(step: str, moment: str) -> None:
+        raise HistoryUnavailable("away")
+
+    world.history.fault = refuse
+    yield
+    world.history.fault = lambda *_: None
 
 
 def test_the_account_of_a_message_outlives_what_came_before_it() -> None:

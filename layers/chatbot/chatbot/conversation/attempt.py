@@ -16,7 +16,7 @@ CLOSING = 2.0
 LEAST_MODEL_TIME = 3.0
 """Seconds that the model needs at least: with less, a record is not begun."""
 PATIENCE = 60.0
-"""Age of a message in seconds from which on it is answered without what could not be loaded."""
+"""Seconds after which a message is answered without what could not be loaded since."""
 REQUESTS_AT_ONCE = 8
 """Requests that one attempt may make. The rest of MOST_REQUESTS is spread over GIVE_UP_AFTER."""
 _MOST_DOUBLINGS = 16
@@ -86,7 +86,7 @@ class Attempt:
 
     def can_wait(self) -> bool:
         """Whether the record may be delivered again for an attachment that cannot be loaded now."""
-        return self.receive_count < 3 or self.age() < PATIENCE
+        return self.receive_count < 3 or self.tried_for() < PATIENCE
 
     def given_up(self) -> bool:
         """Whether the record has been tried for longer than GIVE_UP_AFTER."""
@@ -105,13 +105,18 @@ class Attempt:
         return (self.deadline.clock() - self.sent_at) / 1000
 
     def hand_back(self, retry_after: float | None = None) -> HandBack:
-        """Return the record to the queue for `retry_after` seconds, else for a growing delay."""
+        """Return the record to the queue for `retry_after` seconds, else for a growing delay.
+
+        It doubles with each receive. Receives after which the record went back untried are not to
+        count, and nobody counts them; but of attempts alone, one after another, the delay is about
+        as long as all delays before it together.
+        """
         if retry_after is not None:
             return HandBack(retry_after)
         doublings = min(self.receive_count - 1, _MOST_DOUBLINGS)
-        return HandBack(
-            min(self.settings.retry_delay_max, self.settings.retry_delay * 2.0**doublings)
-        )
+        first = self.settings.retry_delay
+        doubled, tried = first * 2.0**doublings, first + max(0.0, self.tried_for())
+        return HandBack(min(self.settings.retry_delay_max, doubled, tried))
 
     def requests_allowed(self) -> int:
         """Requests for this message, over all its deliveries, that are allowed so far."""

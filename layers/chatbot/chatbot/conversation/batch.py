@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from chatbot.conversation.attempt import time_needed
 from chatbot.conversation.record import RecordHandler
-from chatbot.conversation.suspects import Suspects
+from chatbot.conversation.suspects import Suspects, return_after
 from chatbot.core.errors import LeaseLost, QueueUnavailable
 from chatbot.core.ports import Clock, Journal, Queue
 from chatbot.core.settings import Settings
@@ -61,9 +61,8 @@ class Batch:
             choice = self.suspects.choose(groups, self._left(deadline), self._beyond, pool)
             # Back to the queue before anything that runs can end the worker: another one may take
             # them at once.
-            waiting = [record for group in choice.wait for record in groups[group]]
-            if waiting:
-                self._return_to_queue(waiting, HandBack(0), lease)
+            waiting = [groups[group] for group in choice.wait]
+            self._return_untried(waiting, lease)
             working = dict[Future[Sequence[Record]], Sequence[Record]]()
             for group, known in choice.run.items():
                 members = groups[group]
@@ -85,7 +84,8 @@ class Batch:
                     for future in finished:
                         self._delete_done(working[future], future.result())
         unfinished = [record for future in working for record in future.result()]
-        return [record.message_id for record in (*waiting, *unfinished)]
+        returned = [record for group in waiting for record in group]
+        return [record.message_id for record in (*returned, *unfinished)]
 
     def _take_lease(self, records: Sequence[Record], deadline: int) -> set[str]:
         """Hide the records until the last possible claim has ended.
@@ -129,6 +129,8 @@ class Batch:
             if isinstance(outcome, DeadLetter):
                 outcome = self._move_to_dead_letters(rest[0], outcome)
             if isinstance(outcome, HandBack):
+                if not outcome.noted:
+                    self.suspects.not_noted()
                 return self._return_to_queue(rest, outcome, lease)
             rest = rest[1 + outcome.merged :]
         return ()
@@ -147,6 +149,14 @@ class Batch:
         self.journal.warning("dead_letter", reason=outcome.reason, message_id=record.message_id)
         self._delete_done([record], ())
         return Done()
+
+    def _return_untried(self, groups: Sequence[Sequence[Record]], lease: Future[set[str]]) -> None:
+        """Return groups that wait for another one's turn, in a call for each length of the wait."""
+        by_delay: dict[float, list[Record]] = {}
+        for records in groups:
+            by_delay.setdefault(return_after(records), []).extend(records)
+        for delay, records in by_delay.items():
+            self._return_to_queue(records, HandBack(delay), lease)
 
     def _return_to_queue(
         self, rest: Sequence[Record], outcome: HandBack, lease: Future[set[str]]

@@ -150,19 +150,25 @@ class Ledger:
             return max(wait, self._attempt.settings.retry_delay_max)
         return wait
 
-    def close(self) -> None:
-        """Note that this delivery ends on purpose: the record returns to the queue."""
+    def close(self) -> bool:
+        """Note that this delivery ends on purpose: the record returns to the queue.
+
+        Returns False where the table is away, which may have been the reason.
+        """
         if self._key is None:
-            return
+            return False
         if self._stored is None and self._attempt.receive_count > 1:  # it could not be counted
             count = self._attempt.receive_count
-            note_untried(self._history, self._journal, self._key, count, self._known, self._spent)
-            return
+            return note_untried(
+                self._history, self._journal, self._key, count, self._known, self._spent
+            )
         try:
             after = replace(self._so_far(), crashes=self.crashes - 1, died=self._died)
             self._history.note_try(self._key, self._stored, after)
         except HistoryUnavailable:
             self._journal.warning("try_not_noted", event_id=self._key.event_id)
+            return False
+        return True
 
     def _note(self) -> None:
         """Note what was requested so far. Raises HistoryUnavailable."""

@@ -159,7 +159,7 @@ class RecordHandler:
             outcome = HandBack(delay, deliberate=False)
             self._log_retry(envelope, error, delay)
         if isinstance(outcome, HandBack) and outcome.deliberate:
-            ledger.close()
+            outcome = replace(outcome, noted=ledger.close())
         return outcome
 
     def _read_timeline(self, key: TurnKey) -> tuple[Timeline, Turn | None]:

@@ -22,11 +22,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from chatbot.core.errors import HistoryUnavailable, Malformed
 from chatbot.core.key import TurnKey
-from chatbot.core.limits import LEASES_DIFFER, SUSPECT_TURNS, VISIBILITY_TIMES
+from chatbot.core.limits import (
+    LEASES_DIFFER,
+    RETURN_MOST_S,
+    RETURNS_AT_ONCE,
+    SUSPECT_TURNS,
+    UNNOTED_TRUSTED_S,
+    VISIBILITY_TIMES,
+)
 from chatbot.core.message import Envelope
 from chatbot.core.ports import Clock, CrashCounter, Journal
 from chatbot.core.work import Record, Tries
@@ -48,12 +55,13 @@ class Times:
     @classmethod
     def of(cls, left: float, beyond: float) -> Times:
         """With `left` seconds of the invocation, and a lease that ends `beyond` its end."""
-        return cls(left + beyond - LEASES_DIFFER, VISIBILITY_TIMES * left)
+        visibility = VISIBILITY_TIMES * left
+        return cls(left + beyond - LEASES_DIFFER, visibility - LEASES_DIFFER)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which groups of a batch run now; the others wait, and go back to the queue at once."""
+    """Which groups of a batch run now; the others go back to the queue (see `return_after`)."""
 
     run: Known
     wait: Known
@@ -103,13 +111,27 @@ def choose(groups: Groups, known: Mapping[str, Tries]) -> Choice:
     )
 
 
-@dataclass(frozen=True)
+def return_after(records: Sequence[Record]) -> float:
+    """Seconds for which a group stays hidden that goes back to the queue before it was begun.
+
+    None at first, so that another worker may take it. What was received often waits longer each
+    time: the queue gives a record up that was received too often.
+    """
+    receives = _oldest(records).receive_count
+    return 0 if receives <= RETURNS_AT_ONCE else min(RETURN_MOST_S, receives // 2)
+
+
+@dataclass(eq=False)
 class Suspects:
-    """Chooses what runs in an invocation, and notes what the table has to know of the others."""
+    """Chooses what runs in an invocation, and notes what the table has to know of the others.
+
+    One for all invocations of a process: it remembers when the table was away.
+    """
 
     history: CrashCounter
     journal: Journal
     clock: Clock
+    _away_at: int | None = field(default=None, init=False)
 
     def choose(self, groups: Groups, left: float, beyond: float, pool: Executor) -> Choice:
         """Choose the groups that run (see `choose`), and note those that wait.
@@ -117,8 +139,10 @@ class Suspects:
         `left` are the seconds until the invocation ends, and `beyond` those until leases end then.
         """
         times, now = Times.of(left, beyond), self.clock()
+        away_at = self._away_at
+        trusted = away_at is not None and now - away_at < UNNOTED_TRUSTED_S * 1000
         reads = {
-            name: pool.submit(self._known, groups[name], times, now)
+            name: pool.submit(self._known, groups[name], times, now, trusted)
             for name in doubtful(groups, times, now)
         }
         choice = choose(groups, {name: read.result() for name, read in reads.items()})
@@ -133,20 +157,27 @@ class Suspects:
 
     def untried(self, record: Record, known: Tries, spent: Tries = NOTHING) -> None:
         """Note that a record goes back to the queue and was not begun (see `note_untried`)."""
-        key = _key(record)
-        if key:
-            note_untried(self.history, self.journal, key, record.receive_count, known, spent)
+        key, count = _key(record), record.receive_count
+        if key and not note_untried(self.history, self.journal, key, count, known, spent):
+            self.not_noted()
 
-    def _known(self, records: Sequence[Record], times: Times, now: int) -> Tries:
-        """What is noted of one of the records, else what the times say."""
+    def not_noted(self) -> None:
+        """Remember that the table is away now, so that records go back without a note."""
+        self._away_at = self.clock()
+
+    def _known(self, records: Sequence[Record], times: Times, now: int, trusted: bool) -> Tries:
+        """What is noted of one of the records, else nothing if `trusted`, or what the times say."""
         keys = [key for record in records if (key := _key(record))]
         if not keys:
             return NOTHING
         try:
             event, tries = self.history.tries(keys[0].conversation)
         except HistoryUnavailable:
+            self.not_noted()
             event, tries = "", NOTHING
-        return tries if event in {key.sort for key in keys} else unnoted(records, times, now)
+        if event in {key.sort for key in keys}:
+            return tries
+        return NOTHING if trusted else unnoted(records, times, now)
 
 
 def note_untried(
@@ -156,8 +187,10 @@ def note_untried(
     receive_count: int,
     known: Tries,
     spent: Tries,
-) -> None:
+) -> bool:
     """Note an event that returns to the queue before it was counted, unless one is noted.
+
+    Returns False where the table is away.
 
     So the time that it waits there does not look like that after a death, nor is one forgotten.
     `known` is what was known before this delivery, and `spent` what a prompt that it shared has
@@ -170,6 +203,8 @@ def note_untried(
         history.note_try(key, None, after)
     except HistoryUnavailable:
         journal.warning("try_not_noted", event_id=key.event_id)
+        return False
+    return True
 
 
 def _oldest(records: Sequence[Record]) -> Record:

@@ -47,12 +47,29 @@ SUSPECT_TURNS = 4
 
 Otherwise innocent ones come first, so that with every worker busy a suspect might never run.
 """
+RETURNS_AT_ONCE = 7
+"""Receives up to which a record that waits for a suspect's turn is visible again at once.
+
+From the next one on it stays hidden for half a second for each receive, RETURN_MOST_S at most. Else
+a suspect is received ten times a minute or more while every attempt fails, as when the model is
+away, and the queue moves it to the dead letters (maxReceiveCount 100) before GIVE_UP_AFTER.
+"""
+RETURN_MOST_S = 30
+"""Seconds for which such a record stays hidden at most."""
+UNNOTED_TRUSTED_S = 300
+"""Seconds after a note that the table refused in which a worker takes records without a note for
+innocent: about the time in which it works off what has waited for the table.
+
+Their notes are missing for the table's sake, and not because a worker died.
+"""
 VISIBILITY_TIMES = 6
 """The queue's visibility timeout as a multiple of the worker's timeout (template.yaml)."""
 LEASES_DIFFER = 5.0
-"""Seconds by which an earlier worker's lease may have been shorter than one that is taken now.
+"""Seconds by which an earlier worker's lease, or the queue's own visibility timeout, may have been
+shorter than it seems to a worker now.
 
-It may have read its settings first, the queue's clock may differ, and times are rounded.
+The earlier one may have read its settings first, the queue's clock may differ, and times are
+rounded.
 """
 
 CROWDED_REMEMBERED = 10_000

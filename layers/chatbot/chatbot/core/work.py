@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MOST_CRASHES = 4
 """With more crashes (`Tries.crashes`) a record is moved to the dead-letter queue."""
@@ -66,11 +66,13 @@ class Done:
 class HandBack:
     """Return the record to the queue, with all after it in its group, for `delay` seconds.
 
-    `deliberate` is False after an unexpected error, which counts as a crash.
+    `deliberate` is False after an unexpected error, which counts as a crash. `noted` is False where
+    the table could not take the note of it.
     """
 
     delay: float
     deliberate: bool = True
+    noted: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
