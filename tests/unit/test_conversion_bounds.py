@@ -27,6 +27,13 @@ QUICK = 0.1
 """Seconds for a large text below which nothing is compared: the longest answer then takes 6 s even
 if the time grew with the square of its length."""
 
+ENDS_OF_TABLES = ["", "#\n", "---\n", "> \n", "- \n", "```\n", "$$\n", "    a\n", "c|d\n"]
+UNITS = [
+    *(each.replace("␣", " ").replace("↵", "\n") for each in MARKERS),
+    *(f"{before}a|b\n-|-\n{end}" for before in ("", "> ", "- ") for end in ENDS_OF_TABLES),
+]
+"""Units of the longest texts: a table after a table looked at all lines, with what ends one."""
+
 
 def on_telegram(markdown: str) -> list[Part]:
     return parts_of(markdown, 4096, utf16_length, formatting=True)
@@ -51,6 +58,24 @@ def check_time(markers: tuple[str, ...], case: int) -> None:
         if seconds >= QUICK:
             least = processor_seconds(partial(form, small), 0)
             assert seconds < MOST_GROWTH * least, (markers, number, form)
+
+
+def check_time_of(unit: str, small: int, large: int) -> None:
+    """Like `check_time`, for each form and for a unit that is repeated, or stands between words.
+
+    What is quadratic with a small factor shows in long texts only.
+    """
+
+    def texts(size: int) -> list[str]:
+        repeated = (unit * size)[:size]
+        return [repeated, f"a<br>{repeated}<br>", f"a {repeated}\n\nb"]
+
+    for form in FORMS:
+        for few, many in zip(texts(small), texts(large), strict=True):
+            seconds = processor_seconds(partial(form, many), QUICK)
+            if seconds >= QUICK:
+                least = processor_seconds(partial(form, few), 0)
+                assert seconds < MOST_GROWTH * least, (many[:40], form)
 
 
 def check_lengths(markdown: str, limit: int) -> None:
@@ -78,6 +103,17 @@ def test_time_grows_with_the_length_of_all_pairs_and_many_triples(first: str) ->
     number = MARKERS.index(first)
     for case, others in enumerate([*((each,) for each in MARKERS), *PAIRS[number::83]]):
         check_time((first, *others), case + number)
+
+
+@pytest.mark.parametrize("unit", [" ", "a|b\n-|-\n#\n"])
+def test_time_grows_with_the_length_of_longer_texts(unit: str) -> None:
+    check_time_of(unit, 2_500, 20_000)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("unit", UNITS)
+def test_time_grows_with_the_length_of_the_longest_texts(unit: str) -> None:
+    check_time_of(unit, LONGEST_ANSWER // 8, LONGEST_ANSWER)
 
 
 @pytest.mark.parametrize("start", range(8))

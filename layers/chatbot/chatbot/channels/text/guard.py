@@ -13,7 +13,9 @@ from chatbot.core.blocks import blocks
 from chatbot.core.text import shows_nothing
 
 _BLANK_LINE = re.compile(r"(?<=\S)[^\S\n]*\n\s*\n(?=\S)")
-_WORD = re.compile(r"([\s<]*)([^\s<]+)")  # with the gap before it; "<" begins a `<br>`
+# A word with the gap before it, in which "<" is a `<br>`. The last gap has none: it must match, or
+# it would be searched again from each of its characters.
+_WORD = re.compile(r"([\s<]*)([^\s<]+|\Z)")
 # What a conversion may drop: numbers of lists, which it counts itself, the language of code blocks,
 # HTML entities, `<br>`, check marks, white space and ASCII punctuation.
 _SYNTAX = re.compile(
@@ -40,6 +42,8 @@ def _has_words(markdown: str, shown: str) -> bool:
     words = _SYNTAX.sub(lambda match: (match["gap"] or "")[:1], markdown).strip()
     rest = iter(shown)  # goes on after what was found last
     for gap, word in _WORD.findall(words):
+        if not word:
+            break
         between = "" if gap.strip("<") else "<"  # a `<br>` in code stays one
         if gap and not any(char.isspace() or char == between for char in rest):
             return False
