@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from markdown_it.common.utils import unescapeAll
 
@@ -79,3 +79,15 @@ def paragraphs(markdown: str) -> list[str]:
             pieces.append(markdown[begin : gap.start()])
             begin = gap.end()
     return [*pieces, markdown[begin:]]
+
+
+def growing_most(growth: Sequence[int], excess: int) -> Iterator[int]:
+    """Yield which pieces, the fewest, to leave as they are, so that all get shorter by `excess`.
+
+    `growth` is by how much the conversion made each of them longer.
+    """
+    for index in sorted(range(len(growth)), key=lambda index: -growth[index]):
+        if excess <= 0 or growth[index] <= 0:
+            break
+        excess -= growth[index]
+        yield index

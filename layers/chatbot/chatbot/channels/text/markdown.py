@@ -72,6 +72,10 @@ class TooMuch(Exception):
     """The Markdown, or what it is converted to, exceeds a bound: it is shown as it is written."""
 
 
+class TooLong(TooMuch):
+    """What the Markdown is converted to is too long: paragraphs of it may still be converted."""
+
+
 def parse(markdown: str) -> list[Token]:
     """Return the tokens of the Markdown (markdown-it-py, Token). What is too deep is missing.
 
