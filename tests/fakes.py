@@ -262,8 +262,8 @@ class MemoryHistory:
             known += self.all(person.moved_from)[::-1]
             return iter([turn for turn in known if turn.key.sort < before.sort])
 
-    def oldest(self, before: TurnKey, since: int = 0) -> Iterator[Turn]:
-        return iter([turn for turn in self.older(before) if turn.key.occurred_at >= since][::-1])
+    def oldest(self, before: TurnKey, since: str = "") -> Iterator[Turn]:
+        return iter([turn for turn in self.older(before) if turn.key.sort >= since][::-1])
 
     def erase(self, before: TurnKey, seconds: float = math.inf) -> int:
         with self._step("erase"):

@@ -310,7 +310,7 @@ def test_older_turns_come_newest_first_and_all_of_them(history: Store) -> None:
     assert list(history.older(make(120).key)) == turns[119::-1]
     assert list(history.older(make(0).key)) == []
     assert list(history.oldest(make(120).key)) == turns[:120]
-    since = turns[70].key.occurred_at
+    since = turns[70].key.sort
     assert list(history.oldest(make(120).key, since)) == turns[70:120]
     assert list(history.oldest(make(70).key, since)) == []
     assert list(history.oldest(make(60).key, since)) == []

@@ -27,6 +27,13 @@ QUICK = 0.1
 """Seconds for a large text below which nothing is compared: the longest answer then takes 6 s even
 if the time grew with the square of its length."""
 
+ENDS_OF_TABLES = ["", "#\n", "---\n", "> \n", "- \n", "```\n", "$$\n", "    a\n", "c|d\n"]
+UNITS = [
+    *(each.replace("␣", " ").replace("↵", "\n") for each in MARKERS),
+    *(f"{before}a|b\n-|-\n{end}" for before in ("", "> ", "- ") for end in ENDS_OF_TABLES),
+]
+"""Units of the longest texts: a table after a table looked at all lines, with what ends one."""
+
 
 def on_telegram(markdown: str) -> list[Part]:
     return parts_of(markdown, 4096, utf16_length, formatting=True)
@@ -53,6 +60,24 @@ def check_time(markers: tuple[str, ...], case: int) -> None:
             assert seconds < MOST_GROWTH * least, (markers, number, form)
 
 
+def check_time_of(unit: str, small: int, large: int) -> None:
+    """Like `check_time`, for each form and for a unit that is repeated, or stands between words.
+
+    What is quadratic with a small factor shows in long texts only.
+    """
+
+    def texts(size: int) -> list[str]:
+        repeated = (unit * size)[:size]
+        return [repeated, f"a<br>{repeated}<br>", f"a {repeated}\n\nb"]
+
+    for form in FORMS:
+        for few, many in zip(texts(small), texts(large), strict=True):
+            seconds = processor_seconds(partial(form, many), QUICK)
+            if seconds >= QUICK:
+                least = processor_seconds(partial(form, few), 0)
+                assert seconds < MOST_GROWTH * least, (many[:40], form)
+
+
 def check_lengths(markdown: str, limit: int) -> None:
     for parts, length in (
         (parts_of(markdown, limit, utf16_length, formatting=True), utf16_length),
@@ -62,8 +87,9 @@ def check_lengths(markdown: str, limit: int) -> None:
         assert sum(len(part.text) for part in parts) <= TEXT_GROWTH * len(markdown) + TEXT_SPARE
         assert all(length(part.text) <= limit for part in parts)
     html = safe_html(markdown)
-    assert len(html) <= HTML_GROWTH * len(markdown) + HTML_SPARE or html == plain_html(markdown)
-    assert len(html) <= 6 * len(markdown) + HTML_SPARE
+    size = len(html) - len(" class=align-") * html.count(' class="align-')
+    assert size <= HTML_GROWTH * len(markdown) + HTML_SPARE or html == plain_html(markdown)
+    assert size <= 6 * len(markdown) + HTML_SPARE
 
 
 @pytest.mark.parametrize("start", range(3))
@@ -78,6 +104,17 @@ def test_time_grows_with_the_length_of_all_pairs_and_many_triples(first: str) ->
     number = MARKERS.index(first)
     for case, others in enumerate([*((each,) for each in MARKERS), *PAIRS[number::83]]):
         check_time((first, *others), case + number)
+
+
+@pytest.mark.parametrize("unit", [" ", "a|b\n-|-\n#\n"])
+def test_time_grows_with_the_length_of_longer_texts(unit: str) -> None:
+    check_time_of(unit, 2_500, 20_000)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("unit", UNITS)
+def test_time_grows_with_the_length_of_the_longest_texts(unit: str) -> None:
+    check_time_of(unit, LONGEST_ANSWER // 8, LONGEST_ANSWER)
 
 
 @pytest.mark.parametrize("start", range(8))
@@ -127,6 +164,65 @@ def test_a_table_that_would_repeat_its_headers_far_too_often_is_shown_as_it_is()
     assert on_messenger(table) == plain_parts(table, 2000, len)
     small = f"|{header}|{header}|\n|-|-|\n" + "|1|2|\n" * 20
     assert on_messenger(small)[0].text.startswith(f"{header}: 1\n{header}: 2")
+
+
+def figures(columns: int, rows: int, unit: str = "") -> str:
+    """A table with names of columns as in reports, aligned to the right, and words around it."""
+    names = ["Year", "Revenue (EUR)", "Costs (EUR)", "Profit (EUR)", "Margin (%)", "Employees"]
+    names = [*names, "Customers", "Churn (%)"][:columns]
+    lines = ["|".join(names), "|".join(["---:"] * columns)]
+    lines += ["|".join(f"{row * 37 % 9999}{unit}" for _ in names) for row in range(rows)]
+    return "**Words** before it.\n\n" + "\n".join(lines) + "\n\n`Words` after it."
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(6, 90), (8, 50)])
+def test_a_table_with_too_many_bold_headers_is_formatted_without_them(
+    columns: int, rows: int
+) -> None:
+    parts = on_telegram(figures(columns, rows, " million"))
+    assert "Year: 37 million\nRevenue (EUR): 37 million" in parts[0].text
+    kinds = [each["type"] for part in parts for each in part.formatting]
+    assert kinds == ["bold", "code"]
+
+
+def test_a_report_with_many_tables_keeps_its_formatting() -> None:
+    section = (
+        "## Part\n\n**Words** and [a link](https://e.org/x).\n\n"
+        + figures(6, 8, " million")
+        + "\n\n"
+    )
+    parts = on_telegram(section * 15)
+    assert len(parts) <= most_posts(section * 15, 4096, utf16_length)
+    links = [each for part in parts for each in part.formatting if each["type"] == "text_link"]
+    assert len(links) == 15
+    assert all(len(part.formatting) <= entities.MOST_ENTITIES for part in parts)
+
+
+def test_a_post_has_all_its_links_before_other_entities() -> None:
+    markdown = "*a* " * 600 + "[b](https://e.org/x) " * 20
+    parts = on_telegram(markdown * 2)
+    kinds = [each["type"] for part in parts for each in part.formatting]
+    assert kinds.count("text_link") == 40
+    assert all(len(part.formatting) <= entities.MOST_ENTITIES for part in parts)
+    links = "[b](https://e.org/x)" * 900
+    assert on_telegram(links) == plain_parts(links, 4096, utf16_length)
+
+
+def test_only_the_table_that_grows_too_much_stays_as_it_is() -> None:
+    text = "\n\n".join(part.text for part in on_messenger(figures(8, 80)))
+    assert text.startswith("Words before it.\n\nYear|Revenue (EUR)|")
+    assert text.endswith("Words after it.")
+    html = safe_html("*a*\n\n" + "- [x] a\n" * 400 + "\n*b*")
+    assert html.startswith("<p><em>a</em></p>\n<p>- [x] a<br>")
+    assert html.endswith("<p><em>b</em></p>\n")
+
+
+def test_the_alignment_of_cells_does_not_count_as_growth_of_the_page() -> None:
+    table = "|".join("a" * 40) + "\n" + "|".join(["---:"] * 40) + "\n"
+    table += "".join(
+        "|".join(str(row * column) for column in range(40)) + "\n" for row in range(40)
+    )
+    assert '<td class="align-right">1521</td>' in safe_html(table)
 
 
 def test_a_list_with_boxes_to_tick_is_bounded_on_the_page() -> None:

@@ -389,7 +389,7 @@ def test_long_headers_are_not_repeated() -> None:
 
 def test_too_large_for_the_page() -> None:
     markdown = "[a](http:b)" * 400 + "\n\n[c]: d"
-    assert safe_html(markdown) == f"<p>{markdown}</p>".replace("\n", "<br>")
+    assert safe_html(markdown) == f"<p>{markdown}</p>".replace("\n\n", "</p><p>")
     assert "<a href" in safe_html("[a](http:b)" * 100 + "\n\n[c]: d")
 
 

@@ -26,7 +26,7 @@ from chatbot.core.timeline import ConversationProfile
 from chatbot.core.translations import sentences
 from chatbot.core.turn import Origin, Reply, Turn
 from tests.fakes import NOON
-from tests.unit.test_commands import payloads, say
+from tests.unit.test_commands import days_ago, payloads, say
 from tests.world import CONVERSATION, World
 
 
@@ -51,6 +51,21 @@ def test_a_long_conversation_is_exported_in_parts(monkeypatch: pytest.MonkeyPatc
         parts += 1
     assert parts > 2
     assert [text.split()[1] for text in texts] == [str(number) for number in range(100)]
+
+
+def test_an_export_goes_on_after_turns_of_the_same_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "MOST_EXPORT", 1)
+    world = World()
+    for number in range(3):  # Telegram's times are in whole seconds
+        days_ago(world, 1, str(number))
+    asked, texts = "/export", list[str]()
+    for _ in range(3):
+        turn = say(world, asked)
+        assert turn.reply.file
+        document = json.loads(world.files.files[turn.reply.file.name].content)
+        texts += [each["text"] for each in document["turns"]]
+        asked = turn.reply.buttons[0].payload
+    assert texts == ["0", "1", "2"]
 
 
 def test_an_export_ends_in_time() -> None:
@@ -91,7 +106,7 @@ def test_the_memory_of_an_export_does_not_grow_with_the_conversation() -> None:
     bucket.write("a.json", "application/json", pieces)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert made.next == NOON
+    assert made.next == turn.key.sort
     assert 19_900_000 < sum(sizes) < 20_000_500
     assert peak < 2_500_000, peak
 

@@ -15,7 +15,7 @@ from chatbot.conversation import forget
 from chatbot.conversation.context import Context
 from chatbot.conversation.export import Export
 from chatbot.core.files import StoredFile
-from chatbot.core.key import TurnKey
+from chatbot.core.key import TURN_PREFIX, TurnKey
 from chatbot.core.limits import (
     EXPORT_RESERVE,
     LONGEST_CAPTION,
@@ -40,6 +40,7 @@ LONGEST_SPEAKER = 64
 """Characters that /history shows of a name: as many as Telegram's have (Bot API, User)."""
 FURTHER_LINE = "\n│ "
 """What /history shows between two lines of a text in a group."""
+_CURSOR = re.compile(r"\d{13}(?:#[!-~]{0,500})?", re.ASCII)  # a sort key without TURN_PREFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +186,10 @@ def _persona(context: Context) -> Result:
 def _export(context: Context) -> Result:
     """Write the turns to the bucket, oldest first; what does not fit is a part of its own.
 
-    The part begins with the turns of the millisecond that the argument names.
+    The part begins with the turn whose sort key, without its prefix, is the argument.
     """
     key, chosen = context.message.key, context.message.command.arguments
-    since = int(chosen) if re.fullmatch(r"\d{1,13}", chosen, re.ASCII) else 0
+    since = TURN_PREFIX + (chosen if _CURSOR.fullmatch(chosen) else "")
     made = Export(MOST_EXPORT, lambda: context.deadline.left() > EXPORT_RESERVE)
     turns = context.history.oldest(key, since)
     file = StoredFile(key.file_name("json"), "application/json", "conversation.json")
@@ -196,7 +197,8 @@ def _export(context: Context) -> Result:
     context.files.write(file.name, file.type, document)
     name, buttons = "export", tuple[Button, ...]()
     if made.next is not None:
-        name, buttons = "export_part", (context.button("button_export", f"/export {made.next}"),)
+        rest = f"/export {made.next.removeprefix(TURN_PREFIX)}"
+        name, buttons = "export_part", (context.button("button_export", rest),)
     return Say(Reply(context.say(name, turns=made.turns), buttons, file=file))
 
 

@@ -19,13 +19,13 @@ class Export:
     """A document with a conversation's turns, oldest first, in pieces.
 
     It ends before it has `most` bytes, and when `goes_on` is False; one turn it has at least.
-    Afterwards `turns` is how many it has, and `next` the time of the first that it has not, in
-    milliseconds since the epoch, None at the end of the conversation.
+    Afterwards `turns` is how many it has, and `next` the sort key of the first that it has not,
+    None at the end of the conversation.
     """
 
     def __init__(self, most: int, goes_on: Callable[[], bool]) -> None:
         self.turns = 0
-        self.next: int | None = None
+        self.next: str | None = None
         self._left = most
         self._goes_on = goes_on
 
@@ -40,7 +40,7 @@ class Export:
             content = text.encode(errors="replace")
             self._left -= len(content)
             if self.turns and (self._left < 0 or not self._goes_on()):
-                self.next = turn.key.occurred_at
+                self.next = turn.key.sort
                 break
             self.turns += 1
             yield content

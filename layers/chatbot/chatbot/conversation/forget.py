@@ -39,6 +39,6 @@ def _files_of_newer_turns(history: Memory, before: TurnKey) -> frozenset[str]:
     and remains when the worker dies in between.
     """
     after_all = TurnKey(before.conversation, f"{TURN_PREFIX}:")  # ":" sorts after every digit
-    turns = history.oldest(after_all, before.occurred_at)
+    turns = history.oldest(after_all, before.sort)
     newer = (turn.reply.file for turn in turns if turn.key.sort > before.sort)
     return frozenset(file.name for file in newer if file)

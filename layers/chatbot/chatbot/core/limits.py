@@ -121,7 +121,10 @@ It grows where a table repeats its headers and where a link's address follows it
 TEXT_SPARE = 2_000
 """Characters by which formatted text may be longer in any case, for small tables."""
 HTML_GROWTH = 4
-"""Times its source that the page's HTML may be long, beyond HTML_SPARE; tags count, too."""
+"""Times its source that the page's HTML may be long, beyond HTML_SPARE; tags count, too.
+
+The alignment of cells, at most 21 characters each, does not: whole columns have it.
+"""
 HTML_SPARE = 8_000
 """Characters by which the HTML may be longer in any case: a box to tick alone takes 120."""
 SPARE_POSTS = 2

@@ -15,12 +15,12 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from chatbot.core.errors import ChatbotError
+from chatbot.core.key import TURN_PREFIX, TurnKey
 
 if TYPE_CHECKING:
     from chatbot.core.budget import Share
     from chatbot.core.completion import Completion, PromptLine, Spending
     from chatbot.core.files import File, FileStream
-    from chatbot.core.key import TurnKey
     from chatbot.core.message import Envelope, Media, Message
     from chatbot.core.timeline import ConversationProfile, Timeline
     from chatbot.core.turn import Claim, Part, Reply, Turn
@@ -185,10 +185,10 @@ class Turns(Protocol):
         Those under the conversation's earlier id follow its own.
         """
 
-    def oldest(self, before: TurnKey, since: int = 0) -> Iterator[Turn]:
+    def oldest(self, before: TurnKey, since: str = TURN_PREFIX) -> Iterator[Turn]:
         """Iterate over the same turns, oldest first, page by page.
 
-        `since` leaves out those that occurred earlier, in milliseconds since the epoch.
+        `since` leaves out those with lower sort keys.
         """
 
 

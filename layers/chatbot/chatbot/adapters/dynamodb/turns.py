@@ -119,14 +119,16 @@ class Table(StateItems):
         if moved_from := self._moved_from(before.conversation):
             yield from self._older(TurnKey(moved_from, before.sort))
 
-    def oldest(self, before: TurnKey, since: int = 0) -> Iterator[Turn]:
+    def oldest(self, before: TurnKey, since: str = TURN_PREFIX) -> Iterator[Turn]:
         """Yield the turns below the key, oldest first (ports.Turns)."""
         if moved_from := self._moved_from(before.conversation):
             yield from self._older(TurnKey(moved_from, before.sort), since, forward=True)
         yield from self._older(before, since, forward=True)
 
-    def _older(self, before: TurnKey, since: int = 0, *, forward: bool = False) -> Iterator[Turn]:
-        between = (f"{TURN_PREFIX}{since:013d}", before.sort)
+    def _older(
+        self, before: TurnKey, since: str = TURN_PREFIX, *, forward: bool = False
+    ) -> Iterator[Turn]:
+        between = (since, before.sort)
         if between[0] > between[1]:
             return iter(())  # DynamoDB refuses such a range
         pages = self._client.pages(before.conversation, between, forward=forward, Limit=_PAGE)

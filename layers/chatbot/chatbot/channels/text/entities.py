@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, islice
 
-from chatbot.channels.text.guard import keeps_words, paragraphs
-from chatbot.channels.text.markdown import TooMuch
+from chatbot.channels.text.guard import growing_most, keeps_words, paragraphs
+from chatbot.channels.text.markdown import TooLong, TooMuch
 from chatbot.channels.text.render import render
 from chatbot.channels.text.split import (
     hide_spaces,
@@ -18,14 +18,18 @@ from chatbot.channels.text.split import (
     split_text,
     utf16_length,
 )
-from chatbot.channels.text.writer import Span
-from chatbot.core.limits import TEXT_GROWTH, TEXT_SPARE
+from chatbot.channels.text.writer import HEADER, Span
+from chatbot.core.limits import SPARE_POSTS, TEXT_GROWTH, TEXT_SPARE
 from chatbot.core.text import shows_nothing
 from chatbot.core.turn import Part
 
 MOST_ENTITIES = 100
 """Entities that Telegram shows of a message; it ignores all others (python-telegram-bot,
 telegram.constants.MessageLimit.MESSAGE_ENTITIES)."""
+_KEPT = ("text_link", "pre", "code", "blockquote")
+"""Which entities of a part are kept first where it has too many; others follow."""
+_SHARES = (None, 0.75, 0.25)
+"""Shares of the spare posts that the text may grow into, tried in turn; None: all is converted."""
 
 
 def parts_of(
@@ -36,21 +40,29 @@ def parts_of(
     With `formatting` the parts have entities, which continue in the next part where they were cut;
     without it they are plain text. A link that an entity cannot hold becomes `words (address)`. A
     paragraph that would lose words in the conversion stays as Markdown. Characters that nobody can
-    see have no part of their own. Markdown that exceeds a bound of core/limits.py on its parts, on
-    the length of the text or on the number of posts stays as it is; see `plain_parts`.
+    see have no part of their own. Where the text or the number of posts exceeds its bound of
+    core/limits.py, the paragraphs that grow most stay as they are written, and all of it where its
+    parts exceed theirs; see `plain_parts`. Formatting for which a part has no entities left is
+    missing, but never a link.
     """
     if shows_nothing(markdown):
         return []
     most = most_posts(markdown, limit, length)
-    try:
-        text, spans = _convert(markdown, formatting)
-        shown = _nested(spans, text) if formatting else []
-        if len(shown) > MOST_ENTITIES * most:
-            raise TooMuch
-        parts = list(_cut(text, spans, shown, limit, length, most))
-    except TooMuch:
-        parts = []
-    return parts if 0 < len(parts) <= most else plain_parts(markdown, limit, length)
+    for share in _SHARES:
+        try:
+            if share is None:
+                text, spans = _convert(markdown, formatting)
+            else:
+                room = length(markdown) + int(SPARE_POSTS * limit * share)
+                text, spans = _convert_within(markdown, formatting, room, length)
+            parts = _fitting(text, spans, formatting, limit, length, most)
+        except TooLong:
+            continue
+        except TooMuch:
+            break
+        if len(parts) <= most:
+            return parts or plain_parts(markdown, limit, length)
+    return plain_parts(markdown, limit, length)
 
 
 def plain_parts(text: str, limit: int, length: Callable[[str], int]) -> list[Part]:
@@ -68,7 +80,7 @@ def _convert(markdown: str, links: bool) -> tuple[str, list[Span]]:
         written = render(markdown, links)
         text, spans, witness = written.text, written.spans, written.witness
         if len(text) > TEXT_GROWTH * len(markdown) + TEXT_SPARE:
-            raise TooMuch
+            raise TooLong
     except TooMuch:
         raise
     except Exception:  # noqa: BLE001 - whatever is odd about the Markdown, plain text is safe
@@ -78,10 +90,36 @@ def _convert(markdown: str, links: bool) -> tuple[str, list[Span]]:
     pieces = paragraphs(markdown)
     if len(pieces) == 1:
         return markdown, []
-    texts, spans, begin = [], [], 0
-    for piece in pieces:
-        text, added = _convert(piece, links)
-        text = text.rstrip()
+    return _joined([_convert(piece, links) for piece in pieces])
+
+
+def _convert_within(
+    markdown: str, links: bool, room: int, length: Callable[[str], int]
+) -> tuple[str, list[Span]]:
+    """Convert by paragraphs, without those that make the text longer than `room`."""
+    room = min(room, TEXT_GROWTH * len(markdown) + TEXT_SPARE)
+    pieces = paragraphs(markdown)
+    converted = [_piece(piece, links) for piece in pieces]
+    growth = [
+        length(text) - length(piece) for (text, _), piece in zip(converted, pieces, strict=True)
+    ]
+    excess = sum(length(text) + 2 for text, _ in converted) - room
+    for index in growing_most(growth, excess):
+        converted[index] = pieces[index], []
+    return _joined(converted)
+
+
+def _piece(markdown: str, links: bool) -> tuple[str, list[Span]]:
+    try:
+        return _convert(markdown, links)
+    except TooMuch:
+        return markdown, []
+
+
+def _joined(converted: Sequence[tuple[str, list[Span]]]) -> tuple[str, list[Span]]:
+    texts, spans, begin = list[str](), list[Span](), 0
+    for each, added in converted:
+        text = each.rstrip()
         spans += _within_text(added, len(text), begin)
         texts.append(text + "\n\n")
         begin += len(texts[-1])
@@ -125,6 +163,30 @@ def _within(span: Span, links: Sequence[Span]) -> bool:
     return index >= 0 and links[index].end > span.begin
 
 
+def _fitting(
+    text: str,
+    written: Sequence[Span],
+    formatting: bool,
+    limit: int,
+    length: Callable[[str], int],
+    most: int,
+) -> list[Part]:
+    """Cut into `most` parts, if possible, with as much of the formatting as these can have.
+
+    Where there are too many entities, headers of tables are not bold; then any part has only so
+    many of them. Raises TooMuch for too many links.
+    """
+    shown = _nested(written, text) if formatting else []
+    fewer = [span for span in shown if span.value != HEADER or span.kind != "bold"]
+    for spans in (shown, fewer) if len(fewer) < len(shown) else (shown,):
+        if len(spans) <= MOST_ENTITIES * most:
+            cut = _cut(text, written, spans, limit, length, most)
+            parts = list(islice(cut, most + 1))
+            if len(parts) <= most or not spans:
+                return parts
+    return list(_cut(text, written, fewer, limit, length, most, crowded=True))
+
+
 def _cut(
     text: str,
     written: Sequence[Span],
@@ -132,8 +194,12 @@ def _cut(
     limit: int,
     length: Callable[[str], int],
     most: int,
+    crowded: bool = False,
 ) -> Iterator[Part]:
-    """Cut the text and the spans that are shown; code is cut at the ends of its lines only."""
+    """Cut the text and the spans that are shown; code is cut at the ends of its lines only.
+
+    With `crowded`, parts end wherever the text ends best, and have no more entities than they may.
+    """
     text = _with_hidden_spaces(text, [span for span in written if span.kind == "pre"], limit)
     begins, ends = [span.begin for span in spans], sorted(span.end for span in spans)
 
@@ -144,14 +210,24 @@ def _cut(
 
     waiting, current = iter([*spans, Span("", len(text), len(text))]), list[Span]()
     upcoming = next(waiting)
-    for begin, end in split_spans(text, limit, length, furthest, most):
+    for begin, end in split_spans(text, limit, length, None if crowded else furthest, most):
         while upcoming.begin < end:
             current.append(upcoming)
             upcoming = next(waiting)
         current = [span for span in current if span.end > begin]
         part = show_spaces(text[begin:end])
         if not shows_nothing(part):
-            yield Part(part, tuple(_entities_within(current, part, begin)))
+            kept = _most_needed(current) if crowded else current
+            yield Part(part, tuple(_entities_within(kept, part, begin)))
+
+
+def _most_needed(spans: Sequence[Span]) -> list[Span]:
+    """Return as many spans as a part may have. Raises TooMuch if a link would be missing."""
+    if sum(span.kind == "text_link" for span in spans) > MOST_ENTITIES:
+        raise TooMuch
+    ranks = {kind: rank for rank, kind in enumerate(_KEPT)}
+    first = sorted(spans, key=lambda span: ranks.get(span.kind, len(_KEPT)))[:MOST_ENTITIES]
+    return sorted(first, key=lambda span: (span.begin, -span.end))
 
 
 def _with_hidden_spaces(text: str, code: Sequence[Span], limit: int) -> str:
@@ -172,6 +248,6 @@ def _entities_within(
         if begin < end:
             entity: dict[str, str | int] = {"type": span.kind}
             entity |= {"offset": units[begin], "length": units[end] - units[begin]}
-            if span.value:
+            if span.value and span.kind != "bold":
                 entity["url" if span.kind == "text_link" else "language"] = span.value
             yield entity

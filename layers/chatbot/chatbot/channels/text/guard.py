@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from markdown_it.common.utils import unescapeAll
 
@@ -13,7 +13,9 @@ from chatbot.core.blocks import blocks
 from chatbot.core.text import shows_nothing
 
 _BLANK_LINE = re.compile(r"(?<=\S)[^\S\n]*\n\s*\n(?=\S)")
-_WORD = re.compile(r"([\s<]*)([^\s<]+)")  # with the gap before it; "<" begins a `<br>`
+# A word with the gap before it, in which "<" is a `<br>`. The last gap has none: it must match, or
+# it would be searched again from each of its characters.
+_WORD = re.compile(r"([\s<]*)([^\s<]+|\Z)")
 # What a conversion may drop: numbers of lists, which it counts itself, the language of code blocks,
 # HTML entities, `<br>`, check marks, white space and ASCII punctuation.
 _SYNTAX = re.compile(
@@ -40,6 +42,8 @@ def _has_words(markdown: str, shown: str) -> bool:
     words = _SYNTAX.sub(lambda match: (match["gap"] or "")[:1], markdown).strip()
     rest = iter(shown)  # goes on after what was found last
     for gap, word in _WORD.findall(words):
+        if not word:
+            break
         between = "" if gap.strip("<") else "<"  # a `<br>` in code stays one
         if gap and not any(char.isspace() or char == between for char in rest):
             return False
@@ -75,3 +79,15 @@ def paragraphs(markdown: str) -> list[str]:
             pieces.append(markdown[begin : gap.start()])
             begin = gap.end()
     return [*pieces, markdown[begin:]]
+
+
+def growing_most(growth: Sequence[int], excess: int) -> Iterator[int]:
+    """Yield which pieces, the fewest, to leave as they are, so that all get shorter by `excess`.
+
+    `growth` is by how much the conversion made each of them longer.
+    """
+    for index in sorted(range(len(growth)), key=lambda index: -growth[index]):
+        if excess <= 0 or growth[index] <= 0:
+            break
+        excess -= growth[index]
+        yield index

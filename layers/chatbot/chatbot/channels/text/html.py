@@ -8,8 +8,8 @@ from html import escape, unescape
 
 from markdown_it.token import Token
 
-from chatbot.channels.text.guard import keeps_words, paragraphs
-from chatbot.channels.text.markdown import TooMuch, parse, parser
+from chatbot.channels.text.guard import growing_most, keeps_words, paragraphs
+from chatbot.channels.text.markdown import TooLong, TooMuch, parse, parser
 from chatbot.channels.text.writer import RULE
 from chatbot.core.limits import HTML_GROWTH, HTML_SPARE
 
@@ -18,20 +18,48 @@ _LINK_ATTRIBUTES = {"rel": "nofollow noopener noreferrer", "target": "_blank"}
 _ANCHOR = re.compile(r'<a href="([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
 _WITHIN_LINE = re.compile("</?(?:a|code|em|s|span|strong)(?: [^>]*)?>")
 _TAG = re.compile("<[^>]*>")
+_ALIGNMENT = re.compile(' class="align-[a-z]+"')
 
 
 def safe_html(markdown: str) -> str:
     """Convert a model's Markdown to HTML that can be inserted into the page as it is.
 
     Formulas keep their source, delimiters included, in elements of the class `math`. A paragraph
-    that would lose words in the conversion is shown as Markdown, and so is all of it where it
-    exceeds a bound of core/limits.py on its parts or on the length of the HTML. Never raises.
+    that would lose words in the conversion is shown as Markdown. So are those that grow most, where
+    the HTML exceeds its bound of core/limits.py, and all of it where its parts do. Never raises.
     """
     try:
         html = _html(markdown)
+        if _length(html) > _longest(markdown):
+            raise TooLong
+    except TooLong:
+        html = _html_within(markdown)
     except TooMuch:
         return plain_html(markdown)
-    return html if len(html) <= _longest(markdown) else plain_html(markdown)
+    return html if _length(html) <= _longest(markdown) else plain_html(markdown)
+
+
+def _html_within(markdown: str) -> str:
+    """Convert by paragraphs, without those that make the HTML too long."""
+    pieces = paragraphs(markdown)
+    made = list(map(_piece, pieces))
+    plain = list(map(plain_html, pieces))
+    growth = [_length(html) - len(each) for html, each in zip(made, plain, strict=True)]
+    for index in growing_most(growth, sum(map(_length, made)) - _longest(markdown)):
+        made[index] = plain[index]
+    return "".join(made)
+
+
+def _piece(markdown: str) -> str:
+    try:
+        return _html(markdown)
+    except TooMuch:
+        return plain_html(markdown)
+
+
+def _length(html: str) -> int:
+    """The length that is bounded: without the alignment of cells, which a table's columns have."""
+    return len(_ALIGNMENT.sub("", html))
 
 
 def _longest(markdown: str) -> int:
@@ -44,8 +72,8 @@ def _html(markdown: str) -> str:
         made: list[str] = []
         tokens = [_safe(token, made) for token in parse(markdown)]
         rendered = str(parser().renderer.render(tokens, parser().options, {}))
-        if len(rendered) > _longest(markdown):
-            raise TooMuch
+        if _length(rendered) > _longest(markdown):
+            raise TooLong
     except TooMuch:
         raise
     except Exception:  # noqa: BLE001 - whatever is odd about the Markdown, escaped text is safe

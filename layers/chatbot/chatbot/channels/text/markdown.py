@@ -72,6 +72,10 @@ class TooMuch(Exception):
     """The Markdown, or what it is converted to, exceeds a bound: it is shown as it is written."""
 
 
+class TooLong(TooMuch):
+    """What the Markdown is converted to is too long: paragraphs of it may still be converted."""
+
+
 def parse(markdown: str) -> list[Token]:
     """Return the tokens of the Markdown (markdown-it-py, Token). What is too deep is missing.
 
@@ -90,11 +94,21 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         return found
     columns = state.src.count("|", state.bMarks[start + 1], state.eMarks[start + 1]) + 1
     line, first = start + 2, state.bMarks[start]
-    while line < end and not state.isEmpty(line):
+    while line < end and not _ends_table(state, line, end):
         if columns * (line - start) > state.eMarks[line] - first + SPARE_CELLS:
             break
         line += 1
     return table(state, start, line, False)
+
+
+def _ends_table(state: StateBlock, line: int, end: int) -> bool:
+    """Whether no table goes on in this line (markdown-it-py, rules_block/table.py).
+
+    Without it, each of many short tables would look at all lines after it.
+    """
+    if state.isEmpty(line) or state.sCount[line] < state.blkIndent or state.is_code_block(line):
+        return True
+    return any(rule(state, line, end, True) for rule in state.md.block.ruler.getRules("blockquote"))
 
 
 def _text(state: StateInline, silent: bool) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from markdown_it.token import Token
 
-from chatbot.channels.text.writer import Writer
+from chatbot.channels.text.writer import HEADER, Writer
 
 WIDEST = 48
 """Columns of text that fit next to each other on a phone; a wider table is written in blocks."""
@@ -86,7 +86,7 @@ def _write_blocks(rows: list[list[Token]], texts: list[list[str]], writer: Write
             if header:
                 begin = writer.length
                 writer.show(header)
-                writer.add("bold", begin)
+                writer.add("bold", begin, HEADER)
                 writer.show(": " if text else ":")
             _show_cell(row[index], writer)
         empty.clear()  # the name of an empty column is shown once

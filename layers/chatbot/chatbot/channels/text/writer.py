@@ -9,6 +9,8 @@ from typing import NamedTuple
 from markdown_it.token import Token
 
 RULE = "————————"
+HEADER = "header"
+"""Value of the bold spans that repeat a table's headers: the first formatting to do without."""
 _LINK = re.compile(r"https?://[^\s/?#]+\.\S+", re.IGNORECASE)
 _STYLES = {"strong": "bold", "em": "italic", "s": "strikethrough"}
 
@@ -17,7 +19,7 @@ class Span(NamedTuple):
     """Characters `begin` to `end` of a text, and what they are.
 
     `kind` is a type of Telegram's (Bot API, MessageEntity), `value` the address of a link or the
-    language of code.
+    language of code, HEADER, or nothing.
     """
 
     kind: str
