@@ -180,7 +180,7 @@ A prompt of 100,000 tokens has less than half of it."""
 DEAD_LETTER_DAYS = 14
 """Days for which a message that could not be answered waits for an operator (template.yaml)."""
 MOST_LOOKED_AT = 5_000
-"""Turns among which /history and /retry look for exchanges."""
+"""Turns among which /history, /retry and /new look for exchanges, and for a fresh start."""
 MOST_RETRIES = 100
 """Repetitions of a message that /retry follows back to the first."""
 LONGEST_COMMAND = 200
