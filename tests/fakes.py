@@ -8,6 +8,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from chatbot.core.budget import Share
@@ -15,6 +16,7 @@ from chatbot.core.completion import Completion, PromptLine, Spending
 from chatbot.core.errors import HistoryUnavailable, Unfetchable
 from chatbot.core.files import File, FileStream
 from chatbot.core.key import TurnKey, folder_of
+from chatbot.core.limits import MOST_LOOKED_AT
 from chatbot.core.message import (
     Author,
     Command,
@@ -248,7 +250,7 @@ class MemoryHistory:
     def lift_break(self, before: TurnKey) -> None:
         with self._step("lift_break"):
             lifted = False
-            for turn in self.older(before):
+            for turn in islice(self.older(before), MOST_LOOKED_AT):
                 if turn.links.fresh_start and turn.links.lifted_by in ("", before.sort):
                     self._set(replace(turn, links=replace(turn.links, lifted_by=before.sort)))
                     lifted = True

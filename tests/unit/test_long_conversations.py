@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import tracemalloc
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -140,6 +141,26 @@ def test_no_command_looks_through_a_whole_conversation(monkeypatch: pytest.Monke
         say(world, "/help")
     assert say(world, "/history").reply.text == sentences("en")["nothing_earlier"]
     assert say(world, "/retry").reply.text == sentences("en")["nothing_to_retry"]
+    assert say(world, "/new earlier").reply.text == sentences("en")["nothing_earlier"]
+
+
+@pytest.mark.parametrize("command", ["/history", "/new earlier"])
+def test_a_command_looks_back_only_while_there_is_time(command: str) -> None:
+    world = World()
+    say(world, "one")
+    for _ in range(5):
+        say(world, "/help")
+    plain, seen = world.history.older, list[Turn]()
+
+    def slow(before: TurnKey) -> Iterator[Turn]:
+        for turn in plain(before):
+            world.clock.advance(15)
+            seen.append(turn)
+            yield turn
+
+    world.history.older = slow  # type: ignore[method-assign]
+    assert say(world, command).reply.text == sentences("en")["nothing_earlier"]
+    assert len(seen) < 5
 
 
 def test_a_retry_follows_back_only_so_far(monkeypatch: pytest.MonkeyPatch) -> None:

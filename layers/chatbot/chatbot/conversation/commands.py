@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, takewhile
 
 from chatbot.conversation import forget
 from chatbot.conversation.context import Context
@@ -147,7 +147,7 @@ def _new(context: Context) -> Result:
     if choice != "earlier":
         fresh = context.button("button_fresh", "/new fresh")
         return _sentence(context, "new", fresh, context.button("button_earlier", "/new earlier"))
-    if next(exchanges(context.history.older(context.message.key)), None) is None:
+    if next(exchanges(_newest(context)), None) is None:
         return _sentence(context, "nothing_earlier")
     context.history.lift_break(context.message.key)
     return replace(_sentence(context, "resumed"), links=Links(resumed=True))
@@ -163,8 +163,9 @@ def _history(context: Context) -> Result:
 
 
 def _newest(context: Context) -> Iterator[Turn]:
-    """The newest turns before the command, read page by page."""
-    return islice(context.history.older(context.message.key), MOST_LOOKED_AT)
+    """The newest turns before the command, read page by page, while there is time."""
+    newest = islice(context.history.older(context.message.key), MOST_LOOKED_AT)
+    return takewhile(lambda _: context.deadline.left() > EXPORT_RESERVE, newest)
 
 
 def _persona(context: Context) -> Result:

@@ -208,7 +208,7 @@ UNPROCESSED_DAYS = 2 * QUEUE_DAYS
 """Days for which a message that could not be answered is kept at most: it may wait in the queue
 first, and then for an operator among the dead letters."""
 MOST_LOOKED_AT = 5_000
-"""Turns among which /history and /retry look for exchanges."""
+"""Turns among which /history, /retry and /new look for exchanges, and for a fresh start."""
 MOST_RETRIES = 100
 """Repetitions of a message that /retry follows back to the first."""
 LONGEST_COMMAND = 200

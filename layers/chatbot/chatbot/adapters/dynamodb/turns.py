@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from chatbot.adapters.dynamodb import codec
@@ -15,7 +16,7 @@ from chatbot.adapters.dynamodb.state import DAY, PROFILE, StateItems
 from chatbot.adapters.dynamodb.table import ConditionFailed
 from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.key import TURN_PREFIX, TurnKey
-from chatbot.core.limits import MOST_HISTORY_BYTES
+from chatbot.core.limits import MOST_HISTORY_BYTES, MOST_LOOKED_AT
 from chatbot.core.ports import TurnExists
 from chatbot.core.timeline import Timeline, TurnPage
 from chatbot.core.turn import Claim, Origin, State, Turn
@@ -225,7 +226,7 @@ class Table(StateItems):
         Fresh starts with only commands in between are lifted together.
         """
         lifted = False
-        for turn in self.older(before):
+        for turn in islice(self.older(before), MOST_LOOKED_AT):
             if turn.links.fresh_start and turn.links.lifted_by in ("", before.sort):
                 self._client.update(turn.key, "SET lifted_by = :by", {":by": before.sort})
                 lifted = True
