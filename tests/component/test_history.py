@@ -337,6 +337,22 @@ def test_the_newest_break_is_lifted_once_by_each_event(history: Store) -> None:
     history.lift_break(make(8).key)
 
 
+def test_a_break_is_not_looked_for_in_the_whole_conversation(
+    history: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("chatbot.adapters.dynamodb.turns", "tests.fakes"):
+        monkeypatch.setattr(f"{module}.MOST_LOOKED_AT", 3)
+    for turn in (make(1, origin=Origin.COMMAND, links=Links(fresh_start=True)), make(2), make(3)):
+        history.put(turn)
+    history.lift_break(make(4).key)
+    assert (history.find(make(1).key) or FULL).links.lifted_by == make(4).key.sort
+    history.put(make(5, origin=Origin.COMMAND, links=Links(fresh_start=True)))
+    for turn in (make(6), make(7), make(8)):
+        history.put(turn)
+    history.lift_break(make(9).key)
+    assert (history.find(make(5).key) or FULL).links.lifted_by == ""
+
+
 @pytest.mark.parametrize("rating", [1, 0, -1])
 def test_a_rating_is_kept_with_its_turn(history: Store, rating: int) -> None:
     history.put(make(rating=-1))
