@@ -14,7 +14,7 @@ import requests
 
 from local.http.server import serve
 from local.standins.faults import Fault
-from local.standins.openai import OpenAIStandIn
+from local.standins.openai import SHORTEST_PAUSE, OpenAIStandIn
 
 KEY = "sk-development"
 MODEL = "gpt-5.4-mini"
@@ -163,6 +163,23 @@ def test_chunks_arrive_as_they_are_made(standin: OpenAIStandIn, client: openai.O
     start = time.monotonic()
     said(client, "[[length:3]]")
     assert time.monotonic() - start >= 0.25
+
+
+def test_words_that_come_at_once_are_sent_together(standin: OpenAIStandIn, base_url: str) -> None:
+    standin.token_s = SHORTEST_PAUSE / 10
+    message = {"role": "user", "content": "[[length:101]]"}
+    start = time.monotonic()
+    with requests.post(
+        f"{base_url}/chat/completions",
+        json={"model": MODEL, "messages": [message], "stream": True},
+        headers={"Authorization": f"Bearer {KEY}"},
+        stream=True,
+        timeout=5,
+    ) as response:
+        chunks = [chunk.count(b"word") for chunk in response.iter_content(None)]
+    assert time.monotonic() - start >= 10 * SHORTEST_PAUSE
+    assert sum(chunks) == 101
+    assert len(chunks) <= 12
 
 
 USER = {"role": "user", "content": "Hi"}

@@ -52,7 +52,7 @@ def run_answer(case: Case, stack: Stack) -> Finding:
         return finding
     said = [f"{turn['origin']}: {turn['reply']}" for turn in talk.turns()]
     note = f"{said} {bill_of(stack.recorder, talk.tag)}"
-    told = story.of(talk.stack.recorder, talk.tag, talk.recipient)
+    told = story.of(stack.recorder, talk.tag, talk.recipient)
     return replace(finding, note=note, story=told)
 
 
