@@ -113,6 +113,6 @@ class _Platform(Session):
 
     def urlopen(self, *args: Any, **request: Any) -> BaseHTTPResponse:
         if args[0] == "GET":
-            return HTTPResponse(io.BytesIO(b'{"data": []}'), status=200)
+            return HTTPResponse(io.BytesIO(b'{"data": []}'), status=200, preload_content=False)
         self.posts.append(json.loads(request["body"]))
-        return HTTPResponse(io.BytesIO(b'{"message_id": "m_7"}'), status=200)
+        return HTTPResponse(io.BytesIO(b'{"message_id": "m_7"}'), status=200, preload_content=False)

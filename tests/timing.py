@@ -17,14 +17,15 @@ def processor_seconds(work: Callable[[], object], enough: float) -> float:
     """Least processor time of up to three runs, in seconds; the first below `enough` ends it."""
     least = float("inf")
     for _ in range(3):
-        slowness = max(1.0, _seconds(_loop) / _USUAL)
-        least = min(least, _seconds(work) / slowness)
+        slowness = max(1.0, seconds_once(_loop) / _USUAL)
+        least = min(least, seconds_once(work) / slowness)
         if least < enough:
             break
     return least
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def seconds_once(work: Callable[[], object]) -> float:
+    """Processor time of one run, in seconds, as it is on this machine now."""
     begun = time.thread_time()
     work()
     return time.thread_time() - begun

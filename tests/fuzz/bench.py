@@ -235,7 +235,7 @@ class _Platform(Session):
         if method != "GET":
             self.posts.append((url.partition("?")[0], json.loads(request["body"])))
             answer = b'{"ok": true, "result": {"message_id": 7}, "message_id": "m_7"}'
-        return HTTPResponse(io.BytesIO(answer), status=200)
+        return HTTPResponse(io.BytesIO(answer), status=200, preload_content=False)
 
     def check(self) -> None:
         for url, fields in self.posts:
