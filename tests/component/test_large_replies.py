@@ -23,17 +23,20 @@ from chatbot.net.post import Answer, Session, send
 from local.http.server import serve
 
 LARGE = 60_000_000
+WITHOUT_END = 400_000_000
+"""Bytes of a body that the reader is to break off: several times what the buffers of a few
+connections hold."""
 
 
 class Endless:
-    """A body of LARGE bytes, and how much of it was taken."""
+    """A body of WITHOUT_END bytes, and how much of it was taken."""
 
     def __init__(self) -> None:
         self.taken = 0
         self.over = threading.Event()
 
     def __iter__(self) -> Iterator[bytes]:
-        while self.taken < LARGE:
+        while self.taken < WITHOUT_END:
             self.taken += 100_000
             yield b" " * 100_000
 
@@ -82,7 +85,7 @@ def test_an_error_of_the_model_without_end() -> None:
     with replying(500, lambda: body) as url:
         assert isinstance(ask(url), ModelUnavailable)
         assert body.over.wait(5)
-    assert body.taken < LARGE / 4
+    assert body.taken < WITHOUT_END / 4
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
@@ -111,7 +114,7 @@ def test_a_reply_of_a_platform_without_end() -> None:
         with pytest.raises(AmbiguousPost):
             raise post(url).refusal() or AssertionError
         assert body.over.wait(5)
-    assert body.taken < LARGE / 4
+    assert body.taken < WITHOUT_END / 4
 
 
 def test_a_reply_of_a_platform_that_is_packed() -> None:
