@@ -372,11 +372,19 @@ class MemoryRoom:
         return place
 
     def give_back(self, conversation: str, last: int, places: int, *, told: bool) -> None:
-        room = self._room("give_back", conversation)
+        self.calls["give_back"] += 1
+        if self.down:
+            raise HistoryUnavailable("down")
+        if (room := self.rooms.get(conversation)) is None:
+            return
+        room["at"] = self._clock()
         if room["taken"] == last:
-            room |= {"taken": last - places, "at": self._clock()}
-            if told:
-                room["told"] = 0
+            room["taken"] -= places
+        else:
+            room["open_to"] += places
+            room["told"] += places
+        if told:
+            room["told"] = 0
 
     def leave(self, conversation: str, place: int, most: int) -> None:
         self.calls["leave"] += 1

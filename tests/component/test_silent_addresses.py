@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from contextlib import closing
@@ -80,3 +81,28 @@ def test_another_address_is_tried(timeouts: list[float]) -> None:
             session, "POST", f"http://{HOST}:{port}/", timeout=100, fields={}, headers=own
         ).good
     assert len(timeouts) == 8
+
+
+def test_where_the_system_has_no_sockets_of_a_family_the_next_address_is_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain_addresses, plain_socket = socket.getaddrinfo, socket.socket
+
+    def resolve(host: str, port: Any, *rest: Any, **more: Any) -> Any:
+        found = plain_addresses("127.0.0.1", port, *rest, **more)
+        return [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0)), *found]
+
+    class OnlyIPv4(plain_socket):  # type: ignore[misc,valid-type]
+        def __init__(self, family: int = -1, *rest: Any, **more: Any) -> None:
+            if family == socket.AF_INET6:
+                raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+            super().__init__(family, *rest, **more)
+
+    @Request.application
+    def respond(request: Request) -> Response:
+        return Response(b"{}", mimetype="application/json")
+
+    with closing(serve(respond)) as server, Session() as session:
+        monkeypatch.setattr("socket.getaddrinfo", resolve)
+        monkeypatch.setattr("socket.socket", OnlyIPv4)
+        assert send(session, "POST", server.url, timeout=10, fields={}).good

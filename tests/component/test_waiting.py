@@ -89,11 +89,23 @@ def test_places_of_what_was_not_queued_are_given_back(room: WaitingRoom) -> None
     room.give_back(ADA, 3, 2, told=False)
     assert room.take(ADA, 1, 3, STALE) == Places(2, 1, True)
     room.give_back(ADA, 1, 1, told=False)  # another has the place after it
-    assert room.take(ADA, 9, 3, STALE) == Places(3, 1, True)
+    assert room.take(ADA, 9, 3, STALE) == Places(3, 2, True)
+    assert room.tell(ADA, 3) == 5
+    room.give_back(ADA, 5, 2, told=True)
+    assert room.take(ADA, 9, 3, STALE) == Places(4, 1, True)
+    assert room.tell(ADA, 3) == 5
+
+
+def test_a_sentence_is_not_repeated_for_places_that_others_gave_back(room: WaitingRoom) -> None:
+    room.give_back(ADA, 1, 1, told=False)  # long ago
+    room.take(ADA, 1, 3, STALE)
+    room.take(ADA, 2, 3, STALE)
     assert room.tell(ADA, 3) == 4
-    room.give_back(ADA, 4, 2, told=True)
-    assert room.take(ADA, 9, 3, STALE) == Places(3, 1, True)
-    assert room.tell(ADA, 3) == 4
+    room.give_back(ADA, 1, 1, told=False)
+    assert room.tell(ADA, 3) == 0
+    room.give_back(ADA, 3, 2, told=False)
+    room.leave(ADA, 4, 3)
+    assert room.take(ADA, 9, 3, STALE) == Places(5, 3, False)
 
 
 def test_a_count_that_nobody_changes_begins_again(room: WaitingRoom, clock: FakeClock) -> None:

@@ -194,6 +194,18 @@ def test_a_file_of_another_form_gets_a_sentence_that_helps(type_: str, sentence:
     assert not world.model.prompts
 
 
+@pytest.mark.parametrize("type_", ["application/pdf", "text/plain", "video/mp4"])
+@pytest.mark.parametrize(("kind", "named"), [("audio", "recording"), ("photo", "picture")])
+def test_what_comes_as_a_recording_or_picture_is_never_read_as_a_document(
+    kind: str, named: str, type_: str
+) -> None:
+    world = World()
+    world.channel.files["here"] = File(b"%PDF-1.7", type_)
+    world.handle(world.envelope(f"[{named}]", media=[(kind, "here")]))
+    assert world.channel.received == [say(f"{named}_form", "en")]
+    assert not world.model.prompts
+
+
 CV = ("document", "here", 100, "cv.pdf")
 UNREAD = "[document: cv.pdf, which could not be read]"
 

@@ -77,6 +77,16 @@ def check_time_of(unit: str, small: int, large: int) -> None:
             check_growth(form, few, many)
 
 
+CLOSED_AT_THE_END = [("\\[ a\n", "\\] zzz"), ("$$ a\n", "$$ zzz"), ("`` a\n", "`` zzz")]
+"""Lines of which each opens something, and what closes all of them, with words after it."""
+
+
+@pytest.mark.parametrize(("line", "end"), CLOSED_AT_THE_END)
+def test_time_grows_with_the_number_of_lines_before_one_end(line: str, end: str) -> None:
+    for form in FORMS:
+        check_growth(form, line * 250 + end, line * 2_000 + end)
+
+
 def check_lengths(markdown: str, limit: int) -> None:
     for parts, length in (
         (parts_of(markdown, limit, utf16_length, formatting=True), utf16_length),

@@ -333,6 +333,29 @@ def test_what_is_repeated_while_the_queue_is_away_is_not_dropped(
     assert (room["taken"], room["told"]) == (messages, 0)
 
 
+@pytest.mark.parametrize("messages", [2, 12])
+def test_what_several_processes_cannot_send_at_once_is_not_dropped(messages: int) -> None:
+    one = Outage()
+    other = Outage()
+    other.world = World(room=one.world.room)
+    other.world.clock = one.world.clock
+    other.queue = one.queue
+    both = (one, other)
+    for outage in both:
+        outage.world.send(DOOR_EVENTS, "telegram:7")
+    taken: list[Admitted] = []
+    for _ in range(0, 120, 10):
+        for number in range(messages // 2):  # each takes its place before the other has failed
+            taken = [outage.world.send() for outage in both]
+            for admitted in taken:
+                assert len(admitted.envelopes) == 1, number
+                admitted.undo()
+        one.world.clock.advance(10)
+    one.queue.up = True
+    assert [one.post(number) for number in range(messages)] == [200] * messages
+    assert one.texts() == [f"{number}:message" for number in range(messages)]
+
+
 def test_after_a_failed_send_what_finds_no_place_is_repeated_too() -> None:
     outage, world = Outage(), World()
     outage.world = world

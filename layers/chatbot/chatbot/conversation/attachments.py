@@ -147,6 +147,10 @@ class Attachments:
             if not self._listens():
                 raise Unfetchable("no_recordings")
             return self._transcript(file, media.source, context) or media.mark, None
+        if media.kind == "audio":  # the memory for a document was not taken
+            raise Unfetchable("recording_form")
+        if media.kind == "photo":
+            raise Unfetchable("picture_form")
         seconds = context.deadline.within(self.settings.model_timeout).left()
         text = self.documents.text_of(file, self.settings.max_input, seconds)
         return f"{media.mark}\n{text}\n", None

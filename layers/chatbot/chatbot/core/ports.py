@@ -325,8 +325,8 @@ class WaitingRoom(Protocol):
     def give_back(self, conversation: str, last: int, places: int, *, told: bool) -> None:
         """Give back so many places, the last of them `last`, of messages that were not queued.
 
-        `told` is whether one of them came from `tell`, whose sentence is due again then. Does
-        nothing when another message has the place after `last`: to `leave` that one frees them too.
+        `told` is whether one of them came from `tell`, whose sentence is due again then. When
+        another message has the place after `last`, as many more places are opened instead.
         """
 
     def leave(self, conversation: str, place: int, most: int) -> None:

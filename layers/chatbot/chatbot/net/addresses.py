@@ -6,6 +6,8 @@ import socket
 import time
 from collections.abc import Iterator
 
+from urllib3.util.connection import allowed_gai_family
+
 from chatbot.net.deadline import remaining
 
 _LEAST_SECONDS = 1.0
@@ -23,7 +25,7 @@ def addresses(
     `timeout` is for all of them: the system's own functions allow it to each. Raises OSError: as
     socket.getaddrinfo does, and TimeoutError when the deadline has passed.
     """
-    found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+    found = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
     end = None if timeout is None else time.monotonic() + timeout
     for number, (family, *_, address) in enumerate(found):
         share = None

@@ -84,7 +84,11 @@ def _connect(connection: HTTPConnection) -> socket.socket:
         for (family, address), seconds in addresses(
             connection._dns_host.strip("[]"), connection.port, timeout
         ):
-            sock = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                sock = socket.socket(family, socket.SOCK_STREAM)
+            except OSError as error:  # such as for IPv6, where the system has none
+                failed = error
+                continue
             try:
                 for option in connection.socket_options or ():
                     sock.setsockopt(*option)

@@ -99,9 +99,17 @@ class WaitingPlaces:
         self._give_back(conversation, last, places, " REMOVE told" if told else "")
 
     def _give_back(self, conversation: str, last: int, places: int, removal: str = "") -> None:
-        change, values = "SET taken = taken - :places", {":places": places, ":last": last}
-        with suppress(ConditionFailed):  # another message has the next place already
-            self._update(conversation, change, values, "taken = :last", removal)
+        values: dict[str, Plain] = {":places": places}
+        change = "SET taken = taken - :places"
+        try:
+            self._update(conversation, change, {**values, ":last": last}, "taken = :last", removal)
+        except ConditionFailed:  # another message has the next place already
+            change = "SET open_to = open_to + :places"
+            if not removal:  # the sentence is read as long as before, not sooner
+                change += ", told = if_not_exists(told, :none) + :places"
+                values[":none"] = 0
+            with suppress(ConditionFailed):  # the item has expired
+                self._update(conversation, change, values, "attribute_exists(open_to)", removal)
 
     def leave(self, conversation: str, place: int, most: int) -> None:
         """Open the places up to `place` + `most` (ports.WaitingRoom)."""

@@ -69,6 +69,7 @@ def formula_block(state: StateBlock, start: int, end: int, silent: bool) -> bool
         rest = _line(state, line)
     after = rest.partition(_CLOSING[opening])[2]
     if line == start or not _AFTER_BLOCK.fullmatch(after):  # left to the inline rule
+        unclosed[opening] = line  # also for those that are opened before the same end
         return False
     if not silent:
         token = state.push("math_block", "p", 0)
