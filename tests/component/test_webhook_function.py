@@ -9,12 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from chatbot.adapters.dynamodb.turns import Table
+from chatbot.bootstrap.aws import brief, client_config
 from chatbot.bootstrap.channels import CHANNELS
 from chatbot.bootstrap.webhook import build
 from chatbot.channels.web.session import new_session, set_cookie
@@ -506,3 +509,10 @@ def test_a_table_that_is_gone_costs_no_message(environ: dict[str, str], aws: Aws
     call = webhook({**environ, "MAX_WAITING": "5", "TABLE_NAME": "gone"})
     for number in range(40):
         assert call(telegram(update(number)))["statusCode"] == 200
+
+
+def test_a_queue_that_hangs_leaves_the_door_time_to_answer() -> None:
+    config: Any = brief(client_config())
+    tries = (config.connect_timeout + config.read_timeout) * config.retries["total_max_attempts"]
+    template = yaml_parse(Path("template.yaml").read_text())
+    assert tries + 1 + 2 <= template["Parameters"]["WebhookTimeout"]["Default"]  # pause, places

@@ -26,6 +26,21 @@ def client_config() -> Config:
     )
 
 
+def brief(config: Config) -> Config:
+    """Return the configuration for the doors' calls of the queue: two tries, within 7 seconds.
+
+    After them the function has some of its 10 seconds (WebhookTimeout) left to give places back and
+    to answer, so that the platform repeats its request at once.
+    """
+    return config.merge(
+        Config(
+            connect_timeout=1,
+            read_timeout=2,
+            retries={"mode": "standard", "total_max_attempts": 2},
+        )
+    )
+
+
 def hasty(config: Config) -> Config:
     """Return the configuration for calls that nobody should wait for: one try, within 2 seconds."""
     return config.merge(

@@ -12,7 +12,7 @@ from chatbot.adapters.sqs import Sender
 from chatbot.adapters.ssm import Parameters
 from chatbot.adapters.telemetry import Telemetry
 from chatbot.bootstrap import channels
-from chatbot.bootstrap.aws import client_config, hasty, lazy_client
+from chatbot.bootstrap.aws import brief, client_config, hasty, lazy_client
 from chatbot.bootstrap.handler import handler_of
 from chatbot.channels.description import ChannelDescription, load
 from chatbot.core.message import Envelope, Stop
@@ -28,7 +28,7 @@ def build(environ: Mapping[str, str]) -> Handler:
     telemetry = Telemetry("webhook")
     config = client_config()
     parameters = Parameters(environ, "webhook", boto3.client("ssm", config=config), telemetry)
-    sender = Sender(boto3.client("sqs", config=config), environ["QUEUE_URL"], telemetry)
+    sender = Sender(boto3.client("sqs", config=brief(config)), environ["QUEUE_URL"], telemetry)
     dynamodb = lazy_client("dynamodb", config, environ)
     places = lazy_client("dynamodb", hasty(config), environ)
     door = Door(_LazyRoom(places, environ.get("TABLE_NAME", "")), telemetry, now_ms)
