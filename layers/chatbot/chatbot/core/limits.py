@@ -197,7 +197,8 @@ MOST_EXPORT = 20_000_000
 """Bytes of one export; the next part follows on request. Messenger takes files of 25 MB, Telegram
 of 50 MB (Send API, Bot API)."""
 EXPORT_RESERVE = 10.0
-"""Seconds that are left at the end of an export, and of erasing, to store what was done."""
+"""Seconds that are left at the end of an export, and of erasing, to store what was done: beyond
+those that every answer keeps for being stored and posted."""
 MOST_HISTORY_BYTES = 1_000_000
 """Bytes of memory of stored turns after which no further page (1 MB) of them is read for a message.
 
