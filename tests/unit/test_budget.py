@@ -1,16 +1,19 @@
-"""The budget of memory for files: never more than there is, first come, first served."""
+"""The budget of memory for files: never more than there is, overtaking only for a while."""
 
 from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
-from chatbot.core.budget import Budget, files_budget
+from chatbot.core.budget import Budget, Share, _Waiting, files_budget
 from chatbot.core.errors import MemoryBusy, Retryable
-from chatbot.core.limits import AT_REST, LEAST_BUDGET
+from chatbot.core.limits import AT_REST, LEAST_BUDGET, OVERTAKEN_S
 
 
 def waits_for(budget: Budget, waiting: int) -> None:
@@ -53,7 +56,79 @@ def test_who_waits_too_long_is_told_to_come_again() -> None:
     assert not budget._waiting
 
 
-def test_who_needs_much_is_not_overtaken_for_ever() -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The time that a budget reads: `now` can be set."""
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(
+        "chatbot.core.budget.time", SimpleNamespace(monotonic=lambda: float(clock.now))
+    )
+    return clock
+
+
+@contextmanager
+def threads(budget: Budget, clock: SimpleNamespace) -> Iterator[ThreadPoolExecutor]:
+    """Threads for those who wait; whoever still waits at the end gives up."""
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            yield pool
+        finally:
+            clock.now += 1000
+            with budget._changed:
+                budget._changed.notify_all()
+
+
+def test_what_fits_overtakes_what_does_not_for_a_while(clock: SimpleNamespace) -> None:
+    budget = Budget(10)
+    drawing = budget.take(4, 0)
+    with threads(budget, clock) as pool:
+        document = pool.submit(budget.take, 9, 10)
+        waits_for(budget, 1)
+        clock.now += OVERTAKEN_S - 0.1
+        budget.take(5, 0).shrink(0)
+        clock.now += 0.1
+        with pytest.raises(MemoryBusy):
+            budget.take(5, 0)
+        photo = pool.submit(budget.take, 1, 10)
+        waits_for(budget, 2)
+        drawing.shrink(0)
+        assert document.result(5).size == 9
+        assert photo.result(5).size == 1
+
+
+def test_nobody_overtakes_who_could_take_it_now(clock: SimpleNamespace) -> None:
+    budget = Budget(10)
+    asleep = _Waiting(5, clock.now + OVERTAKEN_S)
+    budget._waiting.append(asleep)
+    with pytest.raises(MemoryBusy):
+        budget.take(6, 0)
+    budget._waiting.remove(asleep)
+    assert budget.take(6, 0).size == 6
+
+
+@pytest.mark.parametrize("late", [1, 2])
+def test_all_who_have_waited_long_enough_are_served_in_turn(
+    clock: SimpleNamespace, late: int
+) -> None:
+    budget = Budget(10)
+    held = budget.take(8, 0)
+    with threads(budget, clock) as pool:
+        waiting = list[Future[Share]]()
+        for number in (1, 2):
+            if number == late:
+                clock.now += OVERTAKEN_S
+            waiting.append(pool.submit(budget.take, 2 + number, 10))
+            waits_for(budget, number)
+        if late == 1:
+            clock.now += OVERTAKEN_S
+        with pytest.raises(MemoryBusy):
+            budget.take(1, 0)
+        held.shrink(0)
+        assert [each.result(5).size for each in waiting] == [3, 4]
+
+
+def test_who_needs_much_is_not_overtaken_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatbot.core.budget.OVERTAKEN_S", 0)
     budget = Budget(10)
     held = [budget.take(5, 0), budget.take(5, 0)]
     order: list[int] = []

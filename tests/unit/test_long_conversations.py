@@ -26,6 +26,7 @@ from chatbot.core.message import Author, Kind, Message
 from chatbot.core.timeline import ConversationProfile
 from chatbot.core.translations import sentences
 from chatbot.core.turn import Origin, Reply, Turn
+from chatbot.core.work import Done, HandBack
 from tests.fakes import NOON
 from tests.unit.test_commands import days_ago, payloads, say
 from tests.world import CONVERSATION, World
@@ -144,23 +145,61 @@ def test_no_command_looks_through_a_whole_conversation(monkeypatch: pytest.Monke
     assert say(world, "/new earlier").reply.text == sentences("en")["nothing_earlier"]
 
 
-@pytest.mark.parametrize("command", ["/history", "/new earlier"])
-def test_a_command_looks_back_only_while_there_is_time(command: str) -> None:
-    world = World()
-    say(world, "one")
-    for _ in range(5):
-        say(world, "/help")
+def slow_history(world: World, seconds: float) -> list[Turn]:
+    """Let each turn that is looked at take so long. Returns the list that these turns go to."""
     plain, seen = world.history.older, list[Turn]()
 
     def slow(before: TurnKey) -> Iterator[Turn]:
         for turn in plain(before):
-            world.clock.advance(15)
+            world.clock.advance(seconds)
             seen.append(turn)
             yield turn
 
     world.history.older = slow  # type: ignore[method-assign]
-    assert say(world, command).reply.text == sentences("en")["nothing_earlier"]
+    return seen
+
+
+@pytest.mark.parametrize("command", ["/history", "/new earlier", "/retry"])
+def test_a_command_for_which_time_ends_looks_back_again_later(command: str) -> None:
+    world = World()
+    say(world, "one")
+    for _ in range(5):
+        say(world, "/help")
+    plain, envelope = world.history.older, world.envelope(command)
+    seen = slow_history(world, 15)
+    assert world.handle(envelope) == HandBack(0, noted=True)
     assert len(seen) < 5
+    assert world.history.find(envelope.key) is None
+    world.history.older = plain  # type: ignore[method-assign]
+    world.handle(envelope, receive_count=2)
+    assert world.turn(envelope).reply.text not in nothing_found()
+
+
+def test_a_history_shows_what_was_found_in_time() -> None:
+    world = World()
+    for text in ("one", "two", "three", "four", "five"):
+        say(world, text)
+    slow_history(world, 9.3)  # there is time for four of them, and to post the answer
+    shown = say(world, "/history").reply.text
+    assert "two" in shown
+    assert "one" not in shown
+
+
+@pytest.mark.parametrize("left", [17, 18, 24, 30])
+@pytest.mark.parametrize("command", ["/history", "/new earlier", "/retry"])
+def test_a_command_that_begins_late_answers_nothing_wrong(command: str, left: int) -> None:
+    world = World("an answer", "another")
+    say(world, "one")
+    say(world, "/help")
+    envelope = world.envelope(command)
+    deadline = world.clock() + left * 1000
+    assert world.conversation.handle(world.record(envelope), deadline, lambda: None) == Done()
+    assert world.turn(envelope).reply.text not in nothing_found()
+
+
+def nothing_found() -> tuple[str, str]:
+    """The sentences which say that nothing was found."""
+    return sentences("en")["nothing_earlier"], sentences("en")["nothing_to_retry"]
 
 
 def test_a_retry_follows_back_only_so_far(monkeypatch: pytest.MonkeyPatch) -> None:

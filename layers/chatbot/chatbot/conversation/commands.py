@@ -14,6 +14,7 @@ from itertools import islice, takewhile
 from chatbot.conversation import forget
 from chatbot.conversation.context import Context
 from chatbot.conversation.export import Export
+from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.files import StoredFile
 from chatbot.core.key import TURN_PREFIX, TurnKey
 from chatbot.core.limits import (
@@ -148,7 +149,7 @@ def _new(context: Context) -> Result:
         fresh = context.button("button_fresh", "/new fresh")
         return _sentence(context, "new", fresh, context.button("button_earlier", "/new earlier"))
     if next(exchanges(_newest(context)), None) is None:
-        return _sentence(context, "nothing_earlier")
+        return _not_found(context, "nothing_earlier")
     context.history.lift_break(context.message.key)
     return replace(_sentence(context, "resumed"), links=Links(resumed=True))
 
@@ -157,7 +158,7 @@ def _history(context: Context) -> Result:
     earlier = exchanges(_newest(context))
     last = [_shown(context, turn) for turn in islice(earlier, TURNS_SHOWN)][::-1]
     if not last:
-        return _sentence(context, "nothing_earlier")
+        return _not_found(context, "nothing_earlier")
     shown = "\n\n".join(last)
     return Say(Reply(f"{context.say('history')}\n\n{shown}"))
 
@@ -165,7 +166,17 @@ def _history(context: Context) -> Result:
 def _newest(context: Context) -> Iterator[Turn]:
     """The newest turns before the command, read page by page, while there is time."""
     newest = islice(context.history.older(context.message.key), MOST_LOOKED_AT)
-    return takewhile(lambda _: context.deadline.left() > EXPORT_RESERVE, newest)
+    return takewhile(lambda _: context.deadline.left() > 0, newest)
+
+
+def _not_found(context: Context, name: str) -> Say:
+    """Say that nothing was found among the newest turns.
+
+    Raises HistoryUnavailable where time may have ended the search: the next delivery has more.
+    """
+    if context.deadline.left() <= 0:
+        raise HistoryUnavailable("no time left to look back", retry_after=0)
+    return _sentence(context, name)
 
 
 def _persona(context: Context) -> Result:
@@ -232,7 +243,7 @@ def _retry(context: Context) -> Result:
     asked = (turn for turn in earlier if is_exchange(turn) and turn.origin is not Origin.STAFF)
     last = next(asked, None)
     if last is None:
-        return _sentence(context, "nothing_to_retry")
+        return _not_found(context, "nothing_to_retry")
     if message.group and last.author.id != message.author.id:
         return _sentence(context, "not_yours_to_retry")
     links = Links(replaces=last.key.sort)

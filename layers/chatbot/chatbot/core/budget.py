@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from dataclasses import dataclass
+from itertools import takewhile
 from types import TracebackType
 from typing import Self
 
 from chatbot.core.errors import MemoryBusy
-from chatbot.core.limits import AT_REST, LEAST_BUDGET, SPARE_MEMORY
+from chatbot.core.limits import AT_REST, LEAST_BUDGET, OVERTAKEN_S, SPARE_MEMORY
 
 _NO_LIMIT = 2**62
 
@@ -25,18 +27,27 @@ def files_budget(function_memory: str) -> Budget:
     return Budget(max(LEAST_BUDGET, left))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """Somebody who waits for `size` bytes, and may be overtaken until `closed` (monotonic)."""
+
+    size: int
+    closed: float
+
+
 class Budget:
     """Bytes that are shared by threads; who comes first is served first.
 
-    So nobody who needs much waits for ever while others take a little each. A conversation takes
-    all that it may need at once: two that hold a part each and wait for more would wait for ever.
+    What does not fit yet may be overtaken by what does, but only for OVERTAKEN_S after it came: so
+    nobody who needs much waits for ever while others take a little each. A conversation takes all
+    that it may need at once: two that hold a part each and wait for more would wait for ever.
     """
 
     def __init__(self, capacity: int = _NO_LIMIT) -> None:
         self.capacity = capacity
         self._free = capacity
         self._changed = threading.Condition()
-        self._waiting: deque[object] = deque()
+        self._waiting: deque[_Waiting] = deque()
 
     def take(self, size: int, seconds: float) -> Share:
         """Take `size` bytes, or all where that is more, as soon as they are free.
@@ -54,11 +65,12 @@ class Budget:
         """
         if size <= 0:
             return 0
-        size, place, end = min(size, self.capacity), object(), time.monotonic() + seconds
+        size, now = min(size, self.capacity), time.monotonic()
+        place, end = _Waiting(size, now + OVERTAKEN_S), now + seconds
         with self._changed:
             self._waiting.append(place)
             try:
-                while self._waiting[0] is not place or self._free < size:
+                while not self._may_take(place):
                     left = end - time.monotonic()
                     if left <= 0:
                         raise MemoryBusy("memory")
@@ -68,6 +80,14 @@ class Budget:
                 self._waiting.remove(place)
                 self._changed.notify_all()
         return size
+
+    def _may_take(self, place: _Waiting) -> bool:
+        """Whether its bytes are free, and it may overtake all who wait before it."""
+        now = time.monotonic()
+        before = takewhile(lambda other: other is not place, self._waiting)
+        return place.size <= self._free and all(
+            other.size > self._free and now < other.closed for other in before
+        )
 
     def give_back(self, size: int) -> None:
         """Return bytes that were taken."""

@@ -188,6 +188,12 @@ LEAST_BUDGET = 14_000_000
 MOST_PICTURE_BYTES = 20_000_000
 """With more, no further picture is loaded for a prompt. In base64, bytes; that is half of the 50 MB
 that OpenAI takes in a request (OpenAI, "Images and vision")."""
+OVERTAKEN_S = 5.0
+"""Seconds for which others may take memory that is free before somebody who waits for more of it.
+
+A batch begins all its messages at once, so a document that waits for a drawing of a minute does not
+hold up the photos beside it; nor is it kept waiting by photos that come one after another.
+"""
 PDF_MEMORY = 96_000_000
 """Bytes of address space of the process that reads a PDF. A manual of 60 pages needs less than
 64 MB."""
@@ -197,7 +203,8 @@ MOST_EXPORT = 20_000_000
 """Bytes of one export; the next part follows on request. Messenger takes files of 25 MB, Telegram
 of 50 MB (Send API, Bot API)."""
 EXPORT_RESERVE = 10.0
-"""Seconds that are left at the end of an export, and of erasing, to store what was done."""
+"""Seconds that are left at the end of an export, and of erasing, to store what was done: beyond
+those that every answer keeps for being stored and posted."""
 MOST_HISTORY_BYTES = 1_000_000
 """Bytes of memory of stored turns after which no further page (1 MB) of them is read for a message.
 
