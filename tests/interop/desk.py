@@ -75,7 +75,9 @@ class Desk:
         with pytest.MonkeyPatch.context() as patch:
             clients = SimpleNamespace(client=lambda *_, **__: self._queue)
             patch.setattr("boto3.DEFAULT_SESSION", clients)
-            self._webhook = webhook.build({"QUEUE_URL": "queue", **SECRETS, **plain})
+            # Without a table, in which what waits of a conversation would be counted.
+            uncounted = {"QUEUE_URL": "queue", "MAX_WAITING": "0"}
+            self._webhook = webhook.build({**uncounted, **SECRETS, **plain})
 
     def handle(
         self, update: Any, model: FakeModel | None = None, kept: Conversation | None = None

@@ -74,7 +74,8 @@ def test_every_method_and_every_parameter_that_we_use_was_called(calls: Sequence
     for each in calls:
         params[each.call.method] |= {*each.call.params}
     told = {"chat_id", "message_thread_id", "reply_parameters"}
-    assert params["sendMessage"] == {*told, "text", "entities", "reply_markup"}
+    words = {"text", "entities", "reply_markup", "link_preview_options"}
+    assert params["sendMessage"] == {*told, *words}
     assert params["sendMessageDraft"] >= {"draft_id", "text", "entities", "can_stop"}
     assert params["sendPhoto"] == {*told, "photo", "caption"}
     assert params["sendDocument"] == {*told, "document", "caption"}
