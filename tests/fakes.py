@@ -214,13 +214,20 @@ class MemoryHistory:
             return self.noted.get(conversation, ("", Tries()))
 
     def raise_try(
-        self, key: TurnKey, died: int, since: int, *, replace_later: bool = False
+        self,
+        key: TurnKey,
+        died: int,
+        since: int,
+        *,
+        replace_later: bool = False,
+        anew_before: int = 0,
     ) -> Tries | None:
         with self._step("raise_try"):
             event, tries = self.noted.get(key.conversation, ("", Tries()))
             if event > key.sort and not replace_later:
                 return None
-            tries = tries if event == key.sort else Tries()
+            redriven = 0 < tries.since < anew_before
+            tries = tries if event == key.sort and not redriven else Tries()
             since = tries.since or since
             tries = replace(tries, crashes=tries.crashes + 1, died=died, since=since)
             self.noted[key.conversation] = (key.sort, tries)

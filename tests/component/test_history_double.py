@@ -33,7 +33,7 @@ steps = st.one_of(
     st.tuples(st.just("mark_delivered"), numbers, parts, html, st.booleans()),
     st.tuples(st.just("abandon"), numbers),
     st.tuples(st.just("hold"), numbers),
-    st.tuples(st.just("raise_try"), numbers, few, numbers, st.booleans()),
+    st.tuples(st.just("raise_try"), numbers, few, numbers, st.booleans(), st.integers(0, 2)),
     st.tuples(st.just("note_try"), numbers, st.none() | tries, tries),
 )
 _serial = count()
@@ -58,7 +58,7 @@ def perform(history: Store, conversation: str, step: tuple[Any, ...]) -> object:
             arguments = [turn.key, *rest]
         case "raise_try":
             arguments = [turn.key, *rest[:2]]
-            options["replace_later"] = rest[2]
+            options |= {"replace_later": rest[2], "anew_before": rest[3]}
         case _:
             arguments = [turn.key]
     try:

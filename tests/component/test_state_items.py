@@ -80,6 +80,23 @@ def test_a_message_that_is_redriven_starts_anew(history: Store) -> None:
     assert history.raise_try(key, 1, NOON) == Tries(0, asked=1, died=1, since=NOON)
 
 
+def test_what_was_noted_before_a_message_was_redriven_is_replaced(history: Store) -> None:
+    key = make(1).key
+    assert history.raise_try(key, 1, NOON)
+    noted = Tries(4, 3, 9, (("voice", "said"),), 2, NOON)
+    assert history.note_try(key, COUNTED, noted)
+    assert history.raise_try(key, 3, NOON + 9, anew_before=NOON) == replace(
+        noted, crashes=5, died=3
+    )
+    redriven = Tries(1, died=4, since=NOON + 9)
+    assert history.raise_try(key, 4, NOON + 9, anew_before=NOON + 1) == redriven
+    assert history.tries(CONVERSATION) == (key.sort, redriven)
+    again = history.raise_try(key, 5, NOON + 99, anew_before=NOON + 1)
+    assert again == replace(redriven, crashes=2, died=5)
+    history.raise_try(make(2).key, 1, NOON)
+    assert history.raise_try(key, 1, NOON, anew_before=NOON + 1) is None  # a later event's
+
+
 def test_what_an_older_version_has_counted_counts(
     aws: Aws, table: str, dynamodb_table: Table
 ) -> None:
@@ -87,7 +104,7 @@ def test_what_an_older_version_has_counted_counts(
     item = {"pk": {"S": key.conversation}, "sk": {"S": "~try"}, "n": {"N": "1"}}
     aws.dynamodb.put_item(TableName=table, Item={**item, "event": {"S": key.sort}})
     assert dynamodb_table.tries(key.conversation) == (key.sort, Tries(1, died=1))
-    counted = dynamodb_table.raise_try(key, 2, NOON)
+    counted = dynamodb_table.raise_try(key, 2, NOON, anew_before=NOON)  # `since` is not known
     assert counted == Tries(2, died=2, since=NOON)
     assert dynamodb_table.note_try(key, counted, Tries(1, asked=1))
 

@@ -194,7 +194,7 @@ def test_in_a_group_the_caption_addresses_the_whole_album() -> None:
     assert prompted(world)[0][1] == 2
 
 
-@pytest.mark.parametrize("age", [0, 10_000])
+@pytest.mark.parametrize("age", [2, 10_000])
 def test_an_album_for_others_is_not_answered(age: int) -> None:
     world = World()
     sent = album(world, 2, addressed=False)

@@ -339,16 +339,19 @@ def test_a_recording_is_transcribed_once_while_the_model_is_away() -> None:
 
     server.transcribe = counted  # type: ignore[method-assign]
     spoken = recording(world, "first words", "second words")
+    begun = world.clock()
     assert isinstance(world.handle(spoken), HandBack)
     assert world.history.noted[CONVERSATION][1].heard == (
         ("first words", "first words"),
         ("second words", "second words"),
     )
     for count in (2, 3):
-        assert isinstance(world.handle(spoken, receive_count=count), HandBack)
+        age = (world.clock() - begun) / 1000
+        assert isinstance(world.handle(spoken, receive_count=count, age=age), HandBack)
     server.usual = "answers"
     world.clock.advance(60)
-    assert world.handle(spoken, receive_count=4, age=60) == Done()
+    age = (world.clock() - begun) / 1000
+    assert world.handle(spoken, receive_count=4, age=age) == Done()
     assert world.turn(spoken).text == "first wordssecond words"
     assert heard == ["first words", "second words"]
 
@@ -485,9 +488,11 @@ def test_a_recording_without_words_is_not_asked_for_again() -> None:
     studio = Studio(world, "page", usual="away")
     envelope = world.envelope("[recording] and 2+2?", media=[("audio", "r")])
     world.channel.files["r"] = File(b"words", "audio/ogg")
+    begun = world.clock()
     assert isinstance(world.handle(envelope), HandBack)
     studio.usual = "answers"
     world.clock.advance(60)
-    assert world.handle(envelope, receive_count=2, age=60) == Done()
+    age = (world.clock() - begun) / 1000
+    assert world.handle(envelope, receive_count=2, age=age) == Done()
     assert studio.paid["recording"] == PAID_FOR_A_RECORDING
     assert "2+2?" in world.channel.received[0]

@@ -32,8 +32,12 @@ from tests.world import CONVERSATION, World
 TOGETHER = "You said: one\ntwo\nthree"
 
 
-def handle(world: World, *envelopes: Envelope, receive_count: int = 1, age: float = 0) -> Outcome:
+def handle(
+    world: World, *envelopes: Envelope, receive_count: int = 1, age: float | None = None
+) -> Outcome:
     """Handle the first record of a batch, with the others behind it."""
+    if age is None:  # what is received again has waited for the rest of it
+        age = REST_ARRIVES if receive_count > 1 else 0
     first, *others = [world.record(envelope, receive_count, age) for envelope in envelopes]
     return world.conversation.handle(first, world.deadline, lambda: None, others)
 

@@ -22,7 +22,7 @@ from chatbot.core.message import Kind
 from chatbot.core.timeline import ConversationProfile
 from chatbot.core.translations import sentences
 from chatbot.core.turn import Origin, State
-from chatbot.core.work import DeadLetter, Done, HandBack, Tries
+from chatbot.core.work import MOST_CRASHES, DeadLetter, Done, HandBack, Tries
 from tests.fakes import NOON
 from tests.world import CONVERSATION, World
 
@@ -133,6 +133,38 @@ def test_three_deaths_get_the_fallback_five_the_dead_letters() -> None:
     world.history.noted[CONVERSATION] = (hello.key.sort, Tries(4))
     assert world.handle(hello, receive_count=6) == DeadLetter("died")
     assert world.channel.received == []
+
+
+@pytest.mark.parametrize("crashes", [2, 4, 5])
+def test_a_redriven_message_starts_anew_although_nobody_saw_its_first_new_receive(
+    crashes: int,
+) -> None:
+    world = World("Hi.")
+    hello = world.envelope("Hello")
+    before = Tries(crashes, paid=3, asked=9, died=3, since=world.clock())
+    world.history.noted[CONVERSATION] = (hello.key.sort, before)
+    world.clock.advance(500)  # it was a dead letter
+    assert world.handle(hello, receive_count=2, age=360) == Done()
+    assert world.channel.received == ["Hi."]
+
+
+def test_the_crashes_of_a_redriven_message_are_counted() -> None:
+    def refuse(step: str, moment: str) -> None:
+        if (step, moment) == ("put", "before"):
+            raise RuntimeError("bug")
+
+    world = World(*["Hi."] * 9)
+    hello = world.envelope("Hello")
+    before = Tries(MOST_CRASHES + 1, died=3, since=world.clock() - 1_000_000)
+    world.history.noted[CONVERSATION] = (hello.key.sort, before)
+    world.history.fault = refuse
+    for count in range(2, MOST_CRASHES + 2):
+        world.clock.advance(82)
+        outcome = world.handle(hello, receive_count=count, age=82 * (count - 1))
+        assert isinstance(outcome, HandBack)
+    world.clock.advance(82)
+    outcome = world.handle(hello, receive_count=count + 1, age=82 * count)
+    assert outcome == DeadLetter("died")
 
 
 def test_untried_deliveries_do_not_count_as_deaths() -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from chatbot.conversation.batch import LEASE_SLACK
+from chatbot.conversation.merged import REST_ARRIVES
 from chatbot.core.completion import MOST_PAID, Completion
 from chatbot.core.errors import HistoryUnavailable, ModelUnavailable
 from chatbot.core.limits import LEASES_DIFFER, RETURNS_AT_ONCE, SUSPECT_TURNS, UNNOTED_TRUSTED_S
@@ -133,6 +134,23 @@ def test_a_suspect_has_its_turn_in_the_end() -> None:
     queued(world, "telegram:99")
     world.invoke()
     assert {"telegram:90", "telegram:99"} <= {*answered(world)}
+
+
+def test_a_piece_that_was_returned_for_a_suspect_waits_for_the_rest() -> None:
+    world = World("first answer", "second answer")
+    suspect, *_ = queued(world, "telegram:1")
+    die(world)
+    received(world, 3)
+    world.queue.send(world.envelope("a" * 4000, "telegram:9", unfinished=True))
+    assert len(world.invoke()) == 1  # the suspect has its turn
+    assert answered(world) == [suspect.conversation]
+    for _ in range(3):
+        world.invoke()
+    world.queue.send(world.envelope("the end of it", "telegram:9"))
+    world.clock.advance(REST_ARRIVES)
+    world.invoke()
+    assert answered(world) == [suspect.conversation, "telegram:9"]
+    assert world.queue.letters == []
 
 
 def test_who_was_received_most_often_goes_first() -> None:

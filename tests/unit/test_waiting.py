@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from chatbot.channels.messenger.inbound import read as read_messenger
 from chatbot.channels.telegram.inbound import read as read_telegram
 from chatbot.channels.telegram.update import Bot
 from chatbot.conversation.batch import records_of
-from chatbot.conversation.waiting import leave_places
+from chatbot.conversation.waiting import PlacesLeft, leave_places
+from chatbot.core.errors import ModelUnavailable
 from chatbot.core.limits import PLACES_CLOCKS_MS
 from chatbot.core.message import Envelope, Kind
 from chatbot.core.translations import say
@@ -148,6 +153,49 @@ def test_a_table_that_is_away_and_a_record_that_cannot_be_read_cost_nothing() ->
     room.down = True
     leave_places([record(1, 1)], (), room, 5, journal)
     assert journal.warnings == [("waiting_not_counted", {"reason": "down"})]
+
+
+def test_who_is_done_leaves_before_a_neighbour_ends_the_worker() -> None:
+    world, room = World("Hi.", "Hi."), MemoryRoom(FakeClock())
+    for group in ("telegram:7", "telegram:8"):
+        world.queue.send(world.envelope("Hello", group))
+        room.take(group, 5, 5, 60)
+    records = [replace(each, place=3) for each in world.queue.receive()]
+    left = threading.Event()
+
+    def leave(done: Sequence[Record], deadline: int) -> None:
+        PlacesLeft(lambda: room, 5, world.journal, world.clock)(done, deadline)
+        left.set()
+
+    def watch(step: str, moment: str) -> None:
+        if (step, moment) == ("mark_delivered", "before") and next(arrived) == 1:
+            seen.append((left.wait(10), room.calls["leave"]))
+
+    arrived = count()
+    seen: list[tuple[bool, int]] = []
+    world.batch.leave, world.history.fault = leave, watch
+    world.history._lock = nullcontext()  # type: ignore[assignment]
+    assert world.batch.run(records, world.deadline) == []
+    assert seen == [(True, 1)]  # while the second one is not done
+    assert room.calls["leave"] == 2  # once for each
+    assert {name: each["open_to"] for name, each in room.rooms.items()} == {
+        "telegram:7": 8,
+        "telegram:8": 8,
+    }
+
+
+def test_what_is_delivered_again_keeps_its_place_and_so_do_all_without_time() -> None:
+    world, left = World(ModelUnavailable("away")), list[Sequence[Record]]()
+    world.queue.send(world.envelope("Hello"))
+    world.batch.leave = lambda done, _: left.append(done)
+    assert len(world.invoke()) == 1
+    assert left == [[]]
+    room = MemoryRoom(world.clock)
+    room.take("telegram:7", 5, 5, 60)
+    leave = PlacesLeft(lambda: room, 5, world.journal, world.clock)
+    leave([record(1, 1)], world.clock() + 3_000)
+    leave([record(1, 0)], world.clock() + 60_000)
+    assert not room.calls["leave"]
 
 
 def test_the_place_comes_with_the_record() -> None:

@@ -25,7 +25,7 @@ from chatbot.conversation.batch import Batch, records_of
 from chatbot.conversation.delivery import Delivery
 from chatbot.conversation.record import RecordHandler
 from chatbot.conversation.suspects import Suspects
-from chatbot.conversation.waiting import leave_places
+from chatbot.conversation.waiting import PlacesLeft
 from chatbot.core.budget import files_budget
 from chatbot.core.errors import ParametersUnavailable, QueueUnavailable
 from chatbot.core.ports import Channel, now_ms
@@ -36,8 +36,6 @@ from chatbot.edge.http import Handler
 _CONNECTIONS = 16
 """Size of each client's connection pool: one for each of a batch's ten conversations, one for the
 thread that extends the visibility timeout, and spare ones."""
-_FOR_PLACES = 3_000
-"""Milliseconds of an invocation that must be left to free places; a write takes at most two."""
 
 
 def build(environ: Mapping[str, str]) -> Handler:
@@ -84,13 +82,7 @@ class _Worker:
     def run(self, records: list[Record], deadline: int) -> list[str]:
         """Process the records until `deadline` (epoch ms); return the ids of those to redeliver."""
         batch = self.current()
-        if batch is None or self._settings is None:
-            return self._return_all(records)
-        failed = batch.run(records, deadline)
-        if any(record.place for record in records) and deadline - now_ms() > _FOR_PLACES:
-            room = WaitingPlaces(self._hasty_dynamodb(), self._table_name, now_ms)
-            leave_places(records, failed, room, self._settings.max_waiting, self._telemetry)
-        return failed
+        return self._return_all(records) if batch is None else batch.run(records, deadline)
 
     def _return_all(self, records: list[Record]) -> list[str]:
         try:
@@ -121,7 +113,11 @@ class _Worker:
         delivery = Delivery(history, settings, journal, now_ms, credential_refused=refused)
         handler = RecordHandler(outbounds, history, answers, delivery, settings, journal, now_ms)
         suspects = Suspects(history, journal, now_ms)
-        return Batch(handler, suspects, self._queue, settings, journal, now_ms)
+        leave = PlacesLeft(self._room, settings.max_waiting, journal, now_ms)
+        return Batch(handler, suspects, self._queue, settings, journal, now_ms, leave=leave)
+
+    def _room(self) -> WaitingPlaces:
+        return WaitingPlaces(self._hasty_dynamodb(), self._table_name, now_ms)
 
     def _channels(self, settings: Settings, history: Table) -> dict[str, Channel]:
         """Return the channels that have their settings; modules of the others are not imported."""

@@ -19,6 +19,8 @@ from chatbot.core.work import PLACE, DeadLetter, Done, HandBack, Record, Tries
 LEASE_SLACK = 2.0
 """Seconds between the end of the last claim and the next delivery of a record."""
 
+Leave = Callable[[Sequence[Record], int], None]
+"""Frees the places of records that are done, while time is left (see `waiting.py`)."""
 _MOST_GROUPS = 10
 _EXIT_MARGIN = 0.5  # seconds before the deadline at which the process ends itself
 
@@ -32,12 +34,18 @@ def end_process() -> NoReturn:
     os._exit(1)
 
 
+def leave_none(_records: Sequence[Record], _deadline: int) -> None:
+    """Free no places: none of the records has one."""
+
+
 @dataclass(eq=False)
 class Batch:
     """Processes the records of one invocation.
 
     Conversations run beside each other, but one that may have ended a worker runs alone
     (`suspects.py`). `end` is called when threads still run at the deadline; it must not return.
+    `leave` is called once for each conversation with its records that are done, as soon as it is
+    finished: a slow neighbour may end the worker before the batch ends.
     """
 
     handler: RecordHandler
@@ -47,6 +55,7 @@ class Batch:
     journal: Journal
     clock: Clock
     end: Callable[[], NoReturn] = end_process
+    leave: Leave = leave_none
 
     def run(self, records: Sequence[Record], deadline: int) -> list[str]:
         """Process the records; returns the message ids of those that are to be delivered again.
@@ -66,7 +75,7 @@ class Batch:
             working = dict[Future[Sequence[Record]], Sequence[Record]]()
             for group, known in choice.run.items():
                 members = groups[group]
-                task = pool.submit(self._run_group, group, members, deadline, lease, known)
+                task = pool.submit(self._finish_group, group, members, deadline, lease, known)
                 working[task] = members
             pending = set(working)
             while pending:
@@ -100,6 +109,19 @@ class Batch:
             # The queue's visibility timeout is longer: safe, but slower after a crash.
             self.journal.warning("lease_failed", records=len(records))
             return set()
+
+    def _finish_group(
+        self,
+        group: str,
+        records: Sequence[Record],
+        deadline: int,
+        lease: Future[set[str]],
+        known: Tries,
+    ) -> Sequence[Record]:
+        """Process a group, and free the places of what is done; returns what `_run_group` does."""
+        unfinished = self._run_group(group, records, deadline, lease, known)
+        self.leave(records[: len(records) - len(unfinished)], deadline)
+        return unfinished
 
     def _run_group(
         self,

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from chatbot.conversation.attempt import REQUESTS_AT_ONCE, Attempt
 from chatbot.conversation.suspects import NOTHING, note_untried
@@ -31,6 +32,7 @@ from chatbot.core.completion import (
 )
 from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.key import TurnKey
+from chatbot.core.limits import LEASES_DIFFER
 from chatbot.core.ports import CrashCounter, Journal
 from chatbot.core.work import Tries
 
@@ -96,10 +98,20 @@ class Ledger:
         self._key = key
         if self._attempt.receive_count > 1:
             # One that waited behind another was tried since that was.
-            since = self._known.since or self._attempt.deadline.clock()
-            tries = self._history.raise_try(key, self._died + 1, since)
+            received = self._attempt.since
+            since = max(self._known.since or self._attempt.deadline.clock(), received)
+            count = partial(
+                self._history.raise_try,
+                key,
+                self._died + 1,
+                since,
+                # Nothing is stored with a time before the first receive, except of a message that
+                # was a dead letter since. The queue states that time approximately.
+                anew_before=received - round(LEASES_DIFFER * 1000),
+            )
+            tries = count()
             if tries is None and gets_turn():
-                tries = self._history.raise_try(key, self._died + 1, since, replace_later=True)
+                tries = count(replace_later=True)
             self._stored = tries
             self._earlier = tries or NOTHING
         earlier = self._earlier

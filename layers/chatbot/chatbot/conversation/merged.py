@@ -17,6 +17,7 @@ from chatbot.conversation.coalesce import awaits_more, merge, mergeable, pieces
 from chatbot.conversation.ledger import Ledger
 from chatbot.core.completion import Spending
 from chatbot.core.errors import ModelRefused
+from chatbot.core.limits import RETURNS_AT_ONCE
 from chatbot.core.message import Message
 from chatbot.core.ports import Channel, Journal
 from chatbot.core.settings import Settings
@@ -25,7 +26,8 @@ from chatbot.core.turn import Turn
 from chatbot.core.work import Done, HandBack, Record, Tries
 
 REST_ARRIVES = 2.0
-"""Seconds to wait for the next piece of a long text that the platform has split, or of an album."""
+"""Seconds to wait, from the first receive of a piece of a long text that the platform has split, or
+of an album, for the next one."""
 
 Apart = MutableMapping[str, Tries]
 """The records, by message id, that were part of a prompt of this invocation, with what it requested
@@ -58,8 +60,10 @@ class MergedAnswers:
         messages = mergeable(events[0], events[1:], timeline, self._settings.max_input)
         messages = _first_tried(messages, records, apart)
         last = records[len(messages) - 1]
-        if awaits_more(messages) and last is records[-1] and last.receive_count == 1:
-            return HandBack(REST_ARRIVES)
+        if awaits_more(messages) and last is records[-1]:
+            wait = _until_rest_arrives(last, attempt.deadline.clock())
+            if wait > 0:
+                return HandBack(wait)
         make_turn = partial(
             self._answers.make_turn,
             timeline=timeline,
@@ -88,6 +92,20 @@ class MergedAnswers:
         with _spent_for(records[1 : len(alone)], ledger.spending, apart):
             turn = make_turn(message, spending=ledger.spending, heard=ledger.heard)
         return turn, alone
+
+
+def _until_rest_arrives(last: Record, now: int) -> float:
+    """Seconds to wait for what follows the record; not positive when it was waited for.
+
+    The receive count alone does not tell: for a suspect's turn a record goes back at once. At the
+    first receive what follows may be in the queue, but not in this batch, however late it is. The
+    clock of the queue may be ahead, so that not every receive waits.
+    """
+    if last.receive_count == 1:
+        return REST_ARRIVES
+    if last.receive_count > RETURNS_AT_ONCE:
+        return 0
+    return min(REST_ARRIVES, REST_ARRIVES - (now - last.first_received_at) / 1000)
 
 
 @contextmanager

@@ -158,6 +158,8 @@ class Suspects:
     def untried(self, record: Record, known: Tries, spent: Tries = NOTHING) -> None:
         """Note that a record goes back to the queue and was not begun (see `note_untried`)."""
         key, count = _key(record), record.receive_count
+        if known.since:  # of the record before it, perhaps, which may have been received earlier
+            known = replace(known, since=max(known.since, record.first_received_at))
         if key and not note_untried(self.history, self.journal, key, count, known, spent):
             self.not_noted()
 

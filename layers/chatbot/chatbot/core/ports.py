@@ -245,14 +245,21 @@ class CrashCounter(Protocol):
         """What is stored, and the sort key of the event for which it is; "" if there is none."""
 
     def raise_try(
-        self, key: TurnKey, died: int, since: int, *, replace_later: bool = False
+        self,
+        key: TurnKey,
+        died: int,
+        since: int,
+        *,
+        replace_later: bool = False,
+        anew_before: int = 0,
     ) -> Tries | None:
         """Count one more delivery of this event, before it is processed; returns what is stored.
 
         What remains counted are the deliveries that never came to `note_try`: crashes. `died` is
         stored as it is, `since` unless the event has one. It replaces what is stored for an earlier
         event. For a later one, only with `replace_later`: else nothing is counted, and None
-        returned.
+        returned. What is stored with a `since` before `anew_before` was noted before the event was
+        redriven from the dead-letter queue: it starts anew.
         """
 
     def note_try(self, key: TurnKey, before: Tries | None, after: Tries) -> bool:

@@ -77,11 +77,17 @@ class StateItems:
         return codec.text(item, "event"), _tries(item)
 
     def raise_try(
-        self, key: TurnKey, died: int, since: int, *, replace_later: bool = False
+        self,
+        key: TurnKey,
+        died: int,
+        since: int,
+        *,
+        replace_later: bool = False,
+        anew_before: int = 0,
     ) -> Tries | None:
-        """Count a delivery of the event, and replace the item of another event.
+        """Count a delivery of the event, and replace the item of another one or of a redriven one.
 
-        See ports.CrashCounter.
+        See ports.CrashCounter. Items of versions before 0.10 have no `since` and are counted on.
         """
         tries = TurnKey(key.conversation, TRIES)
         values: dict[str, Plain] = {
@@ -90,17 +96,22 @@ class StateItems:
             ":since": since,
             ":expiry": self._expiry(),
             ":event": key.sort,
+            ":anew": anew_before,
         }
         always = "died = :died, expires_at = :expiry"
         try:
             update = f"SET n = n + :one, since = if_not_exists(since, :since), {always}"
-            item = self._client.update(tries, update, values, "event = :event")
+            going_on = "event = :event AND (attribute_not_exists(since) OR since >= :anew)"
+            item = self._client.update(tries, update, values, going_on)
         except ConditionFailed:
             update = f"SET n = :one, since = :since, event = :event, {always} "
             update += "REMOVE paid, asked, heard"
-            earlier = "" if replace_later else "attribute_not_exists(event) OR event < :event"
+            replaced = (
+                f"attribute_not_exists(event) OR event {'<>' if replace_later else '<'} :event"
+            )
+            replaced += " OR (event = :event AND since < :anew)"
             try:
-                item = self._client.update(tries, update, values, earlier)
+                item = self._client.update(tries, update, values, replaced)
             except ConditionFailed:
                 return None
         return _tries(item)
