@@ -131,8 +131,9 @@ class Desk:
         record = Record("id", "receipt", Envelope.from_json(body).conversation, 1, now, body, now)
         outcome = worker.handle(record, now + 60_000, lambda: None)
         if outcome == HandBack(REST_ARRIVES):  # once, for the rest of an album or of a long text
+            self.clock.advance(outcome.delay)
             again = replace(record, receive_count=2)
-            outcome = worker.handle(again, now + 60_000, lambda: None)
+            outcome = worker.handle(again, self.clock() + 60_000, lambda: None)
         return outcome
 
 
