@@ -254,13 +254,17 @@ class MemoryHistory:
                 person, forgotten_before=before.forgotten_before, moved_from=moved_from
             )
 
-    def lift_break(self, before: TurnKey) -> None:
+    def lift_break(self, before: TurnKey, seconds: float = math.inf) -> None:
         with self._step("lift_break"):
             lifted = False
             for turn in islice(self.older(before), MOST_LOOKED_AT):
                 if turn.links.fresh_start and turn.links.lifted_by in ("", before.sort):
-                    self._set(replace(turn, links=replace(turn.links, lifted_by=before.sort)))
                     lifted = True
+                    if turn.links.lifted_by:
+                        continue
+                    if seconds <= 0:
+                        raise HistoryUnavailable("not all is lifted yet", retry_after=0)
+                    self._set(replace(turn, links=replace(turn.links, lifted_by=before.sort)))
                 elif lifted and turn.origin is not Origin.COMMAND:
                     return
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from chatbot.adapters.dynamodb.turns import Table
+from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.ports import TurnExists
 from chatbot.core.timeline import ConversationProfile, TurnPage
 from chatbot.core.turn import Claim, Links, Origin, State, Turn
@@ -335,6 +339,36 @@ def test_the_newest_break_is_lifted_once_by_each_event(history: Store) -> None:
     assert lifted() == [1, 3, 4]
     assert (history.find(make(3).key) or FULL).links.lifted_by == make(6).key.sort
     history.lift_break(make(8).key)
+
+
+def test_lifting_goes_on_where_time_had_ended(
+    dynamodb_table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        dynamodb_table.put(make(number, origin=Origin.COMMAND, links=Links(fresh_start=True)))
+    clock = count()  # seconds, one more at each look
+    stepping = SimpleNamespace(monotonic=lambda: next(clock))
+    monkeypatch.setattr("chatbot.adapters.dynamodb.turns.time", stepping)
+
+    def lifted() -> list[int]:
+        turns = [dynamodb_table.find(make(number).key) or FULL for number in range(6)]
+        return [number for number, turn in enumerate(turns) if turn.links.lifted_by]
+
+    for left in ([4, 5], [2, 3, 4, 5]):
+        with pytest.raises(HistoryUnavailable):
+            dynamodb_table.lift_break(make(6).key, seconds=3)
+        assert lifted() == left
+    dynamodb_table.lift_break(make(6).key, seconds=3)
+    assert lifted() == [0, 1, 2, 3, 4, 5]
+
+
+def test_what_is_lifted_is_not_written_again(history: Store) -> None:
+    for number in range(3):
+        history.put(make(number, origin=Origin.COMMAND, links=Links(fresh_start=True)))
+    with pytest.raises(HistoryUnavailable):
+        history.lift_break(make(3).key, seconds=0)
+    history.lift_break(make(3).key)
+    history.lift_break(make(3).key, seconds=0)
 
 
 def test_a_break_is_not_looked_for_in_the_whole_conversation(

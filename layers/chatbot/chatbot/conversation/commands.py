@@ -150,7 +150,7 @@ def _new(context: Context) -> Result:
         return _sentence(context, "new", fresh, context.button("button_earlier", "/new earlier"))
     if next(exchanges(_newest(context)), None) is None:
         return _not_found(context, "nothing_earlier")
-    context.history.lift_break(context.message.key)
+    context.history.lift_break(context.message.key, context.deadline.left())
     return replace(_sentence(context, "resumed"), links=Links(resumed=True))
 
 

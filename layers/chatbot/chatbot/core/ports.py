@@ -357,10 +357,11 @@ class Ratings(Turns, Protocol):
 class Memory(Turns, Profiles, Protocol):
     """What commands read and change of a conversation."""
 
-    def lift_break(self, before: TurnKey) -> None:
+    def lift_break(self, before: TurnKey, seconds: float = math.inf) -> None:
         """Mark the newest fresh start below the key as lifted by the event at the key.
 
-        Idempotent: repeated with the same key, it lifts the same one.
+        Idempotent: repeated with the same key, it lifts the same one. What is left after `seconds`
+        raises HistoryUnavailable: repeated, it goes on there.
         """
 
     def erase(self, before: TurnKey, seconds: float = math.inf) -> int:

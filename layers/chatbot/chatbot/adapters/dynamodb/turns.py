@@ -220,16 +220,21 @@ class Table(StateItems):
             {":held": State.HELD.value, ":sending": State.SENDING.value, ":now": now},
         )
 
-    def lift_break(self, before: TurnKey) -> None:
+    def lift_break(self, before: TurnKey, seconds: float = math.inf) -> None:
         """Mark the newest fresh start below the key as lifted (ports.Memory).
 
-        Fresh starts with only commands in between are lifted together.
+        Fresh starts with only commands in between are lifted together, the newest first, so that a
+        repetition passes those that are lifted already and goes on behind them.
         """
-        lifted = False
+        lifted, ends = False, time.monotonic() + seconds
         for turn in islice(self.older(before), MOST_LOOKED_AT):
             if turn.links.fresh_start and turn.links.lifted_by in ("", before.sort):
-                self._client.update(turn.key, "SET lifted_by = :by", {":by": before.sort})
                 lifted = True
+                if turn.links.lifted_by:
+                    continue
+                if time.monotonic() >= ends:
+                    raise HistoryUnavailable("not all is lifted yet", retry_after=0)
+                self._client.update(turn.key, "SET lifted_by = :by", {":by": before.sort})
             elif lifted and turn.origin is not Origin.COMMAND:
                 return
 
