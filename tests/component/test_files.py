@@ -100,6 +100,7 @@ def test_everything_named_is_deleted(bucket: Bucket) -> None:
     bucket.delete([])
 
 
+@pytest.mark.long  # more than a page of them
 def test_the_files_of_one_conversation_are_listed(bucket: Bucket) -> None:
     mine, others = folder_of("telegram:4"), folder_of("telegram:42")
     names = [f"{mine}/{number:04d}.png" for number in range(1001)]  # more than a page

@@ -98,16 +98,18 @@ def write_while_the_first_is_answered(chatting: Chat, *texts: str) -> None:
 
 @contextmanager
 def being_answered(chatting: Chat, text: str) -> Iterator[None]:
-    """Write the text; the model begins to answer it at the end of the block."""
-    queued = threading.Event()
+    """Write the text; the model is asked before the block, and answers at its end."""
+    asked, queued = threading.Event(), threading.Event()
 
     def wait(environ: object) -> None:
+        asked.set()
         queued.wait(SECONDS)
 
     chatting.stack.openai.faults.add(Fault("slow", contains=text, then=wait))
     try:
         post = chatting.person.write(chatting.channel, text, chatting.stack.url)
         assert chatting.post(post).ok
+        assert asked.wait(SECONDS)  # what is queued before could still be in the same batch
         yield
     finally:
         queued.set()

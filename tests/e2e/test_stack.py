@@ -166,6 +166,7 @@ def test_real_lambda_processes_answer_and_end_with_a_killed_stack() -> None:
         assert _gone(children)
 
 
+@pytest.mark.long
 def test_invoke_signs_a_sample_and_prints_the_response() -> None:
     done = _local("invoke", "WebhookFunction", "--event", "events/telegram/text.json")
     assert done.returncode == 0, done.stderr

@@ -17,6 +17,8 @@ from tests.simulation.rules import (
 from tests.simulation.scenarios import SCENARIOS, Outcome
 from tests.simulation.world import LEASE
 
+pytestmark = pytest.mark.long
+
 ANSWER = 6.0
 """Seconds that an answer takes in most scenarios."""
 
