@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +13,7 @@ import requests
 
 from local.cli.send import answers
 from local.stack import Stack
+from local.standins.faults import Fault
 from local.standins.people import Person, Post
 
 SECONDS = 20
@@ -99,3 +102,22 @@ class Chat:
 def send(stack: Stack, post: Post, **headers: str) -> requests.Response:
     all_headers = {**post.headers, **headers}
     return requests.post(stack.url + post.path, post.body, headers=all_headers, timeout=30)
+
+
+@contextmanager
+def being_answered(chatting: Chat, text: str) -> Iterator[None]:
+    """Write the text; the model is asked before the block, and answers at its end."""
+    asked, queued = threading.Event(), threading.Event()
+
+    def wait(environ: object) -> None:
+        asked.set()
+        queued.wait(SECONDS)
+
+    chatting.stack.openai.faults.add(Fault("slow", contains=text, then=wait))
+    try:
+        post = chatting.person.write(chatting.channel, text, chatting.stack.url)
+        assert chatting.post(post).ok
+        assert asked.wait(SECONDS)  # what is queued before could still be in the same batch
+        yield
+    finally:
+        queued.set()

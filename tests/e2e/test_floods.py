@@ -9,7 +9,7 @@ import pytest
 
 from chatbot.core.limits import DOOR_EVENTS
 from chatbot.core.translations import say
-from tests.e2e.chat import Chat, until
+from tests.e2e.chat import Chat, being_answered, until
 
 SENTENCE = say("one_at_a_time", "en")
 MOST = 12  # more than a batch: its places are free when all of it is done
@@ -21,21 +21,19 @@ def test_what_may_wait_is_answered_and_one_sentence_says_the_rest(
 ) -> None:
     change(MAX_WAITING=str(MOST))
     chatting, marker = chat(channel), str(uuid.uuid4())
-    chatting.stack.openai.first_token_s = 0.5  # while the first is answered, the others wait
-    try:
-        for number in range(60):
+    # However slowly they are written, the others wait while the first is answered.
+    with being_answered(chatting, f"0 {marker}"):
+        for number in range(1, 60):
             text = f"{number} {marker}"
             assert chatting.post(chatting.person.write(channel, text, chatting.stack.url)).ok
-        until(lambda: _sentences(chatting, channel), 1)
-    finally:
-        chatting.stack.openai.first_token_s = 0
+    until(lambda: _sentences(chatting, channel), 1)
     asked = {
         line.partition(" ")[0]
         for prompt in chatting.prompts(marker)
         for line in prompt[-1]["content"].split("\n")
     }
     answered = {str(number) for number in range(60)} & asked
-    # As many as were let through without counting, as may wait, and as were answered meanwhile.
+    # As many as were let through without counting, and as may wait.
     assert DOOR_EVENTS + MOST <= len(answered) < 60
     assert chatting.say(f"Is there room again? {marker}")[-1].startswith("You said: Is there room")
     assert _sentences(chatting, channel) == 1

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 import requests
 
-from local.standins.faults import Fault
 from local.standins.people import CHANNELS
-from tests.e2e.chat import SECONDS, Chat
+from tests.e2e.chat import SECONDS, Chat, being_answered
 
 Chats = Callable[[str], Chat]
 
@@ -94,25 +91,6 @@ def write_while_the_first_is_answered(chatting: Chat, *texts: str) -> None:
         for text in texts[1:]:
             post = chatting.person.write(chatting.channel, text, chatting.stack.url)
             assert chatting.post(post).ok
-
-
-@contextmanager
-def being_answered(chatting: Chat, text: str) -> Iterator[None]:
-    """Write the text; the model is asked before the block, and answers at its end."""
-    asked, queued = threading.Event(), threading.Event()
-
-    def wait(environ: object) -> None:
-        asked.set()
-        queued.wait(SECONDS)
-
-    chatting.stack.openai.faults.add(Fault("slow", contains=text, then=wait))
-    try:
-        post = chatting.person.write(chatting.channel, text, chatting.stack.url)
-        assert chatting.post(post).ok
-        assert asked.wait(SECONDS)  # what is queued before could still be in the same batch
-        yield
-    finally:
-        queued.set()
 
 
 def _answers(chatting: Chat, channel: str, at_least: int) -> list[str]:
