@@ -26,7 +26,11 @@ from chatbot.core.settings import Settings
 from chatbot.core.work import Outcome, Record
 from chatbot.edge.http import Received, Request
 from chatbot.net.post import Session
-from tests.fakes import FakeClock, FakeJournal, FakeModel, MemoryFiles, MemoryHistory
+from tests.fakes.clock import FakeClock
+from tests.fakes.files import MemoryFiles
+from tests.fakes.history import MemoryHistory
+from tests.fakes.journal import FakeJournal
+from tests.fakes.model import FakeModel
 from tests.services import services
 
 PAGE = "2000"

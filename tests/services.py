@@ -5,7 +5,9 @@ from __future__ import annotations
 from chatbot.channels.base import Services
 from chatbot.core.ports import Files, Journal
 from chatbot.core.settings import Settings
-from tests.fakes import FakeJournal, MemoryFiles, MemoryHistory
+from tests.fakes.files import MemoryFiles
+from tests.fakes.history import MemoryHistory
+from tests.fakes.journal import FakeJournal
 
 
 def services(

@@ -22,15 +22,13 @@ from chatbot.core.settings import Settings
 from chatbot.core.timeline import ConversationProfile, Timeline
 from chatbot.core.turn import State, Turn
 from chatbot.core.work import Outcome, Record
-from tests.fakes import (
-    FakeChannel,
-    FakeClock,
-    FakeJournal,
-    FakeModel,
-    FakeQueue,
-    MemoryFiles,
-    MemoryHistory,
-)
+from tests.fakes.channel import FakeChannel
+from tests.fakes.clock import FakeClock
+from tests.fakes.files import MemoryFiles
+from tests.fakes.history import MemoryHistory
+from tests.fakes.journal import FakeJournal
+from tests.fakes.model import FakeModel
+from tests.fakes.queue import FakeQueue
 
 CONVERSATION = "telegram:42"
 INVOCATION = 60

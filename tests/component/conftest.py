@@ -20,7 +20,8 @@ from chatbot.adapters.s3 import CONFIG, Bucket
 from chatbot.bootstrap.aws import client_config, lazy_client
 from chatbot.net.tls import trust
 from tests.component.turns import DAYS, Store
-from tests.fakes import FakeClock, MemoryHistory
+from tests.fakes.clock import FakeClock
+from tests.fakes.history import MemoryHistory
 from tests.moto_state import MotoState
 
 if TYPE_CHECKING:

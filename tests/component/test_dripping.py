@@ -24,7 +24,8 @@ from chatbot.core.turn import Origin, Part, Reply, Turn
 from chatbot.net.fetch import fetch
 from chatbot.net.post import Session, Upload, send
 from tests.dripping import PLACES, dripping
-from tests.fakes import FakeJournal, MemoryFiles, streamed
+from tests.fakes.files import MemoryFiles, streamed
+from tests.fakes.journal import FakeJournal
 
 SECONDS = 0.5
 ANSWERS = list(PLACES)

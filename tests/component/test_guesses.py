@@ -13,7 +13,7 @@ from chatbot.adapters.dynamodb.guesses import GuessItems, pause_after
 from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.limits import GUESS_FORGOTTEN_S, GUESS_PAUSE_MOST_S
 from tests.component.conftest import Aws
-from tests.fakes import NOON, FakeClock
+from tests.fakes.clock import NOON, FakeClock
 
 ADA, EVE = "hash-of-ada", "hash-of-eve"
 

@@ -16,7 +16,7 @@ from chatbot.core.ports import TurnExists
 from chatbot.core.timeline import ConversationProfile, TurnPage
 from chatbot.core.turn import Claim, Links, Origin, State, Turn
 from tests.component.turns import CONVERSATION, EMPTY, FULL, RICH, Store, make
-from tests.fakes import NOON
+from tests.fakes.clock import NOON
 
 
 @pytest.mark.parametrize("turn", [FULL, EMPTY, RICH, make(links=Links(merged_into="turn#0"))])
@@ -374,7 +374,7 @@ def test_what_is_lifted_is_not_written_again(history: Store) -> None:
 def test_a_break_is_not_looked_for_in_the_whole_conversation(
     history: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("chatbot.adapters.dynamodb.turns", "tests.fakes"):
+    for module in ("chatbot.adapters.dynamodb.turns", "tests.fakes.history"):
         monkeypatch.setattr(f"{module}.MOST_LOOKED_AT", 3)
     for turn in (make(1, origin=Origin.COMMAND, links=Links(fresh_start=True)), make(2), make(3)):
         history.put(turn)

@@ -14,7 +14,8 @@ from chatbot.core.ports import TurnExists
 from chatbot.core.turn import Claim, State
 from chatbot.core.work import Tries
 from tests.component.turns import Store, make
-from tests.fakes import NOON, MemoryHistory
+from tests.fakes.clock import NOON
+from tests.fakes.history import MemoryHistory
 
 tokens = st.sampled_from(["a", "b"])
 states = st.sampled_from(list(State))

@@ -27,7 +27,8 @@ from chatbot.net.post import Session
 from local.http.server import Running, serve
 from local.standins.faults import Fault
 from local.standins.graph import GraphStandIn
-from tests.fakes import NOON, FakeJournal
+from tests.fakes.clock import NOON
+from tests.fakes.journal import FakeJournal
 from tests.services import services
 
 PAGE, TOKEN, PSID = "2000", "a-page-token", "77"

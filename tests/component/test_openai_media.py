@@ -30,7 +30,7 @@ from local.http.server import Running, serve
 from local.standins.faults import Fault
 from local.standins.openai import OpenAIStandIn
 from local.standins.refusals import REFUSALS
-from tests.fakes import FakeJournal
+from tests.fakes.journal import FakeJournal
 
 KEY = "test-key"
 WORDS = "said in confidence"

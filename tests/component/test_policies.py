@@ -37,7 +37,7 @@ from local.standins.openai import OpenAIStandIn
 from local.standins.people import CHANNELS, Person, Post, Signer
 from local.standins.telegram import TelegramStandIn
 from tests.component.conftest import TEMPLATE, Aws
-from tests.fakes import NOON
+from tests.fakes.clock import NOON
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ("webhook", "worker", "web", "setup")

@@ -15,7 +15,7 @@ from chatbot.channels.posts import best_effort
 from chatbot.core.errors import AmbiguousPost, ChatbotError, PostRefused
 from chatbot.net import post as posting
 from chatbot.net.post import Answer, Session, send
-from tests.fakes import FakeJournal
+from tests.fakes.journal import FakeJournal
 
 Talk = Callable[[socket.socket], None]
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n" + b'{"ok": true}'

@@ -24,7 +24,8 @@ from local.standins.contract import Upload
 from local.standins.faults import Fault
 from local.standins.graph import GraphStandIn
 from local.standins.telegram import TelegramStandIn
-from tests.fakes import NOON, MemoryFiles
+from tests.fakes.clock import NOON
+from tests.fakes.files import MemoryFiles
 from tests.services import services
 
 TOKEN = "99:a-token"

@@ -9,7 +9,7 @@ from chatbot.core.errors import QueueUnavailable
 from chatbot.core.message import Envelope
 from chatbot.core.work import Record
 from tests.component.conftest import Aws, Queues
-from tests.fakes import FakeJournal
+from tests.fakes.journal import FakeJournal
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

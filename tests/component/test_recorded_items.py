@@ -20,7 +20,7 @@ from chatbot.core.key import TurnKey
 from chatbot.core.message import Envelope
 from tests.component.conftest import Aws
 from tests.component.turns import DAYS
-from tests.fakes import NOON
+from tests.fakes.clock import NOON
 from tests.recorded.deployment import Deployment, changed, deployed
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "v1"

@@ -15,7 +15,7 @@ from chatbot.core.message import Envelope
 from ops.__main__ import main
 from ops.redrive import Redrive
 from tests.component.conftest import Aws, Queues
-from tests.fakes import NOON
+from tests.fakes.clock import NOON
 
 WORDS = "What was said to the bot"
 

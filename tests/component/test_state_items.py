@@ -19,7 +19,7 @@ from chatbot.core.timeline import ConversationProfile
 from chatbot.core.work import MOST_CRASHES, Tries
 from tests.component.conftest import Aws
 from tests.component.turns import CONVERSATION, DAYS, Store, make
-from tests.fakes import NOON, FakeClock
+from tests.fakes.clock import NOON, FakeClock
 
 COUNTED = Tries(1, died=1, since=NOON)
 """What is stored for an event that was counted once."""

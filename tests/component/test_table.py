@@ -20,7 +20,7 @@ from chatbot.core.turn import Links, Origin, State
 from chatbot.core.work import Tries
 from tests.component.conftest import Aws
 from tests.component.turns import CONVERSATION, DAYS, EMPTY, make
-from tests.fakes import NOON, FakeClock
+from tests.fakes.clock import NOON, FakeClock
 
 WORDS = "what a person said in confidence"
 

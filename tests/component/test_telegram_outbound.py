@@ -29,7 +29,8 @@ from chatbot.net.post import Session
 from local.http.server import Running, serve
 from local.standins.faults import Fault
 from local.standins.telegram import TelegramStandIn
-from tests.fakes import NOON, FakeJournal
+from tests.fakes.clock import NOON
+from tests.fakes.journal import FakeJournal
 from tests.services import services
 
 TOKEN = "99:a-token"

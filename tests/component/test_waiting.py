@@ -8,7 +8,8 @@ from chatbot.adapters.dynamodb.waiting import WAITING, WaitingPlaces
 from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.ports import Places, WaitingRoom
 from tests.component.conftest import Aws
-from tests.fakes import FakeClock, MemoryRoom
+from tests.fakes.clock import FakeClock
+from tests.fakes.room import MemoryRoom
 
 ADA, BOB = "telegram:7", "messenger:8"
 STALE = 60.0

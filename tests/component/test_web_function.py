@@ -28,7 +28,7 @@ from chatbot.core.settings import Settings
 from chatbot.core.turn import Button, Links, Origin, Reply, State, Turn
 from chatbot.site import turns
 from tests.component.conftest import Aws
-from tests.fakes import NOON
+from tests.fakes.clock import NOON
 
 KEY = "web-session-key"
 FOLDER = Path(__file__).parents[2] / "functions" / "web"

@@ -11,7 +11,7 @@ from chatbot.core.message import Author, Media
 from chatbot.core.ports import History
 from chatbot.core.timeline import TurnPage
 from chatbot.core.turn import Button, Claim, Links, Origin, Reply, State, Turn, Usage
-from tests.fakes import NOON
+from tests.fakes.clock import NOON
 
 CONVERSATION = "telegram:42"
 DAYS = 90

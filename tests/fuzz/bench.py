@@ -33,7 +33,11 @@ from chatbot.core.turn import Turn
 from chatbot.core.work import DeadLetter, Done, HandBack, Outcome, Record
 from chatbot.net.post import Session
 from local.standins.contract import Contract
-from tests.fakes import FakeClock, FakeJournal, FakeModel, MemoryFiles, MemoryHistory
+from tests.fakes.clock import FakeClock
+from tests.fakes.files import MemoryFiles
+from tests.fakes.history import MemoryHistory
+from tests.fakes.journal import FakeJournal
+from tests.fakes.model import FakeModel
 from tests.fuzz import words
 from tests.fuzz.cases import PLAIN, SECRETS, Case
 from tests.services import services

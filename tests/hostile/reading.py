@@ -18,7 +18,7 @@ from chatbot.core.message import Author
 from chatbot.core.turn import Origin, Reply, State, Turn
 from chatbot.edge.http import Request
 from chatbot.site.turns import PAGE_TURNS, messages
-from tests.fakes import MemoryHistory
+from tests.fakes.history import MemoryHistory
 from tests.fuzz.bench import expect
 from tests.hostile import answers
 from tests.hostile.findings import Findings

@@ -26,7 +26,11 @@ from chatbot.net.post import Session
 from local.http.server import serve
 from local.standins.base import Call
 from local.standins.telegram import TelegramStandIn
-from tests.fakes import FakeClock, FakeJournal, FakeModel, MemoryFiles, MemoryHistory
+from tests.fakes.clock import FakeClock
+from tests.fakes.files import MemoryFiles
+from tests.fakes.history import MemoryHistory
+from tests.fakes.journal import FakeJournal
+from tests.fakes.model import FakeModel
 from tests.services import services
 
 BOT = 424242

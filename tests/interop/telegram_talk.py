@@ -16,7 +16,8 @@ from chatbot.core.key import TurnKey
 from chatbot.core.message import Author, Kind, Message
 from chatbot.net.post import Session
 from local.standins.base import Call
-from tests.fakes import NOON, FakeModel
+from tests.fakes.clock import NOON
+from tests.fakes.model import FakeModel
 from tests.interop.desk import Conversation, Desk, Handled
 from tests.interop.formatted import Formatted, answer
 from tests.unit import test_formatting as formatting

@@ -16,7 +16,7 @@ from chatbot.core.message import Envelope, Kind
 from chatbot.core.ports import Show
 from chatbot.core.translations import say
 from chatbot.core.work import Done, HandBack
-from tests.fakes import FakeModel
+from tests.fakes.model import FakeModel
 from tests.unit.test_coalesce import handle
 from tests.world import CONVERSATION, World
 

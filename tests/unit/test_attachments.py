@@ -20,7 +20,7 @@ from chatbot.core.files import File
 from chatbot.core.translations import say
 from chatbot.core.turn import Origin
 from chatbot.core.work import Done, HandBack
-from tests.fakes import NOON
+from tests.fakes.clock import NOON
 from tests.pdfs import pdf
 from tests.world import World
 

@@ -16,7 +16,7 @@ from chatbot.conversation.attempt import (
 )
 from chatbot.core.settings import Seconds, Settings
 from chatbot.core.work import HandBack, Record
-from tests.fakes import NOON, FakeClock
+from tests.fakes.clock import NOON, FakeClock
 
 SETTINGS = Settings(
     post_timeout=Seconds(10),

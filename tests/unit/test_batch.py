@@ -14,7 +14,7 @@ from chatbot.core.errors import HistoryUnavailable, ModelUnavailable, PostRefuse
 from chatbot.core.ports import Show
 from chatbot.core.timeline import Timeline
 from chatbot.core.work import Record
-from tests.fakes import FakeModel
+from tests.fakes.model import FakeModel
 from tests.world import INVOCATION, ProcessEnded, World
 
 

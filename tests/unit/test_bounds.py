@@ -35,7 +35,8 @@ from chatbot.core.message import Envelope
 from chatbot.core.ports import Show
 from chatbot.core.translations import sentences
 from chatbot.core.work import Done, HandBack, Tries
-from tests.fakes import NOON, FakeModel
+from tests.fakes.clock import NOON
+from tests.fakes.model import FakeModel
 from tests.world import CONVERSATION, World
 
 SENTENCES = sentences("en")

@@ -13,7 +13,7 @@ from chatbot.core.message import Media
 from chatbot.core.timeline import ConversationProfile
 from chatbot.core.translations import say
 from chatbot.core.work import Done, HandBack
-from tests.fakes import NOON
+from tests.fakes.clock import NOON
 from tests.world import CONVERSATION, World
 
 PNG = File(b"\x89PNG\r\n\x1a\n", "image/png")

@@ -26,7 +26,8 @@ from chatbot.core.ports import Show
 from chatbot.core.timeline import ConversationProfile
 from chatbot.core.turn import Origin, State
 from chatbot.core.work import DeadLetter, Done, HandBack, Outcome, Tries
-from tests.fakes import NOON, FakeModel
+from tests.fakes.clock import NOON
+from tests.fakes.model import FakeModel
 from tests.world import CONVERSATION, World
 
 TOGETHER = "You said: one\ntwo\nthree"

@@ -20,7 +20,7 @@ from chatbot.core.settings import Settings
 from chatbot.core.translations import LANGUAGES, sentences
 from chatbot.core.turn import Links, Origin, Reply, State, Turn
 from chatbot.core.work import Done
-from tests.fakes import NOON
+from tests.fakes.clock import NOON
 from tests.world import CONVERSATION, ProcessEnded, World
 
 DAY = 86_400_000

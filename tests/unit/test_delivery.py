@@ -18,7 +18,7 @@ from chatbot.core.message import Envelope
 from chatbot.core.ports import Settling
 from chatbot.core.turn import Claim, Part, Reply, State, Turn
 from chatbot.core.work import DeadLetter, Done, HandBack, Tries
-from tests.fakes import Lands
+from tests.fakes.channel import Lands
 from tests.world import INVOCATION, ProcessEnded, World
 
 

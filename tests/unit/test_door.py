@@ -22,7 +22,9 @@ from chatbot.core.work import Record
 from chatbot.edge.door import Admitted, Door
 from chatbot.edge.http import Received, Request
 from chatbot.edge.webhook import handle
-from tests.fakes import FakeClock, FakeJournal, MemoryRoom
+from tests.fakes.clock import FakeClock
+from tests.fakes.journal import FakeJournal
+from tests.fakes.room import MemoryRoom
 
 SETTINGS = Settings(max_waiting=20)
 

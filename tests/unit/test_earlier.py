@@ -12,7 +12,7 @@ from chatbot.core.message import Author, Message
 from chatbot.core.timeline import ConversationProfile
 from chatbot.core.turn import Origin, Reply, State, Turn
 from chatbot.core.work import Done, HandBack
-from tests.fakes import NOON
+from tests.fakes.clock import NOON
 from tests.world import CONVERSATION, World
 
 

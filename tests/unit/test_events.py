@@ -24,7 +24,8 @@ from chatbot.core.settings import Settings
 from chatbot.edge.http import Received, Request
 from chatbot.site.pages import Website
 from chatbot.site.turns import messages
-from tests.fakes import NOON, FakeClock, MemoryHistory
+from tests.fakes.clock import NOON, FakeClock
+from tests.fakes.history import MemoryHistory
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"

@@ -55,16 +55,13 @@ from chatbot.core.settings import Settings
 from chatbot.core.translations import sentences
 from chatbot.core.turn import Part, State, Turn
 from chatbot.core.work import Record
-from tests.fakes import (
-    FakeChannel,
-    FakeClock,
-    FakeJournal,
-    FakeModel,
-    FakeQueue,
-    Lands,
-    MemoryFiles,
-    MemoryHistory,
-)
+from tests.fakes.channel import FakeChannel, Lands
+from tests.fakes.clock import FakeClock
+from tests.fakes.files import MemoryFiles
+from tests.fakes.history import MemoryHistory
+from tests.fakes.journal import FakeJournal
+from tests.fakes.model import FakeModel
+from tests.fakes.queue import FakeQueue
 from tests.world import CONVERSATION, INVOCATION
 
 LIMIT = 8

@@ -27,7 +27,7 @@ from chatbot.core.timeline import ConversationProfile
 from chatbot.core.translations import sentences
 from chatbot.core.turn import Origin, Reply, Turn
 from chatbot.core.work import Done, HandBack
-from tests.fakes import NOON
+from tests.fakes.clock import NOON
 from tests.unit.test_commands import days_ago, payloads, say
 from tests.world import CONVERSATION, World
 

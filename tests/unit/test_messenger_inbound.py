@@ -15,7 +15,7 @@ from chatbot.core.errors import Forged, Malformed, Unreadable
 from chatbot.core.message import Author, Envelope, Kind, Message, Stop
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Received, Request
-from tests.fakes import NOON, FakeClock
+from tests.fakes.clock import NOON, FakeClock
 
 SECRET, PAGE, APP = "an app secret", "2000", "1000"
 SETTINGS = Settings(

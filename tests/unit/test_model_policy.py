@@ -25,7 +25,7 @@ from chatbot.core.files import File
 from local.standins.refusals import REFUSALS, Refusal
 from local.standins.shape import BREAKS, SHAPES, End, Said, words_of
 from local.standins.shapes import body_of
-from tests.fakes import FakeJournal
+from tests.fakes.journal import FakeJournal
 from tests.model_server import PROMPT, Fixture, replies
 
 TEXT = "You said: Hello"

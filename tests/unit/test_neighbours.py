@@ -29,7 +29,7 @@ from chatbot.core.message import Envelope
 from chatbot.core.ports import Settling, Show
 from chatbot.core.turn import Origin, State
 from chatbot.core.work import Record
-from tests.fakes import FakeModel
+from tests.fakes.model import FakeModel
 from tests.world import World
 
 CONVERSATIONS = [f"telegram:{number}" for number in range(1, 6)]

@@ -7,7 +7,8 @@ from chatbot.core.errors import HistoryUnavailable
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Request
 from chatbot.site.newcomers import Newcomers
-from tests.fakes import NOON, FakeClock, FakeJournal
+from tests.fakes.clock import NOON, FakeClock
+from tests.fakes.journal import FakeJournal
 
 KEY = "a key"
 SETTINGS = Settings(web_session_key=KEY, web_new_sessions=2)

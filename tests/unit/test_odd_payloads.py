@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from chatbot.core.message import Envelope
 from chatbot.core.work import Done
 from tests import oddities
-from tests.fakes import NOON
+from tests.fakes.clock import NOON
 from tests.inbox import PAGE, Inbox
 
 ROOT = Path(__file__).parents[2]

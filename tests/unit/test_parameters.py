@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chatbot.adapters.ssm import RETRY_AFTER, Parameters
 from chatbot.core.errors import ParametersUnavailable
-from tests.fakes import FakeJournal
+from tests.fakes.journal import FakeJournal
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient

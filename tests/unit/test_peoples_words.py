@@ -20,7 +20,7 @@ from chatbot.core.markdown import escaped
 from chatbot.core.message import Author
 from chatbot.core.turn import Origin, Reply, State, Turn
 from chatbot.core.work import Done
-from tests.fakes import NOON
+from tests.fakes.clock import NOON
 from tests.world import CONVERSATION, World
 
 LINKED = re.compile(

@@ -13,7 +13,10 @@ from chatbot.core.errors import AmbiguousPost, ChatbotError, HistoryUnavailable,
 from chatbot.core.key import TurnKey
 from chatbot.core.limits import LONGEST_ANSWER
 from chatbot.core.message import Author, Kind, Message, Stop
-from tests.fakes import NOON, FakeChannel, FakeClock, FakeJournal, MemoryHistory
+from tests.fakes.channel import FakeChannel
+from tests.fakes.clock import NOON, FakeClock
+from tests.fakes.history import MemoryHistory
+from tests.fakes.journal import FakeJournal
 
 KEY = TurnKey.of("telegram:42", NOON, "1:message")
 MESSAGE = Message(KEY, "telegram", Kind.TEXT, "Hello", Author("42"))

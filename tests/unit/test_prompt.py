@@ -13,7 +13,8 @@ from chatbot.core.settings import Seconds, Settings
 from chatbot.core.text import as_name
 from chatbot.core.timeline import ConversationProfile, Timeline
 from chatbot.core.turn import Links, Origin, Reply, State, Turn, Usage
-from tests.fakes import NOON, FakeChannel, FakeClock
+from tests.fakes.channel import FakeChannel
+from tests.fakes.clock import NOON, FakeClock
 from tests.world import context_of
 
 HOUR = 3600 * 1000

@@ -19,7 +19,7 @@ from chatbot.core.prompt import alternating
 from chatbot.core.settings import Settings
 from chatbot.core.timeline import ConversationProfile, Timeline
 from chatbot.core.turn import Links, Origin, Reply, State, Turn
-from tests.fakes import NOON
+from tests.fakes.clock import NOON
 from tests.world import context_of
 
 PICTURE = File(bytes(3), "image/png")

@@ -25,7 +25,7 @@ from chatbot.core.settings import Settings
 from chatbot.core.turn import Links
 from chatbot.core.work import Done
 from chatbot.edge.http import Received, Request
-from tests.fakes import NOON, FakeClock
+from tests.fakes.clock import NOON, FakeClock
 from tests.world import CONVERSATION, World
 
 SETTINGS = Settings(

@@ -23,7 +23,7 @@ from chatbot.core.timeline import ConversationProfile
 from chatbot.core.translations import sentences
 from chatbot.core.turn import Origin, State
 from chatbot.core.work import MOST_CRASHES, DeadLetter, Done, HandBack, Tries
-from tests.fakes import NOON
+from tests.fakes.clock import NOON
 from tests.world import CONVERSATION, World
 
 

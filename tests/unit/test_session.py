@@ -21,7 +21,7 @@ from chatbot.channels.web.session import (
     set_cookie,
 )
 from chatbot.core.settings import Settings
-from tests.fakes import NOON
+from tests.fakes.clock import NOON
 
 KEY = "a key"
 SETTINGS = Settings(web_session_key=KEY, retention_days=30)

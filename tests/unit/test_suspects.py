@@ -18,7 +18,7 @@ from chatbot.core.limits import LEASES_DIFFER, RETURNS_AT_ONCE, SUSPECT_TURNS, U
 from chatbot.core.message import Envelope, Kind
 from chatbot.core.turn import Origin
 from chatbot.core.work import Tries
-from tests.fakes import FakeModel
+from tests.fakes.model import FakeModel
 from tests.unit.test_bounds import Server
 from tests.world import INVOCATION, World
 

@@ -13,7 +13,7 @@ from chatbot.core.errors import Forged, Malformed, Unreadable
 from chatbot.core.message import Author, Envelope, Kind, Media, Message, ReplyTo, Stop
 from chatbot.core.settings import Settings
 from chatbot.edge.http import Received, Request
-from tests.fakes import NOON, FakeClock
+from tests.fakes.clock import NOON, FakeClock
 
 SECRET = "a-secret"
 SETTINGS = Settings(

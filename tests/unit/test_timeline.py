@@ -14,7 +14,7 @@ from chatbot.core.key import TurnKey
 from chatbot.core.message import Author
 from chatbot.core.timeline import ConversationProfile, Timeline, exchanges, until_break
 from chatbot.core.turn import Links, Origin, Reply, State, Turn
-from tests.fakes import NOON
+from tests.fakes.clock import NOON
 
 CASES = json.loads((Path(__file__).parents[1] / "timeline_cases.json").read_text())
 

@@ -21,7 +21,9 @@ from chatbot.core.message import Envelope, Kind
 from chatbot.core.translations import say
 from chatbot.core.turn import Origin
 from chatbot.core.work import PLACE_UNKNOWN, Record
-from tests.fakes import NOON, FakeClock, FakeJournal, MemoryRoom
+from tests.fakes.clock import NOON, FakeClock
+from tests.fakes.journal import FakeJournal
+from tests.fakes.room import MemoryRoom
 from tests.world import World
 
 BOT = Bot(1, "bot")

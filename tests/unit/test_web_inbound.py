@@ -13,7 +13,8 @@ from chatbot.core.ports import Settling
 from chatbot.core.settings import Settings
 from chatbot.core.turn import Reply
 from chatbot.edge.http import Guess, Received, Request
-from tests.fakes import NOON, FakeClock, MemoryHistory
+from tests.fakes.clock import NOON, FakeClock
+from tests.fakes.history import MemoryHistory
 from tests.services import services
 
 KEY = "a key"

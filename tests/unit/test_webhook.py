@@ -18,7 +18,7 @@ from chatbot.core.message import Envelope, Stop
 from chatbot.edge.http import Guess, Received, Request, Response
 from chatbot.edge.refusal import refuse
 from chatbot.edge.webhook import MAX_EVENT_ID, MAX_TIME, ClosedChannels, handle
-from tests.fakes import FakeJournal
+from tests.fakes.journal import FakeJournal
 
 REQUEST = Request("POST", "/telegram", body=b"some words of a person")
 

@@ -16,7 +16,7 @@ from chatbot.core.message import Author
 from chatbot.core.settings import Seconds
 from chatbot.core.timeline import ConversationProfile, Timeline
 from chatbot.core.turn import Links, Origin, Reply, State, Turn
-from tests.fakes import NOON
+from tests.fakes.clock import NOON
 from tests.world import CONVERSATION, World
 
 MESSAGES = 60
