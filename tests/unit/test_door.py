@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from chatbot.conversation.waiting import leave_places
+from chatbot.conversation.waiting import PlacesLeft
 from chatbot.core.errors import HistoryUnavailable, QueueUnavailable
 from chatbot.core.key import TurnKey
 from chatbot.core.limits import (
@@ -59,7 +59,7 @@ class World:
         return admitted
 
     def finish(self, number: int) -> None:
-        """Answer the messages up to this one of the queue, as `leave_places` says it."""
+        """Answer the messages up to this one of the queue, as `PlacesLeft` says it."""
         envelope = self.queue[number]
         place = self.places[envelope.event_id]
         self.room.leave(envelope.conversation, place, self.settings.max_waiting)
@@ -79,9 +79,9 @@ class World:
             )
             for each in self.queue
         ]
+        leave = PlacesLeft(lambda: self.room, self.settings.max_waiting, self.journal, self.clock)
         for start in range(0, len(records), 10):
-            batch = records[start : start + 10]
-            leave_places(batch, (), self.room, self.settings.max_waiting, self.journal)
+            leave(records[start : start + 10], self.clock() + 60_000)
 
 
 def test_who_writes_as_people_do_costs_no_call() -> None:

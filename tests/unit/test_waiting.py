@@ -14,7 +14,7 @@ from chatbot.channels.messenger.inbound import read as read_messenger
 from chatbot.channels.telegram.inbound import read as read_telegram
 from chatbot.channels.telegram.update import Bot
 from chatbot.conversation.batch import records_of
-from chatbot.conversation.waiting import PlacesLeft, leave_places
+from chatbot.conversation.waiting import PlacesLeft
 from chatbot.core.errors import ModelUnavailable
 from chatbot.core.limits import PLACES_CLOCKS_MS
 from chatbot.core.message import Envelope, Kind
@@ -107,15 +107,17 @@ def test_of_the_staffs_messages_none_is_answered() -> None:
     assert read_messenger(envelope).kind is Kind.DROPPED
 
 
-def test_a_batch_frees_the_places_of_what_it_has_finished() -> None:
+def leave(records: Sequence[Record], room: MemoryRoom, journal: FakeJournal | None = None) -> None:
+    clock = FakeClock()
+    PlacesLeft(lambda: room, 5, journal or FakeJournal(), clock)(records, clock() + 60_000)
+
+
+def test_the_places_of_what_is_finished_are_free() -> None:
     room = MemoryRoom(FakeClock())
     room.take("telegram:7", 5, 5, 60)
-    room.take("telegram:8", 5, 5, 60)
-    records = [record(1, 1), record(2, 2), record(3, 3), record(4, 0), record(5, 2, "telegram:8")]
-    leave_places(records, {"m3"}, room, 5, FakeJournal())
+    leave([record(1, 1), record(2, 2), record(4, 0)], room)
     assert room.rooms["telegram:7"]["open_to"] == 7
-    assert room.rooms["telegram:8"]["open_to"] == 7
-    assert room.calls["leave"] == 2
+    assert room.calls["leave"] == 1
 
 
 def test_where_the_last_place_is_unknown_what_was_taken_before_it_is_free() -> None:
@@ -123,37 +125,37 @@ def test_where_the_last_place_is_unknown_what_was_taken_before_it_is_free() -> N
     room = MemoryRoom(clock)
     room.take("telegram:7", 5, 5, 60)
     records = [record(1, 2), record(2, PLACE_UNKNOWN), record(3, PLACE_UNKNOWN)]
-    leave_places(records, {"m2", "m3"}, room, 5, FakeJournal())
+    leave(records[:1], room)
     assert room.rooms["telegram:7"]["open_to"] == 7
-    leave_places([record(1, PLACE_UNKNOWN), record(2, 3)], (), room, 5, FakeJournal())
+    leave([record(1, PLACE_UNKNOWN), record(2, 3)], room)
     assert room.rooms["telegram:7"]["open_to"] == 8
     assert not room.calls["leave_all"]
-    leave_places(records, (), room, 5, FakeJournal())
+    leave(records, room)
     assert room.rooms["telegram:7"]["open_to"] == 10
     clock.advance(PLACES_CLOCKS_MS / 1000)
     room.take("telegram:7", 1, 5, 60)
-    leave_places(records, (), room, 5, FakeJournal())
+    leave(records, room)
     assert room.rooms["telegram:7"]["open_to"] == 11
     clock.advance(0.001)
     room.take("telegram:7", 1, 5, 60)
-    leave_places(records, (), room, 5, FakeJournal())
+    leave(records, room)
     assert room.rooms["telegram:7"]["open_to"] == 11
 
 
 def test_messages_without_a_place_cost_nothing() -> None:
     room = MemoryRoom(FakeClock())
-    leave_places([record(1, 0), record(2, 0)], (), room, 5, FakeJournal())
+    leave([record(1, 0), record(2, 0)], room)
     assert not room.calls
 
 
 def test_a_table_that_is_away_and_a_record_that_cannot_be_read_cost_nothing() -> None:
     room, journal = MemoryRoom(FakeClock()), FakeJournal()
     odd = Record("m9", "receipt", "telegram:9", 1, NOON, "{", NOON, 4)
-    leave_places([odd], (), room, 5, journal)
+    leave([odd], room, journal)
     assert not room.calls
     room.take("telegram:7", 5, 5, 60)
     room.down = True
-    leave_places([record(1, 1)], (), room, 5, journal)
+    leave([record(1, 1)], room, journal)
     assert journal.warnings == [("waiting_not_counted", {"reason": "down"})]
 
 
@@ -165,7 +167,7 @@ def test_who_is_done_leaves_before_a_neighbour_ends_the_worker() -> None:
     records = [replace(each, place=3) for each in world.queue.receive()]
     left = threading.Event()
 
-    def leave(done: Sequence[Record], deadline: int) -> None:
+    def free(done: Sequence[Record], deadline: int) -> None:
         PlacesLeft(lambda: room, 5, world.journal, world.clock)(done, deadline)
         left.set()
 
@@ -175,7 +177,7 @@ def test_who_is_done_leaves_before_a_neighbour_ends_the_worker() -> None:
 
     arrived = count()
     seen: list[tuple[bool, int]] = []
-    world.batch.leave, world.history.fault = leave, watch
+    world.batch.leave, world.history.fault = free, watch
     world.history._lock = nullcontext()  # type: ignore[assignment]
     assert world.batch.run(records, world.deadline) == []
     assert seen == [(True, 1)]  # while the second one is not done
@@ -194,9 +196,9 @@ def test_what_is_delivered_again_keeps_its_place_and_so_do_all_without_time() ->
     assert left == [[]]
     room = MemoryRoom(world.clock)
     room.take("telegram:7", 5, 5, 60)
-    leave = PlacesLeft(lambda: room, 5, world.journal, world.clock)
-    leave([record(1, 1)], world.clock() + 3_000)
-    leave([record(1, 0)], world.clock() + 60_000)
+    places_left = PlacesLeft(lambda: room, 5, world.journal, world.clock)
+    places_left([record(1, 1)], world.clock() + 3_000)
+    places_left([record(1, 0)], world.clock() + 60_000)
     assert not room.calls["leave"]
 
 

@@ -39,6 +39,8 @@ EXPLAINED_REASONS = frozenset(
 CountRecording = Callable[[Message, str, int], bool]
 """Counts the minutes of a recording for its sender; False when they exceed the daily limit."""
 
+_FORMS = {"photo": ("image/", "picture_form"), "audio": ("audio/", "recording_form")}
+"""How the media type of such an attachment begins, and why another one is not read."""
 _LEAST_TIME = 15.0  # seconds that must be left for the answer to load a further attachment
 
 
@@ -135,11 +137,12 @@ class Attachments:
     def _converted(self, file: File, media: Media, context: Context) -> tuple[str, File | None]:
         """What `read_one` returns, of a file that was loaded. Raises likewise."""
         taken = self.settings.model_inputs
+        begins, reason = _FORMS.get(media.kind, ("", ""))
+        if not file.type.startswith(begins):  # there is no memory for what else it may be
+            raise Unfetchable(reason)
         if file.type.startswith("image/"):
             if "image" not in taken:
                 raise Unfetchable("no_pictures")
-            if media.kind == "audio":  # of which memory for one was taken, as none is kept
-                raise Unfetchable("recording_form")
             if file.type not in PICTURES:
                 raise Unfetchable("picture_form")
             return "[picture]", file
@@ -147,10 +150,6 @@ class Attachments:
             if not self._listens():
                 raise Unfetchable("no_recordings")
             return self._transcript(file, media.source, context) or media.mark, None
-        if media.kind == "audio":  # the memory for a document was not taken
-            raise Unfetchable("recording_form")
-        if media.kind == "photo":
-            raise Unfetchable("picture_form")
         seconds = context.deadline.within(self.settings.model_timeout).left()
         text = self.documents.text_of(file, self.settings.max_input, seconds)
         return f"{media.mark}\n{text}\n", None

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 
 from chatbot.conversation.attempt import time_needed
@@ -75,8 +76,8 @@ class Batch:
             working = dict[Future[Sequence[Record]], Sequence[Record]]()
             for group, known in choice.run.items():
                 members = groups[group]
-                task = pool.submit(self._finish_group, group, members, deadline, lease, known)
-                working[task] = members
+                work = partial(self._run_group, group, members, deadline, lease, known)
+                working[pool.submit(self._finish, work, members, deadline)] = members
             pending = set(working)
             while pending:
                 finished, pending = wait(
@@ -110,16 +111,11 @@ class Batch:
             self.journal.warning("lease_failed", records=len(records))
             return set()
 
-    def _finish_group(
-        self,
-        group: str,
-        records: Sequence[Record],
-        deadline: int,
-        lease: Future[set[str]],
-        known: Tries,
+    def _finish(
+        self, work: Callable[[], Sequence[Record]], records: Sequence[Record], deadline: int
     ) -> Sequence[Record]:
-        """Process a group, and free the places of what is done; returns what `_run_group` does."""
-        unfinished = self._run_group(group, records, deadline, lease, known)
+        """Process a group by `work`, and free the places of what is done; returns what it does."""
+        unfinished = work()
         self.leave(records[: len(records) - len(unfinished)], deadline)
         return unfinished
 

@@ -5,7 +5,7 @@ Only messages of a conversation that sent many at once have a place; for all oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chatbot.core.errors import HistoryUnavailable, Malformed
@@ -31,42 +31,27 @@ class PlacesLeft:
     clock: Clock
 
     def __call__(self, records: Sequence[Record], deadline: int) -> None:
-        """Free the places of `records` if there are any, and time is left until `deadline`.
+        """Free the places of `records`, all of one conversation, if there are any.
 
-        `deadline` is in milliseconds since the epoch. Never raises.
+        One write, one more where the last place is unknown; none where little time is left until
+        `deadline` (epoch milliseconds). Never raises: the conversation's next records make up for a
+        write that failed.
         """
-        if any(record.place for record in records) and deadline - self.clock() > _FOR_PLACES:
-            leave_places(records, (), self.room(), self.most, self.journal)
-
-
-def leave_places(
-    records: Sequence[Record],
-    unfinished: Collection[str],
-    room: WaitingRoom,
-    most: int,
-    journal: Journal,
-) -> None:
-    """Free the places of records, except those whose message ids are `unfinished`.
-
-    One write for each conversation that has places, one more where the last of them is unknown.
-    Never raises: the next batch of the conversation makes up for a write that failed.
-    """
-    placed: dict[str, Record] = {}
-    last: dict[str, Record] = {}
-    for record in records:
-        if record.place and record.message_id not in unfinished:
-            last[record.group] = record
-            if record.place != PLACE_UNKNOWN:
-                placed[record.group] = record
-    for group, record in last.items():
-        try:
-            conversation = Envelope.from_json(record.body).conversation
-            if group in placed:
-                room.leave(conversation, placed[group].place, most)
-            if record.place == PLACE_UNKNOWN:
-                room.leave_all(conversation, record.sent_at + PLACES_CLOCKS_MS, most)
-        except Malformed:
-            continue
-        except HistoryUnavailable as error:
-            journal.warning("waiting_not_counted", reason=str(error))
+        placed = [record for record in records if record.place]
+        if not placed or deadline - self.clock() <= _FOR_PLACES:
             return
+        try:
+            self._leave(placed)
+        except Malformed:  # it was moved to the dead letters, which is logged
+            return
+        except HistoryUnavailable as error:
+            self.journal.warning("waiting_not_counted", reason=str(error))
+
+    def _leave(self, placed: Sequence[Record]) -> None:
+        last = placed[-1]
+        conversation = Envelope.from_json(last.body).conversation
+        known = [record.place for record in placed if record.place != PLACE_UNKNOWN]
+        if known:
+            self.room().leave(conversation, known[-1], self.most)
+        if last.place == PLACE_UNKNOWN:
+            self.room().leave_all(conversation, last.sent_at + PLACES_CLOCKS_MS, self.most)
