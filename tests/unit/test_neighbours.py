@@ -93,6 +93,7 @@ class Pool:
 
     def wait(self, pending: Collection[Task], **_: Any) -> tuple[set[Task], set[Task]]:
         """Stand in for `concurrent.futures.wait`."""
+        assert all(task.group for task in pending)  # or all would be as good as one conversation
         order = sorted(pending, key=lambda task: (task.group not in self._killers, task.group))
         for task in order:
             self._current = task

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NoReturn
 
 from chatbot.conversation.attempt import time_needed
@@ -76,8 +75,8 @@ class Batch:
             working = dict[Future[Sequence[Record]], Sequence[Record]]()
             for group, known in choice.run.items():
                 members = groups[group]
-                work = partial(self._run_group, group, members, deadline, lease, known)
-                working[pool.submit(self._finish, work, members, deadline)] = members
+                future = pool.submit(self._finish, group, members, deadline, lease, known)
+                working[future] = members
             pending = set(working)
             while pending:
                 finished, pending = wait(
@@ -112,10 +111,15 @@ class Batch:
             return set()
 
     def _finish(
-        self, work: Callable[[], Sequence[Record]], records: Sequence[Record], deadline: int
+        self,
+        group: str,
+        records: Sequence[Record],
+        deadline: int,
+        lease: Future[set[str]],
+        known: Tries,
     ) -> Sequence[Record]:
-        """Process a group by `work`, and free the places of what is done; returns what it does."""
-        unfinished = work()
+        """Process a group and free the places of what is done; returns what `_run_group` does."""
+        unfinished = self._run_group(group, records, deadline, lease, known)
         self.leave(records[: len(records) - len(unfinished)], deadline)
         return unfinished
 
