@@ -100,6 +100,14 @@ def test_status(running: Running, counter: Counter, faults: Faults) -> None:
     assert counter.bodies == []
 
 
+def test_one_fault_is_removed_and_the_others_stay(running: Running, faults: Faults) -> None:
+    ended, going_on = Fault("status", status=500, times=0), Fault("status", status=503, times=0)
+    faults.add(ended, going_on)
+    assert post(running).status_code == 500
+    faults.remove(ended)
+    assert [post(running).status_code for _ in range(2)] == [503, 503]
+
+
 @pytest.mark.parametrize("work", [True, False])
 def test_malformed(running: Running, counter: Counter, faults: Faults, work: bool) -> None:
     faults.add(Fault("malformed", work=work))

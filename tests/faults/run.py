@@ -218,13 +218,13 @@ def _outage(case: Case, stack: Stack) -> Finding:
     texts = [str(turn["reply"]) for turn in turns] if case.channel == "web" else [*talk.texts()]
     ids = [str(turn["posted"][0]) for turn in turns if turn.get("posted")]
     fired = any(hit.fault is fault for hit in stack.openai.faults.fired)
-    stack.openai.faults.clear()
+    stack.openai.faults.remove(fault)  # the other channels' outages go on
     talk.say()
     next_answered = talk.until(talk.delivered, PATIENCE)
     dead = stack.sqs.get_queue_attributes(
         QueueUrl=stack.dead_letter_queue_url, AttributeNames=["ApproximateNumberOfMessages"]
     )["Attributes"]["ApproximateNumberOfMessages"]
-    return Finding(
+    finding = Finding(
         sent=6,
         received=len(texts),
         model_calls=sum(talk.model_calls().values()),
@@ -237,6 +237,9 @@ def _outage(case: Case, stack: Stack) -> Finding:
         most_requests=bill_of(stack.recorder, talk.tag).most_requests,
         note=f"{len(fallbacks)} fallbacks, {dead} dead letters",
     )
+    if finding.good:
+        return finding
+    return replace(finding, story=story.of(stack.recorder, talk.tag, talk.recipient))
 
 
 def _posted_order(talk: Talk, ids: list[str]) -> list[str]:
