@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from chatbot.core.limits import DOOR_EVENTS
+from chatbot.adapters.dynamodb.waiting import WAITING
+from chatbot.core.limits import DOOR_CLOSED_MS, DOOR_EVENTS
 from chatbot.core.translations import say
 from tests.e2e.chat import Chat, being_answered, until
 
@@ -27,6 +30,8 @@ def test_what_may_wait_is_answered_and_one_sentence_says_the_rest(
             text = f"{number} {marker}"
             assert chatting.post(chatting.person.write(channel, text, chatting.stack.url)).ok
     until(lambda: _sentences(chatting, channel), 1)
+    until(lambda: _has_room(chatting), True)  # a moment after the last post
+    time.sleep(DOOR_CLOSED_MS / 1000)  # so long its process turns it away without asking the table
     asked = {
         line.partition(" ")[0]
         for prompt in chatting.prompts(marker)
@@ -37,6 +42,12 @@ def test_what_may_wait_is_answered_and_one_sentence_says_the_rest(
     assert DOOR_EVENTS + MOST <= len(answered) < 60
     assert chatting.say(f"Is there room again? {marker}")[-1].startswith("You said: Is there room")
     assert _sentences(chatting, channel) == 1
+
+
+def _has_room(chatting: Chat) -> bool:
+    name = f"{WAITING}:{chatting.person.conversation(chatting.channel)}"
+    item: dict[str, Any] = chatting.stack.table.get_item(Key={"pk": name, "sk": WAITING})["Item"]
+    return bool(item["taken"] < item["open_to"])
 
 
 def _sentences(chatting: Chat, channel: str) -> int:
