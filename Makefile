@@ -22,11 +22,11 @@ run: .venv/.installed ## run the whole stack on this machine until Ctrl-C (PORT=
 
 .PHONY: test
 test: .venv/.installed ## unit, component and core end-to-end tests
-	$(PYTEST) -n 4 --dist loadscope -m 'not long' tests/unit tests/component tests/e2e tests/faults
+	$(PYTEST) -n 5 --dist loadscope -m 'not long' tests/unit tests/component tests/e2e tests/faults
 
 .PHONY: coverage
 coverage: .venv/.installed ## like test, then list the lines and branches that are not covered
-	$(PYTEST) -n 4 --dist loadscope --cov -m 'not long' tests/unit tests/component tests/e2e tests/faults
+	$(PYTEST) -n 5 --dist loadscope --cov -m 'not long' tests/unit tests/component tests/e2e tests/faults
 
 .PHONY: test-long
 test-long: .venv/.installed ## the slower tests: streaming, pictures, limits, ops, killed workers, hard Markdown, …

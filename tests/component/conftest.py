@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from botocore.loaders import Loader, create_loader
 from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse
 
@@ -63,11 +62,10 @@ def _tables_and_queues() -> str:
 
 @dataclass(frozen=True)
 class Made:
-    """A stack as created, and botocore's descriptions of AWS services, which take long to parse."""
+    """A stack as created."""
 
     state: MotoState
     names: dict[str, str]
-    services: Loader
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +77,7 @@ def made() -> Made:
         stacks.create_stack(StackName="chatbot", TemplateBody=_tables_and_queues())
         resources = stacks.describe_stack_resources(StackName="chatbot")["StackResources"]
         names = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources}
-        return Made(MotoState(), names, create_loader())
+        return Made(MotoState(), names)
 
 
 @pytest.fixture
@@ -92,8 +90,6 @@ def aws(made: Made, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     with mock_aws():
         made.state.restore()
         boto3.setup_default_session()
-        assert boto3.DEFAULT_SESSION
-        boto3.DEFAULT_SESSION._session.register_component("data_loader", made.services)
         yield Aws(boto3.client("dynamodb"), boto3.client("sqs"), dict(made.names))
 
 

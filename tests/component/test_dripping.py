@@ -73,6 +73,7 @@ def answer(model: OpenAIModel, *pictures: File) -> None:
         model.answer(prompt, 3 * SECONDS, lambda text: True, Spending())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("streaming", ["on", "off"])
 @pytest.mark.parametrize("place", ANSWERS)
 def test_an_answer_of_the_model(

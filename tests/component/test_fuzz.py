@@ -33,6 +33,7 @@ def chosen() -> tuple[str | None, int, str]:
     return only, cases, os.environ.get("FUZZ_SEED") or fresh
 
 
+@pytest.mark.long
 def test_no_answer_that_is_complete_is_asked_for_twice() -> None:
     only, cases, seed = chosen()
     _say(f"FUZZ_SEED={seed}: {cases} answers")
@@ -64,6 +65,7 @@ def test_the_fuzz_of_answers_notices(
         answers.run_all("1", range(300), lambda number: None)
 
 
+@pytest.mark.long
 def test_no_request_breaks_webhook_or_worker() -> None:
     only, cases, seed = chosen()
     bench = Bench(now())

@@ -64,6 +64,7 @@ def test_the_right_one_has_to_wait_as_well_and_ends_it(judges: Judges) -> None:
     assert judges.right(ADA) == 0
 
 
+@pytest.mark.long
 def test_a_day_looks_at_about_a_hundred(judges: Judges) -> None:
     looked_at, end = 0, NOON + 86_400_000
     for _ in range(300):

@@ -12,6 +12,7 @@ import boto3
 import botocore
 import pytest
 from botocore.exceptions import UnknownServiceError
+from botocore.loaders import Loader
 
 ROOT = Path(__file__).parents[2]
 CODE = [*ROOT.glob("functions/*/app.py"), *ROOT.glob("layers/chatbot/chatbot/**/*.py")]
@@ -61,8 +62,8 @@ def session(trim: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> boto3
     }
     assert (folder / "chardet" / "a.py").exists()
     session = boto3.Session("id", "key", region_name="eu-central-1")
-    loader = session._session.get_component("data_loader")
-    loader._search_paths = [str(kept)]
+    loader = Loader([str(kept)], include_default_search_paths=False)
+    session._session.register_component("data_loader", loader)
     return session
 
 

@@ -106,6 +106,7 @@ def _alive(pid: int) -> bool:
     return state != "Z"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not LINUX, reason="reads /proc")
 def test_it_starts_answers_and_ends_without_a_trace() -> None:
     with running("--port", "0", "--log", "json") as local:

@@ -526,7 +526,13 @@ LIMITS = settings(
 )
 
 
-@pytest.mark.parametrize("machine", [Machine, MessengerMachine], ids=["telegram", "messenger"])
+@pytest.mark.parametrize(
+    "machine",
+    [
+        pytest.param(Machine, id="telegram"),
+        pytest.param(MessengerMachine, id="messenger", marks=pytest.mark.long),
+    ],
+)
 def test_exactly_once(machine: type[Machine]) -> None:
     case = machine.TestCase
     case.settings = LIMITS

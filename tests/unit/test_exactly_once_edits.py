@@ -5,6 +5,7 @@ The state machine is that of `test_exactly_once.py`, with edits of the messages 
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
@@ -68,6 +69,7 @@ class EditingMachine(Machine):
         return [first[text] for text in turn.full_text.split("\n")]
 
 
+@pytest.mark.long
 def test_edits_cost_no_answer_and_get_none() -> None:
     case = EditingMachine.TestCase
     case.settings = LIMITS
