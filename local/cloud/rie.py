@@ -30,11 +30,20 @@ from local.cloud.template import ROOT
 from local.http.pages import HOST
 
 _INVOKE = "/2015-03-31/functions/function/invocations"
-# Has Linux end the process with its parent (prctl's PR_SET_PDEATHSIG), then becomes the emulator.
-# A function between fork and exec would do it too, but may deadlock where threads run.
-_END_WITH_PARENT = """
+# Has Linux end the process with its parent (prctl's PR_SET_PDEATHSIG), and lets it give way to the
+# servers that it calls, which in AWS are on other machines: many functions that start at once made
+# them stall for seconds. Where Linux shares the processors between sessions (sched_autogroup), that
+# is set for the session. Then it becomes the emulator. A function between fork and exec would do
+# all this too, but may deadlock where threads run.
+_LAUNCH = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+os.nice(5)
+try:
+    with open("/proc/self/autogroup", "w") as session:
+        session.write("5")
+except OSError:
+    pass
 os.execv(sys.argv[1], sys.argv[1:])
 """
 _PORTS = range(20_000, 32_768)
@@ -107,7 +116,7 @@ class Rie:
         emulator += [f"{HOST}:{self._port}", "--runtime-api-address", f"{HOST}:{runtime_port}"]
         runtime = [*self._python, "-m", "awslambdaric", self._function.handler]
         self._process = subprocess.Popen(
-            [sys.executable, "-ISc", _END_WITH_PARENT, *emulator, *runtime],
+            [sys.executable, "-ISc", _LAUNCH, *emulator, *runtime],
             cwd=self._function.folder,
             env=self._environment(),
             stdin=subprocess.DEVNULL,

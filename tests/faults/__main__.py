@@ -32,7 +32,7 @@ def main() -> int:
     )
     parser.add_argument("--list", action="store_true", help="print the names of the cases and exit")
     parser.add_argument(
-        "--jobs", type=int, default=12, help="cases that run at the same time (default 12)"
+        "--jobs", type=int, default=10, help="cases that run at the same time (default 10)"
     )
     parser.add_argument(
         "--runtime",

@@ -24,15 +24,15 @@ from tests.faults.plants import Plant
 from tests.faults.talk import MAX_INPUT, Label, Talk
 
 WORKER_SECONDS = 28
-"""Timeout of the worker. A quarter of the model's share, 5 s, is left for a second call, after one
-that got no response."""
+"""Timeout of the worker. A quarter of the model's share, 4.75 s, is left for a second call, after
+one that got no response."""
 PICTURE_SECONDS = 25
 """Timeout of the worker where it makes pictures: it starts none with less than 15 s left, and keeps
-7 s for posting."""
+9 s for posting."""
 SETTLE = 1.5
 SETTINGS = {
     "SETTLE": f"{SETTLE}s",
-    "POST_TIMEOUT": "3s",  # longer than a busy machine stalls, or stalls would look like faults
+    "POST_TIMEOUT": "5s",  # longer than a busy machine stalls, or stalls would look like faults
     "MAX_TOKENS": "2000",
     "RETRY_DELAY": "100ms",
     "RETRY_DELAY_MAX": "1s",
