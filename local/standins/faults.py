@@ -95,9 +95,11 @@ class Faults:
             self._rules += [_Rule(fault, fault.skip, fault.times) for fault in faults]
 
     def remove(self, *faults: Fault) -> None:
-        """Remove the rules of these faults alone, and leave those of other tests."""
+        """Remove the rules of these very objects, and leave equal ones of other tests."""
         with self._changed:
-            self._rules = [rule for rule in self._rules if rule.fault not in faults]
+            self._rules = [
+                rule for rule in self._rules if not any(rule.fault is each for each in faults)
+            ]
 
     def clear(self) -> None:
         """Remove all rules, and release the connections that are held."""

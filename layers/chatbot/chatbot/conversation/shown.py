@@ -40,7 +40,7 @@ def _speaker(context: Context, turn: Turn) -> str:
     return (
         context.say("somebody")
         if shows_nothing(name) or name.casefold() in taken
-        else (escaped(name))
+        else escaped(name)
     )
 
 
