@@ -69,7 +69,8 @@ def holding_less_than(most: int) -> Iterator[None]:
 
 
 def ask(url: str) -> ChatbotError:
-    model = OpenAIModel(Settings(openai_base_url=url, streaming="off"))
+    settings = Settings(openai_base_url=url, streaming="off")
+    model = OpenAIModel(settings, sleep=lambda seconds: None)
     with pytest.raises(ChatbotError) as failed:
         model.answer([PromptLine("user", "words")], 5, lambda text: True, Spending())
     return failed.value

@@ -62,7 +62,8 @@ def test_a_post(timeouts: list[float]) -> None:
 
 
 def test_a_question_to_the_model(timeouts: list[float]) -> None:
-    model = OpenAIModel(Settings(openai_base_url=f"http://{HOST}:9/v1"))
+    settings = Settings(openai_base_url=f"http://{HOST}:9/v1")
+    model = OpenAIModel(settings, sleep=lambda seconds: None)
     with pytest.raises(ModelUnavailable):
         model.answer([PromptLine("user", "words")], 12, lambda text: True, Spending())
     assert 2.5 < sum(timeouts) <= 12.01, "several attempts, within the time for all"

@@ -186,6 +186,7 @@ def test_addresses_and_formulas_arrive_unchanged_among_others(items: list[str], 
                 at = text.index(item.rstrip("*_"), at) + 1
 
 
+@pytest.mark.long
 @given(st.integers(90, 400), st.sampled_from(["[a](https://b.c/{}) ", "**a{}** ", "`a{}` *b* "]))
 def test_no_link_is_beyond_the_hundredth_entity(count: int, unit: str) -> None:
     markdown = "".join(unit.format(number) for number in range(count))

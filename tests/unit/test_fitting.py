@@ -59,6 +59,7 @@ ways: dict[str, Callable[[str], list[str]]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ways)
 @given(
     st.lists(st.sampled_from(list(BLOCKS.values())), min_size=5, max_size=30), st.floats(0.1, 0.99)

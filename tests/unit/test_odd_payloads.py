@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,6 +88,7 @@ def odd_envelopes(draw: st.DrawFn) -> Envelope:
     return replace(envelope, payload=payload)
 
 
+@pytest.mark.long
 @given(odd_envelopes())
 @settings(max_examples=EXAMPLES)
 def test_the_worker_answers_whatever_is_missing(envelope: Envelope) -> None:
@@ -111,6 +113,7 @@ def odd_events(draw: st.DrawFn) -> tuple[Any, oddities.Path, Any]:
 _EVENTS = _events()
 
 
+@pytest.mark.long
 @given(odd_events())
 @settings(max_examples=EXAMPLES)
 def test_the_webhook_queues_whatever_it_can_key(case: tuple[Any, oddities.Path, Any]) -> None:

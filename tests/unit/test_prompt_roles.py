@@ -125,6 +125,7 @@ def test_roles_alternate(
     assert lines[1:] == (question,), "the message itself is left"
 
 
+@pytest.mark.long
 @given(timelines(), limits)
 def test_roles_alternate_when_asked_again(timeline: Timeline, limited: Settings) -> None:
     asked = Message(
